@@ -1,0 +1,17 @@
+// AppSpec from and to PM2's config keys, through the table in schema.cpp.
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "model/app_spec.h"
+
+namespace pmx::config {
+
+// `json` has canonical keys only (aliases are resolved by the loader); missing keys take `defaults`.
+// The error names the key, the value and what is allowed. All or nothing.
+Result<AppSpec> app_from_json(const Json& json, const AppSpec& defaults = {});
+Json app_to_json(const AppSpec& app);
+
+}  // namespace pmx::config

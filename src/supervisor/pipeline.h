@@ -1,0 +1,89 @@
+// The data's way, on one thread of its own: pipes into rings, rings into lines, lines into segments.
+//
+// Owns:       the log thread and everything on it: pipes, rings, framers, segment writers, rotators.
+// Thread:     the methods may be called from control; the events are called on log and must not block.
+// Invariants: ring space is freed only after the record of every log that the stream feeds.
+// Bounds:     1 MiB of ring and of pipe a stream; streams by kMaxStreams.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/fs.h"
+#include "base/result.h"
+#include "model/ids.h"
+#include "model/log_spec.h"
+
+namespace pmx::supervisor {
+
+inline constexpr std::size_t kMaxStreams = 8192;
+
+// Descriptors of one stream as the keeper holds them: "pipe.<stream>", "ring.<stream>".
+struct StreamFds {
+  StreamId id;
+  Fd pipe_read_end;  // Invalid: already at its end when it was handed over.
+  Fd ring;
+};
+
+struct RunFds {
+  RunSpec spec;
+  std::vector<StreamFds> streams;
+};
+
+// One a log, named "intent.<log id>"; made with make_intent() before the first run that feeds the log.
+struct IntentFd {
+  LogId log;
+  Fd fd;
+};
+
+// How one log is doing: for list, describe and the accounting.
+struct LogStatus {
+  std::string path;
+  std::uint64_t captured_lines = 0;  // Since the log began: recorded + dropped.
+  std::uint64_t captured_bytes = 0;
+  std::uint64_t dropped_lines = 0;
+  std::uint64_t waiting_bytes = 0;   // In ring and pipe, not yet recorded.
+  std::uint64_t active_size_bytes = 0;
+  std::uint64_t segment = 0;
+  std::string trouble;               // "": none. Else one line: "disk full since 10:02:11: write …".
+};
+
+class Pipeline {
+ public:
+  struct Options {
+    std::string home;             // Absolute.
+    std::uint64_t max_disk_bytes = 0;  // 0: the default of DESIGN section 3.
+  };
+  struct Events {
+    std::function<void(StreamId)> stream_ended;           // All its logs have its END: DROP its descriptors.
+    std::function<void(RunId)> run_ended;                 // All streams of the run: DROP "run.<run>".
+    std::function<void(const std::string&)> notice;       // One line for pmx.log.
+  };
+
+  static Result<Fd> make_ring();
+  static Result<Fd> make_intent();
+
+  // Recovery is the start path: with what the keeper held, from the very first start (nothing) on.
+  // `runs_lost` tells that the keeper had nothing although the state says that workers ran.
+  static Result<std::unique_ptr<Pipeline>> start(Options options, const Clock& clock, std::vector<RunFds> runs,
+                                                 std::vector<IntentFd> intents, Events events);
+  virtual ~Pipeline() = default;  // Drains what is there, joins the threads.
+
+  virtual void add_run(RunFds run, std::vector<IntentFd> new_intents) = 0;
+  // Seals the active segments of these logs and, with `remove`, deletes everything sealed (pmx flush).
+  // Answers on the log thread when done.
+  enum class Rotate { kSeal, kFlush };
+  virtual void rotate(std::vector<std::string> paths, Rotate how, std::function<void(Result<void>)> done) = 0;
+  virtual void reopen() = 0;  // reloadLogs: look at once whether files were moved.
+  virtual std::vector<LogStatus> status() const = 0;  // A copy; any thread.
+  // Waits until what the run has printed so far is recorded, or its streams have ended, or `deadline` passes.
+  virtual void drained(RunId run, std::chrono::milliseconds deadline, std::function<void()> done) = 0;
+  virtual std::uint64_t wakeups() const = 0;
+};
+
+}  // namespace pmx::supervisor
