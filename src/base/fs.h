@@ -92,13 +92,13 @@ struct FileOwner {
 class RealFs final : public Fs {
  public:
   explicit RealFs(std::optional<FileOwner> owner = std::nullopt) : owner_(owner) {}
-  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode, mode_t permissions) override;
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode, mode_t permissions = 0600) override;
   Result<FileInfo> info(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> rename_new(const std::string& from, const std::string& to) override;
   Result<void> remove(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& directory) override;
-  Result<void> make_directories(const std::string& path, mode_t permissions) override;
+  Result<void> make_directories(const std::string& path, mode_t permissions = 0700) override;
   Result<void> sync_directory(const std::string& path) override;
   Result<DiskSpace> disk_space(const std::string& path) override;
 

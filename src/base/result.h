@@ -68,6 +68,7 @@ class [[nodiscard]] Result {
   T&& value() && { return std::get<0>(std::move(state_)); }
   T value_or(T other) && { return has_value() ? std::get<0>(std::move(state_)) : std::move(other); }
   T& operator*() & { return value(); }
+  T operator*() && { return std::move(*this).value(); }  // By value: a range-for over it is safe.
   const T& operator*() const& { return value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }

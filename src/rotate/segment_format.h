@@ -34,20 +34,21 @@ enum class RecordType : std::uint8_t {
 
 namespace flags {
 inline constexpr std::uint8_t kPartial = 1;     // DATA: the last line has no newline yet.
-inline constexpr std::uint8_t kForeign = 2;     // Reserved.
+inline constexpr std::uint8_t kForeign = 2;     // HEAD: a clean start of a log whose file was there before.
 inline constexpr std::uint8_t kCut = 4;         // HEAD: somebody truncated, renamed or deleted the file. DATA: a newline was added.
 inline constexpr std::uint8_t kRecovered = 8;   // DATA, HEAD: found in the file, times are estimates.
 inline constexpr std::uint8_t kContinues = 16;  // DATA: the first line continues the stream's last one.
 inline constexpr std::uint8_t kUnparsed = 32;   // DATA: severities were not counted.
 inline constexpr std::uint8_t kUnclean = 64;    // HEAD: the rings were lost before this segment.
-inline constexpr std::uint8_t kAtEnd = 1;       // STREAM: already ended.
+inline constexpr std::uint8_t kClockStep = 128; // DATA: the clock had gone back by more than 10 s.
+inline constexpr std::uint8_t kAtEnd = 1;       // STREAM: already ended. (kContinues: in the middle of a line.)
 }  // namespace flags
 
 enum class DropReason : std::uint16_t { kDiskFull = 1, kUnclean = 2, kUser = 3, kRetention = 4 };
 
 // Field use by type; fields not named are 0.
 //   HEAD     raw_end segment, file_end log position of offset 0, seq next line, time_ns last time used,
-//            raw_len epoch, file_len format version
+//            raw_len epoch, file_len format version, data_sum lines dropped so far (at most 2^32 - 1)
 //   PREV     raw_end inode
 //   STREAM   stream local number, raw_end tail, seq StreamId, raw_len WorkerId, lines StreamKind,
 //            data_sum RenderSpec::Kind, file_len low half of the FNV-1a hash of the app's name
@@ -57,7 +58,8 @@ enum class DropReason : std::uint16_t { kDiskFull = 1, kUnclean = 2, kUser = 3, 
 //   SEAL     file_end final size, seq next line, time_ns last time used
 //   END      stream, raw_end tail
 //   NAME     raw_end number appended to the sealed name
-//   DROPPED  stream, raw_end lines, file_end bytes, seq next line, time_ns, lines DropReason
+//   DROPPED  raw_end lines dropped, seq of the first of them, file_end/file_len/data_sum of the line in the
+//            file that says so (file_len 0: none), raw_len KiB dropped, time_ns, lines DropReason
 struct Record {
   std::uint32_t crc = 0;  // crc32c of bytes 4..63, seeded by the segment's number.
   std::uint8_t type = 0;

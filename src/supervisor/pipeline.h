@@ -79,6 +79,8 @@ class Pipeline {
   // Answers on the log thread when done.
   enum class Rotate { kSeal, kFlush };
   virtual void rotate(std::vector<std::string> paths, Rotate how, std::function<void(Result<void>)> done) = 0;
+  // The keeper has been told to drop the stream's descriptors: until then rotations carry its tail along.
+  virtual void stream_dropped(StreamId) {}
   virtual void reopen() = 0;  // reloadLogs: look at once whether files were moved.
   virtual std::vector<LogStatus> status() const = 0;  // A copy; any thread.
   // Waits until what the run has printed so far is recorded, or its streams have ended, or `deadline` passes.

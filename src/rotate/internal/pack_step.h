@@ -1,0 +1,19 @@
+// One step of a job: the oldest plain segment of a log is packed and removed.
+//
+// Thread:  pack.
+// Errors:  the step can be taken again: what is done is seen in the directory.
+#pragma once
+
+#include <functional>
+
+#include "base/fs.h"
+#include "base/result.h"
+#include "rotate/packer.h"
+
+namespace pmx::rotate::internal {
+
+// False: there was nothing to pack.
+Result<bool> pack_oldest(Fs& files, Fs& state, const PackJob& job,
+                         const std::function<bool()>& cancelled);
+
+}  // namespace pmx::rotate::internal

@@ -1,0 +1,251 @@
+#include "rotate/log_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/json.h"
+#include "rotate/internal/line_joiner.h"
+#include "rotate/internal/segment_list.h"
+
+namespace pmx::rotate {
+namespace {
+
+constexpr std::size_t kMaxWarnings = 100;  // Between two take_warnings(); more say nothing new.
+
+std::string_view text_of(DropReason reason) {
+  switch (reason) {
+    case DropReason::kDiskFull: return "disk full";
+    case DropReason::kUnclean: return "daemon and keeper both ended";
+    case DropReason::kUser: return "the file was changed by somebody else";
+    case DropReason::kRetention: return "retention";
+  }
+  return "unknown reason";
+}
+
+LogLine line_of(const Record& record, std::int64_t number, const SegmentReader::Source& source) {
+  LogLine line;
+  line.time_ns = record.time_ns + number;
+  line.seq = record.seq + static_cast<std::uint64_t>(number);
+  line.worker = source.worker;
+  line.kind = source.kind;
+  line.render = source.render;
+  return line;
+}
+
+// The batch's counts show none of this severity or worse.
+bool has_none_of(const SeverityCounts& counts, Severity level) {
+  switch (level) {
+    case Severity::kTrace:
+    case Severity::kDebug:
+    case Severity::kInfo: return false;
+    case Severity::kWarn: return counts.warn + counts.error + counts.fatal == 0;
+    case Severity::kError: return counts.error + counts.fatal == 0;
+    case Severity::kFatal: return counts.fatal == 0;
+  }
+  return false;
+}
+
+}  // namespace
+
+LogReader::LogReader(Fs& fs, LogDir dir, LineFilter filter)
+    : fs_(fs),
+      dir_(std::move(dir)),
+      filter_(std::move(filter)),
+      segments_(std::make_unique<SegmentList>(fs_, dir_)),
+      joiner_(std::make_unique<LineJoiner>()) {}
+LogReader::~LogReader() = default;
+
+void LogReader::directory_changed() { segments_->look_again(); }
+bool LogReader::unindexed() const { return segment_ == kUnindexedActive; }
+std::vector<std::string> LogReader::take_warnings() { return std::exchange(warnings_, {}); }
+
+void LogReader::warn(std::string text) {
+  if (warnings_.size() < kMaxWarnings) warnings_.push_back(std::move(text));
+}
+
+void LogReader::release_memory() {
+  if (current_ && rest_.empty()) current_->release_memory();
+}
+
+std::optional<LogLine> LogReader::next() {
+  for (;;) {
+    while (const auto line = next_of_batch())
+      if (const auto given = unskipped(*line)) return given;
+    const Step step = next_record();
+    if (step == Step::kEnd) return std::nullopt;
+    if (step == Step::kLine)
+      if (const auto given = unskipped(given_)) return given;
+  }
+}
+
+std::optional<LogLine> LogReader::unskipped(const LogLine& line) {
+  if (!wanted(line)) return std::nullopt;
+  if (skip_lines_ == 0) return line;
+  --skip_lines_;
+  return std::nullopt;
+}
+
+std::optional<LogLine> LogReader::next_unfinished() {
+  while (auto line = joiner_->take_unfinished())
+    if (wanted(*line)) return line;
+  return std::nullopt;
+}
+
+bool LogReader::has_unfinished() const { return joiner_->has_unfinished(); }
+
+// One line of the batch; nullopt: it has no more.
+std::optional<LogLine> LogReader::next_of_batch() {
+  while (!rest_.empty()) {
+    const std::size_t newline = rest_.find('\n');
+    const bool last = newline == std::string_view::npos || newline + 1 == rest_.size();
+    LineJoiner::Piece piece;
+    piece.stream = source_.stream;
+    piece.continues = line_ == 0 && batch_.has(flags::kContinues);
+    // A newline that the writer added between the pieces of a line is none of the line's. Where each
+    // piece has its own date or is an object of its own, it is a line of its own.
+    const bool own_line = batch_.has(flags::kCut) && source_.render != RenderSpec::Kind::kRaw;
+    piece.alone = last && batch_.has(flags::kPartial) && own_line;
+    piece.goes_on = last && batch_.has(flags::kPartial) && !own_line;
+    piece.line = line_of(batch_, line_, source_);
+    piece.line.text = rest_.substr(0, newline);
+    piece.line.has_newline = newline != std::string_view::npos && !(last && batch_.has(flags::kPartial));
+    if (auto line = joiner_->before(piece)) return line;
+    rest_.remove_prefix(last ? rest_.size() : newline + 1);
+    ++line_;
+    if (auto line = joiner_->add(piece)) return line;
+  }
+  return std::nullopt;
+}
+
+LogReader::Step LogReader::next_record() {
+  if (stop_ && (segment_ > stop_->segment || (segment_ == stop_->segment && record_ >= stop_->record)))
+    return Step::kEnd;
+  if (!current_) return next_segment() ? Step::kAgain : Step::kEnd;
+  if (record_ >= current_->records()) {
+    const auto more = current_->refresh();
+    if (!more) warn(more.error().message());
+    if (!more || !*more) return next_segment() ? Step::kAgain : Step::kEnd;
+  }
+  const auto record = current_->record(record_);
+  if (!record) {
+    warn(record.error().message());
+    record_ = current_->records();
+    return Step::kAgain;
+  }
+  return take_record(*record);
+}
+
+LogReader::Step LogReader::take_record(const Record& record) {
+  switch (record.record_type()) {
+    case RecordType::kData: return take_data(record);
+    case RecordType::kEnd: {
+      source_ = current_->source_of(record, record_++);
+      const auto line = joiner_->end_stream(source_.stream);
+      if (!line) return Step::kAgain;
+      given_ = *line;
+      return Step::kLine;
+    }
+    case RecordType::kDropped: {
+      source_ = current_->source_of(record, record_++);
+      notice_ = "[pmx] " + (record.raw_end > 0 ? std::to_string(record.raw_end) + " lines" : "some lines") +
+                " dropped (" + std::string(text_of(static_cast<DropReason>(record.lines))) + ")";
+      given_ = line_of(record, 0, source_);
+      given_.text = notice_;
+      given_.dropped_notice = true;
+      return Step::kLine;
+    }
+    default: ++record_; return Step::kAgain;
+  }
+}
+
+LogReader::Step LogReader::take_data(const Record& record) {
+  const SegmentReader::Source source = current_->source_of(record, record_);
+  if (record.file_end <= passed_offset_ || !may_hold_wanted(record, source)) {
+    ++record_;
+    return Step::kAgain;
+  }
+  const auto text = current_->text(record);
+  if (!text) {
+    if (retryable(text.error())) {  // Too many open files, say: the lines are there, and come later.
+      warn(text.error().message());
+      return Step::kEnd;
+    }
+    if (!std::exchange(warned_of_text_, true)) warn(text.error().message());
+    record_ = current_->records();  // Of what is damaged a prefix is shown.
+    return Step::kAgain;
+  }
+  ++record_;
+  batch_ = record;
+  source_ = source;
+  line_ = 0;
+  rest_ = *text;
+  return Step::kAgain;
+}
+
+bool LogReader::next_segment() {
+  const auto next = current_ ? segments_->after(segment_) : segments_->oldest();
+  if (!next) return false;
+  if (current_ && !current_->sealed()) {
+    // More may have been recorded between our last look and the new segment.
+    const auto more = current_->refresh();
+    if (more && *more) return true;
+    if (!current_->damage().empty()) warn(current_->damage());
+  }
+  if (current_ && segment_ != kUnindexedActive && *next != kUnindexedActive && *next > segment_ + 1)
+    warn(dir_.active_path() + ": " + std::to_string(*next - segment_ - 1) + " segments were removed before they were read");
+  passed_offset_ = 0;
+  if (segment_ == kUnindexedActive && current_ && current_->records() > 0) {
+    const auto last = current_->record(current_->records() - 1);
+    if (last) passed_offset_ = last->file_end;
+  }
+  for (auto segment = next; segment; segment = segments_->after(*segment))
+    if (open(*segment)) return true;
+    else if (*segment == kUnindexedActive) break;
+  return false;
+}
+
+// False: it was removed between our look at the directory and now, or cannot be read.
+bool LogReader::open(std::uint64_t segment) {
+  auto opened = segment == kUnindexedActive ? SegmentReader::open_unindexed(fs_, dir_)
+                                            : SegmentReader::open(fs_, dir_, segment);
+  if (!opened) {
+    if (opened.error().code() != Errc::kNotFound) warn(opened.error().message());
+    return false;
+  }
+  current_ = std::move(*opened);
+  segment_ = segment;
+  record_ = 0;
+  warned_of_text_ = false;
+  return true;
+}
+
+bool LogReader::may_hold_wanted(const Record& record, const SegmentReader::Source& source) const {
+  if (filter_.wants && !filter_.wants(source.worker, source.kind)) return false;
+  // A line in pieces is judged as a whole, so its pieces are all read.
+  if (record.has(flags::kPartial) || record.has(flags::kContinues)) return true;
+  if (record.time_ns > filter_.until_ns || record.time_ns + record.lines <= filter_.since_ns) return false;
+  return !filter_.level || record.has(flags::kUnparsed) || !has_none_of(record.severities, *filter_.level);
+}
+
+bool LogReader::wanted(const LogLine& line) const {
+  if (line.time_ns < filter_.since_ns || line.time_ns > filter_.until_ns) return false;
+  if (line.dropped_notice) return !filter_.matches;  // It is no line of the app's, but it matters at every level.
+  if (filter_.level && !severe_enough(line)) return false;
+  return !filter_.matches || filter_.matches(line.text);
+}
+
+// Of the line as the worker wrote it: a date in front or a JSON object around it is ours.
+bool LogReader::severe_enough(const LogLine& line) const {
+  if (line.render == RenderSpec::Kind::kJson) {
+    const auto object = Json::parse(line.text);
+    if (object && (*object)["message"].is_string()) {
+      std::string message = (*object)["message"].as_string();
+      const std::size_t size = message.size();
+      message.append(kReadablePastEnd, '\0');
+      return filter_.severity_of(std::string_view(message).substr(0, size)) >= *filter_.level;
+    }
+  }
+  return filter_.severity_of(without_date(line)) >= *filter_.level;
+}
+
+}  // namespace pmx::rotate

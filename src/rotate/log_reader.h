@@ -1,0 +1,119 @@
+// The lines of one log, oldest first, over all its segments: active, sealed, packed.
+//
+// A reader that has reached the end may go on later: next() then finds what has been recorded since,
+// goes over rotations, and never gives a line twice. LogFollower says when that is worth a try.
+//
+// Thread:  any, one at a time.
+// Errors:  what cannot be read is left out, and take_warnings() says so: of a cut or damaged segment a
+//          prefix is read and nothing else.
+// Bounds:  one segment open, 64 KiB of its records and 64 KiB of its text (1 MiB of an archive); 1 MiB
+//          of each stream's unfinished line.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fs.h"
+#include "base/result.h"
+#include "model/severity.h"
+#include "rotate/log_dir.h"
+#include "rotate/log_line.h"
+#include "rotate/segment_reader.h"
+
+namespace pmx::rotate {
+
+class SegmentList;
+class LineJoiner;
+
+// Which lines are wanted. Batches without any are passed over by their records alone.
+struct LineFilter {
+  std::int64_t since_ns = std::numeric_limits<std::int64_t>::min();
+  std::int64_t until_ns = std::numeric_limits<std::int64_t>::max();  // Both inclusive.
+  std::optional<Severity> level = {};                                // This and worse; needs severity_of.
+  std::function<Severity(std::string_view)> severity_of = {};        // Reads up to 64 bytes past the line.
+  std::function<bool(std::string_view)> matches = {};                // Empty: every text.
+  std::function<bool(WorkerId, StreamKind)> wants = {};              // Empty: every stream. Asked once a batch.
+};
+
+class LogReader {
+ public:
+  // A log that does not exist yet opens too, and has no lines for now.
+  LogReader(Fs& fs, LogDir dir, LineFilter filter = {});
+  ~LogReader();
+  LogReader(const LogReader&) = delete;
+  LogReader& operator=(const LogReader&) = delete;
+
+  // Where next() begins; without a call, at the oldest line.
+  void seek_start();
+  void seek_end();
+  void seek_time(std::int64_t time_ns);  // At the batch that may hold the first line so late.
+  // At the n-th wanted line from the end. Without `level` and `matches` only records are read for it.
+  void last_lines(std::uint64_t n);
+
+  // The next wanted line, valid until the next call. nullopt: there is none for now.
+  std::optional<LogLine> next();
+  // Behind the last next(): lines whose end has not been recorded. Call until there is none. What comes
+  // of them later is given as a line of its own.
+  std::optional<LogLine> next_unfinished();
+  bool has_unfinished() const;
+
+  void directory_changed();  // Segments may have come or gone.
+  void release_memory();     // Buffers; the next line costs a read more.
+  const LogDir& dir() const { return dir_; }
+  bool unindexed() const;    // It reads an active file that pmx did not write.
+  std::vector<std::string> take_warnings();
+
+ private:
+  // Where the reader is: the next record of current_.
+  struct Position {
+    std::uint64_t segment = 0, record = 0;
+  };
+  enum class Step { kAgain, kLine, kEnd };
+
+  // log_reader.cpp: forward.
+  Step next_record();
+  Step take_record(const Record& record);
+  Step take_data(const Record& record);
+  bool next_segment();
+  bool open(std::uint64_t segment);
+  std::optional<LogLine> unskipped(const LogLine& line);
+  std::optional<LogLine> next_of_batch();
+  bool may_hold_wanted(const Record& record, const SegmentReader::Source& source) const;
+  bool wanted(const LogLine& line) const;
+  bool severe_enough(const LogLine& line) const;
+  void warn(std::string text);
+
+  // log_seek.cpp: from the end backwards.
+  void restart(bool at_start);
+  bool back_by_lines(std::uint64_t n, std::uint64_t& lines);
+  void last_filtered_lines(std::uint64_t n);
+  std::uint64_t line_starts(const Record& record, std::uint64_t number) const;
+
+  Fs& fs_;
+  LogDir dir_;
+  LineFilter filter_;
+  std::unique_ptr<SegmentList> segments_;
+  std::unique_ptr<LineJoiner> joiner_;
+  std::unique_ptr<SegmentReader> current_;     // nullptr: before the first.
+  std::uint64_t segment_ = 0, record_ = 0;     // The next record of segment_.
+  std::uint64_t skip_lines_ = 0;               // Wanted ones that last_lines() does not want.
+  std::uint64_t passed_offset_ = 0;            // Text that was read before it had an index.
+  std::optional<Position> stop_;               // Only while last_lines() counts.
+  bool warned_of_text_ = false;                // Once a segment.
+  // The batch being read.
+  std::string_view rest_;
+  Record batch_;
+  SegmentReader::Source source_;
+  std::int64_t line_ = 0;                      // Number in the batch.
+  LogLine given_;                              // Of Step::kLine.
+  std::string notice_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace pmx::rotate

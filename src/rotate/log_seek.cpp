@@ -1,0 +1,120 @@
+// Finding a place in a log from its end backwards.
+//
+// The records say how many lines a batch has, so the last n lines of a gigabyte cost the records that
+// hold them and no text. A filter by level or text needs the lines themselves: then a stretch at the end
+// is counted forwards, and a four times longer one if it had too few, which reads at most a third more
+// than the last stretch alone.
+#include <algorithm>
+
+#include "rotate/internal/line_joiner.h"
+#include "rotate/internal/segment_list.h"
+#include "rotate/log_reader.h"
+
+namespace pmx::rotate {
+namespace {
+
+constexpr std::uint64_t kFirstStretchLines = 256;
+constexpr std::uint64_t kMostLines = std::uint64_t{1} << 48U;  // More than a log has; four times it fits.
+
+}  // namespace
+
+void LogReader::restart(bool at_start) {
+  // Behind a seek into the middle, the rest of a line that began before it is none of ours.
+  joiner_->reset(at_start ? LineJoiner::Unbegun::kShow : LineJoiner::Unbegun::kHide);
+  segments_->look_again();
+  rest_ = {};
+  skip_lines_ = passed_offset_ = 0;
+  current_.reset();
+  segment_ = record_ = 0;
+  warnings_.clear();
+}
+
+void LogReader::seek_start() { restart(true); }
+
+void LogReader::seek_end() {
+  restart(true);
+  const auto newest = segments_->newest();
+  if (newest && open(*newest)) record_ = current_->records();
+}
+
+void LogReader::seek_time(std::int64_t time_ns) {
+  restart(false);
+  auto segment = segments_->newest();
+  while (segment) {
+    const auto before_it = time_before_segment(fs_, dir_, *segment);
+    if (before_it && *before_it < time_ns) break;  // All segments before this one are older.
+    const auto before = segments_->before(*segment);
+    if (!before) break;
+    segment = before;
+  }
+  for (; segment; segment = segments_->after(*segment)) {
+    if (!open(*segment)) continue;
+    const auto record = current_->first_record_at(time_ns);
+    if (record) record_ = *record;
+    return;
+  }
+}
+
+std::uint64_t LogReader::line_starts(const Record& record, std::uint64_t number) const {
+  const RecordType type = record.record_type();
+  if (type != RecordType::kData && type != RecordType::kDropped) return 0;
+  const SegmentReader::Source source = current_->source_of(record, number);
+  if (type == RecordType::kDropped) return 1;
+  if (filter_.wants && !filter_.wants(source.worker, source.kind)) return 0;
+  return record.has(flags::kContinues) && record.lines > 0 ? record.lines - 1U : record.lines;
+}
+
+// Goes to the nearest record with at least n line starts from it to the end. False: the log has fewer,
+// and this is its beginning.
+bool LogReader::back_by_lines(std::uint64_t n, std::uint64_t& lines) {
+  lines = 0;
+  for (auto segment = segments_->newest(); segment; segment = segments_->before(*segment)) {
+    if (!open(*segment)) continue;
+    for (std::uint64_t number = current_->records(); number > 0;) {
+      const auto record = current_->record(--number);
+      if (!record) break;  // Cut meanwhile; next() will say so.
+      lines += line_starts(*record, number);
+      if (lines < n) continue;
+      record_ = number;
+      return true;
+    }
+  }
+  record_ = 0;
+  return false;
+}
+
+void LogReader::last_lines(std::uint64_t n) {
+  if (n == 0) return seek_end();
+  n = std::min(n, kMostLines);
+  const LineFilter none;
+  if (filter_.level || filter_.matches || filter_.since_ns != none.since_ns || filter_.until_ns != none.until_ns)
+    return last_filtered_lines(n);
+  restart(false);
+  std::uint64_t lines = 0;
+  if (!back_by_lines(n, lines)) joiner_->reset(LineJoiner::Unbegun::kShow);
+  skip_lines_ = lines - std::min(lines, n);
+}
+
+void LogReader::last_filtered_lines(std::uint64_t n) {
+  restart(false);
+  const auto newest = segments_->newest();
+  if (!newest || !open(*newest)) return;
+  const Position end{*newest, current_->records()};
+  for (std::uint64_t stretch = std::max(n, kFirstStretchLines);; stretch *= 4) {
+    restart(false);
+    std::uint64_t lines = 0;
+    const bool more_before = back_by_lines(stretch, lines) && stretch < kMostLines;
+    const Position begin{segment_, record_};
+    std::uint64_t found = 0;
+    stop_ = end;  // A log that grows faster than we count would never end.
+    while (next()) ++found;
+    stop_.reset();
+    if (found < n && more_before) continue;
+    restart(!more_before);
+    if (open(begin.segment)) record_ = begin.record;
+    skip_lines_ = found - std::min(found, n);
+    return;
+  }
+}
+
+}  // namespace pmx::rotate

@@ -1,0 +1,34 @@
+#include "supervisor/leftovers.h"
+
+#include <poll.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "base/sys.h"
+
+namespace pmx::supervisor {
+
+std::size_t end_leftovers(const std::vector<Leftover>& leftovers) {
+  std::vector<Fd> ending;
+  for (const Leftover& leftover : leftovers) {
+    if (leftover.pid <= 1) continue;
+    auto pidfd = sys::pidfd_open(leftover.pid);
+    // The pidfd first, then the look: if the pid was given to somebody else in between, the ticks tell.
+    const auto ticks = sys::start_time_ticks(leftover.pid);
+    if (!pidfd || !ticks || *ticks != leftover.start_ticks) continue;
+    (void)sys::kill_group(leftover.pid, SIGKILL);
+    (void)sys::pidfd_signal(pidfd->get(), SIGKILL);  // Where it has left its group.
+    ending.push_back(std::move(*pidfd));
+  }
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  for (const Fd& pidfd : ending) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    pollfd waiting{pidfd.get(), POLLIN, 0};
+    (void)::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+  }
+  return ending.size();
+}
+
+}  // namespace pmx::supervisor

@@ -1,0 +1,247 @@
+#include "supervisor/log.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "capture/fields.h"
+#include "capture/line_framer.h"
+#include "rotate/retention.h"
+#include "supervisor/discard.h"
+
+namespace pmx::supervisor {
+namespace {
+
+constexpr std::uint64_t kMergedLineBytes = 256U << 10U;   // Longer lines of a merged log are ended here.
+constexpr std::uint64_t kPieceBytes = kMaxBatchBytes;     // Longer lines of other logs are written in pieces.
+constexpr std::uint64_t kCutInsideLineBytes = 16U << 20U;  // A segment may end inside a line this long.
+constexpr std::size_t kGroupBatches = rotate::kMaxIntentRecords / 2;  // Each may need a STREAM record beside it.
+
+}  // namespace
+
+Log::Log(LogSpec spec, std::string state_directory, rotate::IntentPage page, const Clock& clock, rotate::RawBytes& raw)
+    : spec_(std::move(spec)),
+      clock_(clock),
+      files_(spec_.owner),
+      writer_({state_, files_, clock, raw}, rotate::LogDir(std::move(state_directory), spec_.path), std::move(page), spec_.merged),
+      counters_(std::make_shared<LogCounters>()) {
+  counters_->path = spec_.path;
+  adopt(spec_);
+}
+
+void Log::adopt(const LogSpec& spec) {
+  const bool was_merged = spec_.merged;
+  spec_ = spec;
+  spec_.merged = was_merged || spec.merged;
+  schedule_.reset();
+  if (!spec.rotate.every.empty()) {
+    auto schedule = rotate::Schedule::parse(spec.rotate.every);  // Checked where it was set.
+    if (schedule) schedule_ = std::move(schedule).value();
+  }
+  schedule_next_rotation();
+}
+
+void Log::schedule_next_rotation() {
+  next_rotation_ns_.reset();
+  if (schedule_) next_rotation_ns_ = schedule_->next_after(clock_.system_ns());
+}
+
+void Log::feed(Stream& stream) {
+  const auto spec = std::find_if(stream.spec.logs.begin(), stream.spec.logs.end(), [this](const LogSpec& s) { return s.path == spec_.path; });
+  writer_.attach({stream.spec.id, stream.worker, stream.spec.kind, spec->render});
+  feeds_.push_back({&stream});
+  stream.logs.push_back(this);
+  refresh(feeds_.back());
+}
+
+void Log::release(Stream& stream) {
+  writer_.forget(stream.spec.id);
+  std::erase_if(feeds_, [&stream](const Feed& feed) { return feed.stream == &stream; });
+}
+
+void Log::refresh(Feed& feed) {
+  feed.tail = writer_.tail(feed.stream->spec.id);
+  feed.mid_line = writer_.mid_line(feed.stream->spec.id);
+  feed.ended = writer_.ended(feed.stream->spec.id);
+}
+
+std::uint64_t Log::tail(const Stream& stream) const {
+  for (const Feed& feed : feeds_)
+    if (feed.stream == &stream) return feed.tail;
+  return 0;
+}
+
+bool Log::has_ended(const Stream& stream) const {
+  for (const Feed& feed : feeds_)
+    if (feed.stream == &stream) return feed.ended;
+  return true;
+}
+
+// Where each stream stands, which its ring must be opened with, before anything is rendered from rings.
+Result<void> Log::load() {
+  if (writer_.loaded()) return {};
+  PMX_TRY(writer_.load_index());
+  for (Feed& feed : feeds_) refresh(feed);
+  return {};
+}
+
+Result<void> Log::commit() {
+  PMX_TRY(load());
+  for (const Feed& feed : feeds_) {
+    if (feed.stream->ring) continue;
+    if (!open_ring(*feed.stream)) return Error(Errc::kUnavailable, spec_.path + " waits for another log of the same stream");
+    touched_.push_back(feed.stream);
+  }
+  if (!writer_.settled()) {
+    PMX_TRY(writer_.settle());  // An interrupted batch is recorded now, so tails may have moved.
+    for (Feed& feed : feeds_) {
+      refresh(feed);
+      free_ring(*feed.stream);
+      touched_.push_back(feed.stream);
+    }
+  }
+  while (PMX_TRY(append_ready())) {
+    if (rotation_due()) PMX_TRY(writer_.seal());
+  }
+  if (writer_.has_dropped()) PMX_TRY(writer_.record_dropped());
+  PMX_TRY(end_streams());
+  publish();
+  return {};
+}
+
+// At the smallest tail that its logs have recorded; false while one of them cannot be read.
+bool Log::open_ring(Stream& stream) {
+  std::uint64_t smallest = UINT64_MAX;
+  for (const Log* log : stream.logs) {
+    if (!log->writer_.loaded()) return false;
+    smallest = std::min(smallest, log->tail(stream));
+  }
+  auto ring = capture::Ring::open(std::move(stream.ring_memfd), smallest == UINT64_MAX ? 0 : smallest);
+  PMX_CHECK(ring.has_value());  // Our own memfd, sealed to its size: only a bug or a lack of address space.
+  stream.ring = std::move(ring).value();
+  return true;
+}
+
+// Whole lines only, as views into the ring. A line whose rest was dropped ends at its mark.
+rotate::StreamBatch Log::next_batch(const Feed& feed) {
+  const Stream& stream = *feed.stream;
+  const auto torn_at = writer_.torn_at(stream.spec.id);
+  const std::uint64_t end = torn_at ? std::min(*torn_at, stream.ring->head()) : stream.ring->head();
+  const capture::FrameLimits limits{
+      .max_line_bytes = spec_.merged ? kMergedLineBytes : kPieceBytes,
+      .max_batch_bytes = kMaxBatchBytes,
+      .at_end = stream.at_end() || torn_at,
+      .flush_partial = stream.flush_partial && !spec_.merged && spec_.render.kind == RenderSpec::Kind::kRaw,
+  };
+  LineBatch lines = capture::frame(stream.ring->bytes(feed.tail, end - feed.tail), limits, feed.mid_line);
+  if (!lines.bytes.empty() && !stream.over_half_full) capture::count_severities(lines);
+  const bool reaches_end = feed.tail + lines.bytes.size() == end;
+  return {stream.spec.id, lines, stream.at_end() && reaches_end, torn_at && reaches_end && lines.partial};
+}
+
+Result<bool> Log::append_ready() {
+  group_.clear();
+  std::vector<Feed*> members;
+  for (std::size_t i = 0; i < feeds_.size() && group_.size() < kGroupBatches; ++i) {
+    Feed& feed = feeds_[(next_feed_ + i) % feeds_.size()];
+    if (feed.ended || feed.tail == feed.stream->ring->head()) continue;
+    rotate::StreamBatch batch = next_batch(feed);
+    if (batch.lines.bytes.empty()) continue;
+    group_.push_back(batch);
+    members.push_back(&feed);
+  }
+  if (group_.empty()) return false;
+  ++next_feed_;
+  const auto appended = writer_.append(group_);  // Recorded: from here on the file owns the lines.
+  for (Feed* feed : members) {
+    refresh(*feed);
+    free_ring(*feed->stream);
+    touched_.push_back(feed->stream);
+  }
+  if (!appended) return appended.error();
+  return true;
+}
+
+void Log::free_ring(Stream& stream) const {
+  std::uint64_t smallest = stream.ring->head();
+  for (const Log* log : stream.logs) smallest = std::min(smallest, log->tail(stream));
+  if (smallest > stream.ring->tail()) stream.ring->consume(smallest);
+}
+
+Result<void> Log::end_streams() {
+  for (Feed& feed : feeds_) {
+    if (feed.ended || !feed.stream->at_end() || feed.tail != feed.stream->ring->head()) continue;
+    PMX_TRY(writer_.end_stream(feed.stream->spec.id));
+    refresh(feed);
+    touched_.push_back(feed.stream);
+  }
+  return {};
+}
+
+bool Log::rotation_due() const {
+  const rotate::SegmentIndex& index = writer_.index();
+  if (index.file_end() == 0) return false;
+  const bool raw = spec_.render.kind == RenderSpec::Kind::kRaw;
+  if (index.mid_line() && !(raw && index.file_end() > std::max(kCutInsideLineBytes, spec_.rotate.max_size_bytes))) return false;
+  if (index.slots() >= rotate::kMaxRecords) return true;
+  if (spec_.rotate.max_size_bytes > 0 && index.file_end() >= spec_.rotate.max_size_bytes) return true;
+  return next_rotation_ns_ && clock_.system_ns() >= *next_rotation_ns_;
+}
+
+Result<void> Log::rotate() {
+  schedule_next_rotation();
+  PMX_TRY(writer_.settle());
+  PMX_TRY(writer_.seal());
+  for (Feed& feed : feeds_) refresh(feed);
+  publish();
+  return {};
+}
+
+Result<void> Log::look() {
+  PMX_TRY(commit());
+  return writer_.look();
+}
+
+Result<void> Log::flush() {
+  PMX_TRY(rotate());
+  (void)writer_.take_sealed();  // Nothing is left to pack.
+  const rotate::LogDir& dir = writer_.dir();
+  for (const rotate::SealedFile& file : PMX_TRY(dir.sealed_files(files_))) PMX_TRY(files_.remove(file.path));
+  for (const std::uint64_t segment : PMX_TRY(dir.index_segments(state_)))
+    if (segment < writer_.index().segment()) PMX_TRY(state_.remove(dir.index_path(segment)));
+  return {};
+}
+
+// Only what is whole lines leaves the pipe for nowhere; what it is has been counted before.
+bool Log::drop_newest() {
+  bool dropped = false;
+  for (Feed& feed : feeds_) {
+    Stream& stream = *feed.stream;
+    if (!stream.pipe || !stream.ring || stream.ring->free_bytes() > 0) continue;
+    const auto peeked = peek_lines(stream.pipe->fd());
+    if (!peeked || peeked->bytes == 0) continue;
+    bool noted = true;
+    for (Log* log : stream.logs) noted = log->writer_.note_dropped(stream.spec.id, stream.ring->head(), peeked->lines, peeked->bytes) && noted;
+    if (noted) dropped = discard(stream.pipe->fd(), peeked->bytes).has_value() || dropped;
+  }
+  return dropped;
+}
+
+bool Log::make_room() {
+  const auto freed = rotate::free_space(files_, state_, writer_.dir(), kMaxBatchBytes);
+  return freed && freed->files_removed > 0;
+}
+
+void Log::publish() {
+  const rotate::SegmentIndex& index = writer_.index();
+  counters_->captured_lines = index.next_seq();
+  counters_->captured_bytes = index.base() + index.file_end();
+  counters_->dropped_lines = index.dropped_lines();
+  counters_->active_size_bytes = index.file_end();
+  counters_->segment = index.segment();
+  std::uint64_t waiting = 0;
+  for (const Feed& feed : feeds_)
+    if (feed.stream->ring) waiting += feed.stream->ring->head() - feed.tail;
+  counters_->waiting_bytes = waiting;
+}
+
+}  // namespace pmx::supervisor

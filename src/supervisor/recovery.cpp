@@ -1,0 +1,120 @@
+// Starting and recovering are the same: the keeper's table of children is the truth about processes,
+// the roster is the truth about what is wanted, and this brings the two together. In order:
+//
+//   1. ends that nobody has answered yet are handled as if they came now
+//   2. running children become their workers' runs again; ones that the roster does not know are found
+//      by their description ("run.<id>") and adopted, or ended where their worker is not in the list
+//   3. runs of the roster that no keeper knows (keeper and daemon were both killed): what is left of
+//      them is ended, and said
+//   4. workers that are wanted and have no run are started
+#include <signal.h>
+
+#include <algorithm>
+
+#include "base/sys.h"
+#include "supervisor/leftovers.h"
+#include "supervisor/supervisor.h"
+
+namespace pmx::supervisor {
+
+void Supervisor::recover(const std::vector<RunSpec>& runs) {
+  RosterContents contents = roster_.load(parts_.link.safe_start());
+  for (const std::string& line : contents.notices) parts_.notice(line);
+  next_id_ = contents.next_id;
+  launcher_.set_last_run(contents.last_run);
+  std::map<RunId, WorkerId> owners;
+  for (const RunSpec& run : runs) {
+    launcher_.know(run);
+    owners[run.run] = run.worker;
+  }
+  std::map<RunId, Child> children;
+  for (const Child& child : parts_.link.children()) {
+    launcher_.set_last_run(child.run);
+    children[child.run] = child;
+  }
+  end_lost_runs(contents, children);
+  const bool rebooted = contents.boot != 0 && contents.boot != sys::boot_id_hash();
+  for (WorkerRecord& record : contents.workers) {
+    // What had given up gets a new chance after a boot: what it lacked may be there now.
+    if (rebooted && record.state == WorkerState::kErrored) record.state = WorkerState::kStopped;
+  }
+  if (contents.workers.empty() && options_.only_app) {
+    WorkerRecord record;
+    record.spec = *options_.only_app;
+    record.should_run = true;
+    record.unique_id = make_unique_id();
+    record.created_ns = parts_.clock.system_ns();
+    next_id_ = 1;
+    contents.workers.push_back(std::move(record));
+  }
+  add_recovered(std::move(contents.workers));
+
+  std::set<WorkerId> resumed;
+  for (const auto& [run, child] : children) {
+    Worker* const worker = worker_of(run);
+    if (worker == nullptr) continue;
+    resumed.insert(worker->record().id);
+    const bool over =
+        child.state == Child::State::kExited || child.state == Child::State::kSpawnFailed;
+    if (over) exits_to_acknowledge_.push_back(run);
+    worker->resume(&child, true);
+    if (child.state == Child::State::kRunning) write_pid_file(worker->record());
+  }
+  for (const auto& [run, child] : children)
+    if (worker_of(run) == nullptr) adopt_or_end(child, owners);
+  for (const auto& [id, worker] : workers_) {
+    const bool idle = worker->record().run.value == 0 || !children.contains(worker->record().run);
+    if (!resumed.contains(id) && idle) worker->resume(nullptr, true);
+  }
+  save_soon();
+}
+
+void Supervisor::add_recovered(std::vector<WorkerRecord> records) {
+  for (WorkerRecord& record : records) {
+    const WorkerId id = record.id;
+    workers_[id] =
+        std::make_unique<Worker>(std::move(record), host(), parts_.timers, parts_.clock);
+  }
+}
+
+void Supervisor::end_lost_runs(const RosterContents& contents,
+                               const std::map<RunId, Child>& children) {
+  std::vector<Leftover> leftovers;
+  std::size_t lost = 0;
+  for (const WorkerRecord& record : contents.workers) {
+    if (record.run.value == 0 || children.contains(record.run)) continue;
+    ++lost;
+    // After a boot the numbers mean nothing.
+    if (contents.boot == sys::boot_id_hash() && record.pid > 0)
+      leftovers.push_back({record.pid, record.start_ticks});
+  }
+  if (lost == 0) return;
+  const std::size_t ended = end_leftovers(leftovers);
+  parts_.notice("keeper and daemon ended together while " + std::to_string(lost) +
+                " process(es) ran: " + std::to_string(ended) +
+                " of them were still there and were ended; what they had printed and was not yet in "
+                "a file (at most 2 MiB a stream) may be lost");
+}
+
+void Supervisor::adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners) {
+  const bool over =
+      child.state == Child::State::kExited || child.state == Child::State::kSpawnFailed;
+  if (over) {
+    exits_to_acknowledge_.push_back(child.run);  // Handled by the daemon before, and saved.
+    return;
+  }
+  const auto owner = owners.find(child.run);
+  const auto found = owner == owners.end() ? workers_.end() : workers_.find(owner->second);
+  const bool free = found != workers_.end() && (found->second->record().run.value == 0 ||
+                                                found->second->record().run < child.run);
+  if (free) {
+    found->second->adopt(child);
+    if (child.state == Child::State::kRunning) write_pid_file(found->second->record());
+    return;
+  }
+  parts_.notice("process " + std::to_string(child.pid) +
+                " belongs to no app of the list: it is ended");
+  signal(child.run, SIGKILL, true);
+}
+
+}  // namespace pmx::supervisor

@@ -1,0 +1,181 @@
+#include "supervisor/roster.h"
+
+#include <algorithm>
+
+#include "base/sys.h"
+
+namespace pmx::supervisor {
+namespace {
+
+constexpr std::int64_t kVersion = 1;
+
+Json number_or_null(const std::optional<int>& value) {
+  if (!value) return nullptr;
+  return *value;
+}
+
+Json exit_to_json(const std::optional<ExitFacts>& exit) {
+  if (!exit) return nullptr;
+  return Json::object({{"code", number_or_null(exit->code)},
+                       {"signal", number_or_null(exit->signal)},
+                       {"at_ns", exit->at_ns}});
+}
+
+std::optional<ExitFacts> exit_from_json(const Json& json) {
+  if (!json.is_object()) return std::nullopt;
+  ExitFacts exit;
+  if (json["code"].is_integer()) exit.code = static_cast<int>(json["code"].as_int());
+  if (json["signal"].is_integer()) exit.signal = static_cast<int>(json["signal"].as_int());
+  exit.at_ns = json["at_ns"].as_int();
+  return exit;
+}
+
+// All but the spec, which is kept as text: it holds whole environments, and changes rarely.
+Json to_json(const WorkerRecord& worker) {
+  Json unstable = Json::array();
+  for (const std::int64_t at : worker.memory.unstable_ns) unstable.push_back(at);
+  return Json::object({
+      {"id", worker.id.value},
+      {"name", worker.spec.name},
+      {"namespace", worker.spec.app_namespace},
+      {"status", name_of(worker.state)},
+      {"should_run", worker.should_run},
+      {"instance", worker.instance},
+      {"unique_id", worker.unique_id},
+      {"restarts", worker.restarts},
+      {"unstable", unstable},
+      {"backoff_ms", worker.memory.backoff_delay.count()},
+      {"exit", exit_to_json(worker.last_exit)},
+      {"run", worker.run.value},
+      {"pid", worker.pid},
+      {"start_ticks", worker.start_ticks},
+      {"started_ns", worker.started_ns},
+      {"created_ns", worker.created_ns},
+      {"logs", Json::object({{"out", worker.logs.out},
+                             {"err", worker.logs.err},
+                             {"log", worker.logs.log}})},
+      {"trouble", worker.trouble},
+  });
+}
+
+WorkerState state_from(const std::string& name) {
+  const auto* const found = std::find(kStateNames.begin(), kStateNames.end(), name);
+  if (found == kStateNames.end()) return WorkerState::kStopped;
+  return static_cast<WorkerState>(found - kStateNames.begin());
+}
+
+Result<WorkerRecord> worker_from_json(const Json& json, const AppCodec& codec) {
+  WorkerRecord worker;
+  worker.id.value = static_cast<std::uint32_t>(json["id"].as_int());
+  worker.spec = PMX_TRY(codec.from_json(json["spec"]));
+  worker.state = state_from(json["status"].as_string());
+  worker.should_run = json["should_run"].as_bool();
+  worker.instance = json["instance"].as_int();
+  worker.unique_id = json["unique_id"].as_string();
+  worker.restarts = json["restarts"].as_int();
+  for (const Json& at : json["unstable"].items()) worker.memory.unstable_ns.push_back(at.as_int());
+  worker.memory.backoff_delay = std::chrono::milliseconds(json["backoff_ms"].as_int());
+  worker.last_exit = exit_from_json(json["exit"]);
+  worker.run.value = static_cast<std::uint64_t>(json["run"].as_int());
+  worker.pid = static_cast<pid_t>(json["pid"].as_int());
+  worker.start_ticks = static_cast<std::uint64_t>(json["start_ticks"].as_int());
+  worker.started_ns = json["started_ns"].as_int();
+  worker.created_ns = json["created_ns"].as_int();
+  worker.logs = {json["logs"]["out"].as_string(), json["logs"]["err"].as_string(),
+                 json["logs"]["log"].as_string()};
+  worker.trouble = json["trouble"].as_string();
+  return worker;
+}
+
+}  // namespace
+
+Roster::Roster(std::string path, Fs& files, KeeperLink& link, AppCodec codec)
+    : path_(std::move(path)),
+      files_(files),
+      link_(link),
+      codec_(std::move(codec)),
+      boot_(sys::boot_id_hash()) {}
+
+Result<RosterContents> Roster::parse(std::string_view text) const {
+  const Json json = PMX_TRY(Json::parse(text));
+  if (!json.is_object() || !json["workers"].is_array()) return corrupt("it holds no list of workers");
+  if (json["version"].as_int() > kVersion)
+    return corrupt("it was written by a newer pmx (version " +
+                   std::to_string(json["version"].as_int()) + ")");
+  RosterContents contents;
+  contents.next_id = static_cast<std::uint32_t>(json["next_id"].as_int());
+  contents.last_run.value = static_cast<std::uint64_t>(json["next_run"].as_int());
+  contents.boot = static_cast<std::uint64_t>(json["boot"].as_int());
+  for (const Json& item : json["workers"].items()) {
+    auto worker = worker_from_json(item, codec_);
+    if (worker) {
+      contents.next_id = std::max(contents.next_id, worker->id.value + 1);
+      contents.workers.push_back(std::move(*worker));
+    } else {
+      contents.notices.push_back("app " + item["name"].as_string() +
+                                 " of the saved list cannot be taken over: " +
+                                 worker.error().message());
+    }
+  }
+  return contents;
+}
+
+RosterContents Roster::load(bool ignore_state) {
+  std::vector<std::string> notices;
+  if (!ignore_state && !link_.state().empty()) {
+    auto contents = parse(link_.state());
+    if (contents) return std::move(*contents);
+    notices.push_back("the keeper's copy of the list of apps: " + contents.error().message() +
+                      "; using the one on disk");
+  }
+  RosterContents contents;
+  auto text = path_.empty() ? Result<std::string>(Error(Errc::kNotFound, ""))
+                            : files_.read_file(path_);
+  if (text) {
+    auto parsed = parse(*text);
+    const bool whole = parsed && parsed->notices.empty();
+    const std::string why = parsed ? "" : parsed.error().message();
+    if (parsed) contents = std::move(*parsed);
+    if (!whole) {
+      // The next save replaces the file: what could not be read is kept for whoever can.
+      const std::string kept = path_ + ".unreadable";
+      const bool copied = files_.replace_file(kept, *text).has_value();
+      notices.push_back(path_ + (why.empty() ? " could not be read in full" : ": " + why) +
+                        (copied ? "; kept as " + kept : ""));
+    }
+  } else if (text.error().code() != Errc::kNotFound) {
+    notices.push_back("the list of apps cannot be read: " + text.error().message());
+  }
+  contents.notices.insert(contents.notices.begin(), notices.begin(), notices.end());
+  return contents;
+}
+
+std::string Roster::text_of(std::uint32_t next_id, RunId last_run,
+                            const std::vector<WorkerRecord*>& workers) const {
+  std::string text = "{\"version\":" + std::to_string(kVersion) +
+                     ",\"next_id\":" + std::to_string(next_id) +
+                     ",\"next_run\":" + std::to_string(last_run.value) +
+                     ",\"boot\":" + Json(boot_).dump() + ",\"workers\":[";
+  const char* separator = "\n";
+  for (WorkerRecord* worker : workers) {
+    if (worker->spec_text.empty()) worker->spec_text = codec_.to_json(worker->spec).dump();
+    std::string entry = to_json(*worker).dump();
+    entry.pop_back();  // The closing brace: the spec goes in as it is.
+    text += separator + entry + ",\"spec\":" + worker->spec_text + "}";
+    separator = ",\n";
+  }
+  return text + "\n]}\n";
+}
+
+void Roster::save(std::uint32_t next_id, RunId last_run,
+                  const std::vector<WorkerRecord*>& workers) {
+  const std::string text = text_of(next_id, last_run, workers);
+  trouble_.clear();
+  const auto held = link_.set_state(text);
+  if (!held) trouble_ = "the keeper does not take the list of apps: " + held.error().message();
+  if (path_.empty()) return;
+  const auto saved = files_.replace_file(path_, text);
+  if (!saved) trouble_ = "the list of apps cannot be saved: " + saved.error().message();
+}
+
+}  // namespace pmx::supervisor

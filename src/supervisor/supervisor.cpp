@@ -1,0 +1,277 @@
+#include "supervisor/supervisor.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <random>
+
+#include "base/crash_point.h"
+#include "base/sys.h"
+#include "supervisor/log_paths.h"
+
+namespace pmx::supervisor {
+namespace {
+
+constexpr std::chrono::seconds kSaveRetry{5};
+// A thousand starts are a few dozen saves. What the list does not know yet if we die in between, the
+// keeper's table and the runs' descriptions tell the next daemon.
+constexpr std::chrono::milliseconds kSaveDelay{20};
+constexpr int kSaveShare = 10;  // A long list is saved for at most one part in ten of the time.
+
+}  // namespace
+
+Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
+    : options_(std::move(options)),
+      parts_(std::move(parts)),
+      roster_(options_.only_app ? "" : options_.home + "/state/apps.json", parts_.files,
+              parts_.link, parts_.codec),
+      launcher_({options_.home, options_.home + "/logs"}, parts_.link, parts_.pipeline,
+                parts_.clock) {}
+
+Supervisor::~Supervisor() {
+  parts_.timers.cancel(save_timer_);
+  parts_.timers.cancel(forget_timer_);
+  for (const auto& [number, sweep] : sweeps_) parts_.timers.cancel(sweep.timer);
+}
+
+// ---- What users ask for.
+
+Result<WorkerId> Supervisor::add(AppSpec spec) {
+  if (workers_.size() >= kMaxWorkers)
+    return Error(Errc::kNoSpace, "there are " + std::to_string(workers_.size()) +
+                                     " processes already, which is as many as one daemon takes");
+  WorkerRecord record;
+  record.id.value = next_id_++;
+  record.instance = free_instance(spec.name);
+  record.unique_id = make_unique_id();
+  record.created_ns = parts_.clock.system_ns();
+  record.spec = std::move(spec);
+  record.logs = log_files(record.spec, record.id, options_.home + "/logs");
+  const WorkerId id = record.id;
+  workers_[id] =
+      std::make_unique<Worker>(std::move(record), host(), parts_.timers, parts_.clock);
+  save_soon();
+  return id;
+}
+
+void Supervisor::start(WorkerId id, std::optional<AppSpec> spec, Done done) {
+  workers_.at(id)->start(std::move(spec), std::move(done));
+}
+void Supervisor::stop(WorkerId id, Worker::Wanted wanted, Done done) {
+  workers_.at(id)->stop(wanted, std::move(done));
+}
+void Supervisor::restart(WorkerId id, std::optional<AppSpec> spec, Done done) {
+  workers_.at(id)->restart(std::move(spec), std::move(done));
+}
+void Supervisor::remove_worker(WorkerId id, Done done) {
+  workers_.at(id)->remove(std::move(done));
+}
+void Supervisor::reset(WorkerId id) {
+  workers_.at(id)->reset();
+}
+
+const Worker* Supervisor::find(WorkerId id) const {
+  const auto found = workers_.find(id);
+  return found == workers_.end() || removed_.contains(id) ? nullptr : found->second.get();
+}
+
+std::vector<const Worker*> Supervisor::workers() const {
+  std::vector<const Worker*> all;
+  for (const auto& [id, worker] : workers_)
+    if (!removed_.contains(id)) all.push_back(worker.get());
+  return all;
+}
+
+std::vector<TargetCandidate> Supervisor::candidates() const {
+  std::vector<TargetCandidate> all;
+  for (const Worker* worker : workers()) {
+    const WorkerRecord& record = worker->record();
+    all.push_back({record.id, record.spec.name, record.spec.app_namespace, record.spec.script});
+  }
+  return all;
+}
+
+std::vector<RunId> Supervisor::live_runs() const {
+  std::vector<RunId> runs;
+  for (const auto& [run, spec] : launcher_.live_runs()) runs.push_back(run);
+  return runs;
+}
+
+std::int64_t Supervisor::free_instance(const std::string& name) const {
+  std::set<std::int64_t> taken;
+  for (const Worker* worker : workers())
+    if (worker->record().spec.name == name) taken.insert(worker->record().instance);
+  std::int64_t lowest = 0;
+  while (taken.contains(lowest)) ++lowest;
+  return lowest;
+}
+
+std::vector<std::string> Supervisor::shared_paths(WorkerId without) const {
+  std::vector<std::string> paths;
+  for (const Worker* worker : workers()) {
+    if (worker->record().id == without) continue;
+    const LogFiles& files = worker->record().logs;
+    for (const std::string* path : {&files.out, &files.err, &files.log})
+      if (!path->empty()) paths.push_back(*path);
+  }
+  return paths;
+}
+
+std::string Supervisor::make_unique_id() {
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  std::random_device random;
+  std::string id = "xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx";
+  for (char& c : id)
+    if (c == 'x') c = kHex[random() % kHex.size()];
+  return id;
+}
+
+// ---- What workers need.
+
+Result<void> Supervisor::launch(WorkerRecord& record) {
+  auto launched = launcher_.launch(record, shared_paths(record.id));
+  if (!launched && launched.error().sys_errno() == EMFILE)
+    return std::move(launched).error().within(
+        "the daemon has no descriptors left (raise the hard limit of open files)");
+  return launched;
+}
+
+void Supervisor::signal(RunId run, int signal, bool group) {
+  const auto sent = parts_.link.signal(run, signal, group);
+  // Gone already is what was wanted; anything else is worth a line.
+  if (!sent && sent.error().code() != Errc::kNotFound)
+    parts_.notice("signal " + std::to_string(signal) + ": " + sent.error().message());
+}
+
+void Supervisor::sweep_group(const Child& leader, std::chrono::nanoseconds grace) {
+  const pid_t group = leader.pid;
+  if (group <= 1 || !sys::kill_group(group, 0)) return;  // Nobody is left.
+  const std::uint64_t number = next_sweep_++;
+  sweeps_[number].group = group;
+  sweeps_[number].timer = parts_.timers.call_after(grace, [this, number] { sweep(number); });
+}
+
+void Supervisor::sweep(std::uint64_t number) {
+  const pid_t group = sweeps_.at(number).group;
+  parts_.timers.cancel(sweeps_.at(number).timer);
+  sweeps_.erase(number);
+  // As long as one of the group lives, the kernel gives its number to no new process. If a process has
+  // that number now, then the group had emptied and this is somebody else's.
+  if (sys::start_time_ticks(group)) return;
+  if (sys::kill_group(group, SIGKILL))
+    parts_.notice("processes left in group " + std::to_string(group) +
+                  " after its leader had stopped were ended");
+}
+
+void Supervisor::end_sweeps() {
+  while (!sweeps_.empty()) sweep(sweeps_.begin()->first);
+}
+
+void Supervisor::signal_all(int signal) {
+  for (const auto& [id, worker] : workers_)
+    if (worker->record().run.value != 0) this->signal(worker->record().run, signal, true);
+}
+
+void Supervisor::run_ended(const WorkerRecord& record, RunId run) {
+  if (record.run.value == 0) (void)parts_.files.remove(pid_file_of(record));  // It may not be there.
+  if (ended_) ended_(record, run);
+}
+
+void Supervisor::remove(WorkerId id) {
+  removed_.insert(id);
+  if (workers().empty()) next_id_ = 0;  // PM2's rule.
+  save_soon();
+  if (forget_timer_ == 0)
+    forget_timer_ = parts_.timers.call_after(std::chrono::nanoseconds(0), [this] {
+      forget_timer_ = 0;
+      forget_removed();
+    });
+}
+
+void Supervisor::forget_removed() {
+  for (const WorkerId id : std::exchange(removed_, {})) workers_.erase(id);
+}
+
+// ---- Saving.
+
+void Supervisor::save_soon() {
+  if (save_timer_ != 0 && !retrying_) return;
+  parts_.timers.cancel(save_timer_);
+  retrying_ = false;
+  save_timer_ = parts_.timers.call_after(kSaveDelay + kSaveShare * save_took_,
+                                         [this] { save_now(); });
+}
+
+void Supervisor::save_now() {
+  if (save_timer_ == 0 && exits_to_acknowledge_.empty()) return;
+  parts_.timers.cancel(std::exchange(save_timer_, 0));
+  retrying_ = false;
+  std::vector<WorkerRecord*> records;
+  for (const auto& [id, worker] : workers_)
+    if (!removed_.contains(id)) records.push_back(&worker->record_to_save());
+  const std::string trouble_before = roster_.trouble();
+  const auto began = parts_.clock.steady_now();
+  roster_.save(next_id_, launcher_.last_run(), records);
+  save_took_ = parts_.clock.steady_now() - began;
+  if (roster_.trouble() != trouble_before)
+    parts_.notice(roster_.trouble().empty() ? "the list of apps is saved again"
+                                            : roster_.trouble() + "; trying again in 5 s");
+  acknowledge_all();
+  if (roster_.trouble().empty()) return;
+  retrying_ = true;
+  save_timer_ = parts_.timers.call_after(kSaveRetry, [this] { save_now(); });
+}
+
+void Supervisor::acknowledge_all() {
+  if (exits_to_acknowledge_.empty()) return;
+  crash_point(CrashPoint::kExitSaved);
+  for (const RunId run : std::exchange(exits_to_acknowledge_, {}))
+    parts_.link.acknowledge_exit(run);
+}
+
+// ---- What the keeper says.
+
+Worker* Supervisor::worker_of(RunId run) {
+  if (run.value == 0) return nullptr;
+  for (const auto& [id, worker] : workers_)
+    if (worker->record().run == run) return worker.get();
+  return nullptr;
+}
+
+void Supervisor::child_changed(const Child& child) {
+  const bool over =
+      child.state == Child::State::kExited || child.state == Child::State::kSpawnFailed;
+  if (over) crash_point(CrashPoint::kExitSeen);
+  Worker* const worker = worker_of(child.run);
+  if (over) {
+    // Asked before the worker acts on it: the save that its change leads to acknowledges this end.
+    exits_to_acknowledge_.push_back(child.run);
+    save_soon();
+  }
+  if (worker == nullptr) return;
+  worker->child_changed(child);
+  if (child.state == Child::State::kRunning) write_pid_file(worker->record());
+}
+
+void Supervisor::write_pid_file(const WorkerRecord& record) {
+  if (record.pid == 0) return;
+  const auto written = parts_.files.replace_file(pid_file_of(record), std::to_string(record.pid),
+                                                 0644);
+  // Nothing of ours depends on it: one line, and the worker goes on.
+  if (!written) parts_.notice("pid file: " + written.error().message());
+}
+
+std::string Supervisor::pid_file_of(const WorkerRecord& record) const {
+  const std::string id = "-" + std::to_string(record.id.value);
+  if (record.spec.pid_file.empty())
+    return options_.home + "/pids/" + file_name_of(record.spec.name) + id + ".pid";
+  // PM2 puts the id into a path of the user's as well, so that instances do not share one file.
+  std::string path = record.spec.pid_file;
+  if (path.front() != '/') path = record.spec.cwd + "/" + path;
+  const std::size_t dot = path.rfind('.');
+  const bool has_ending = dot != std::string::npos && dot > path.rfind('/') + 1;
+  return has_ending ? path.substr(0, dot) + id + path.substr(dot) : path + id;
+}
+
+}  // namespace pmx::supervisor

@@ -1,0 +1,132 @@
+// All workers of one home: what users ask for goes to the workers' queues, what keeper and pipeline
+// report goes to the workers, and every change goes to the roster before anything depends on it.
+//
+// Owns:       the workers, the roster, the launcher; borrows keeper link and pipeline.
+// Thread:     control.
+// Invariants: an exit is acknowledged only after the roster that knows of it is saved; ids grow until
+//             the list is empty.
+// Errors:     of one worker never stop the others; the first one is the answer.
+// Bounds:     kMaxWorkers workers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "supervisor/keeper_link.h"
+#include "supervisor/pipeline.h"
+#include "supervisor/roster.h"
+#include "supervisor/run_launcher.h"
+#include "supervisor/target.h"
+#include "supervisor/timers.h"
+#include "supervisor/worker.h"
+
+namespace pmx::supervisor {
+
+inline constexpr std::size_t kMaxWorkers = kMaxStreams / 2;
+
+struct SupervisorParts {
+  KeeperLink& link;
+  Pipeline& pipeline;
+  Fs& files;
+  Timers& timers;
+  const Clock& clock;
+  AppCodec codec;
+  std::function<void(const std::string&)> notice;  // One line for pmx.log.
+};
+
+struct SupervisorOptions {
+  std::string home;            // Absolute.
+  // Foreground mode: this app and no list on disk.
+  std::optional<AppSpec> only_app = std::nullopt;
+};
+
+class Supervisor final : private WorkerHost {
+ public:
+  using Done = std::function<void(Result<void>)>;
+  using Ended = std::function<void(const WorkerRecord&, RunId)>;
+
+  Supervisor(SupervisorOptions options, SupervisorParts parts);
+  ~Supervisor() override;
+
+  // The start of every daemon, the first as any other. `runs`: what the pipeline was started with.
+  void recover(const std::vector<RunSpec>& runs);
+  // After each end of a run, and each start that did not become one (run 0).
+  void on_run_ended(Ended ended) { ended_ = std::move(ended); }
+
+  // From keeper and pipeline.
+  void child_changed(const Child& child);
+  void stream_ended(StreamId stream) { launcher_.stream_ended(stream); }
+  void streams_done(RunId run) { launcher_.run_ended(run); }
+
+  // What is asked of workers; `done` comes when it has happened. Whoever promises more than that to a
+  // user calls save_now() first.
+  Result<WorkerId> add(AppSpec spec);  // In the list, stopped.
+  void start(WorkerId id, std::optional<AppSpec> spec, Done done);
+  void stop(WorkerId id, Worker::Wanted wanted, Done done);
+  void restart(WorkerId id, std::optional<AppSpec> spec, Done done);
+  void remove_worker(WorkerId id, Done done);
+  void reset(WorkerId id);
+  void save_now();
+  void end_sweeps();           // What is left in the groups of stopped workers is ended now.
+  void signal_all(int signal);
+
+  const Worker* find(WorkerId id) const;
+  std::vector<const Worker*> workers() const;  // By id.
+  std::vector<TargetCandidate> candidates() const;
+  std::vector<RunId> live_runs() const;        // Runs whose streams have not all ended.
+  std::string pid_file_of(const WorkerRecord& record) const;
+  const std::string& trouble() const { return roster_.trouble(); }
+
+ private:
+  struct Sweep {
+    Timers::Id timer = 0;
+    pid_t group = 0;
+  };
+
+  // WorkerHost.
+  Result<void> launch(WorkerRecord& record) override;
+  void signal(RunId run, int signal, bool group) override;
+  void sweep_group(const Child& leader, std::chrono::nanoseconds grace) override;
+  void run_ended(const WorkerRecord& record, RunId run) override;
+  void save_soon() override;
+  void remove(WorkerId id) override;
+  void notice(const std::string& line) override { parts_.notice(line); }
+
+  WorkerHost& host() { return *this; }
+  Worker* worker_of(RunId run);
+  void add_recovered(std::vector<WorkerRecord> records);
+  void sweep(std::uint64_t number);
+  void end_lost_runs(const RosterContents& contents, const std::map<RunId, Child>& children);
+  void adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners);
+  void acknowledge_all();
+  void write_pid_file(const WorkerRecord& record);
+  void forget_removed();
+  std::int64_t free_instance(const std::string& name) const;
+  std::vector<std::string> shared_paths(WorkerId without) const;
+  std::string make_unique_id();
+
+  const SupervisorOptions options_;
+  SupervisorParts parts_;
+  Roster roster_;
+  RunLauncher launcher_;
+  std::map<WorkerId, std::unique_ptr<Worker>> workers_;
+  std::uint32_t next_id_ = 0;
+  std::vector<RunId> exits_to_acknowledge_;
+  std::set<WorkerId> removed_;
+  std::map<std::uint64_t, Sweep> sweeps_;
+  std::uint64_t next_sweep_ = 0;
+  Timers::Id save_timer_ = 0, forget_timer_ = 0;
+  std::chrono::steady_clock::duration save_took_{0};
+  bool retrying_ = false;  // save_timer_ is the slow one.
+  Ended ended_;
+};
+
+}  // namespace pmx::supervisor

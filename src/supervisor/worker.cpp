@@ -1,0 +1,397 @@
+#include "supervisor/worker.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace pmx::supervisor {
+namespace {
+
+constexpr std::int64_t kMinuteNs = 60'000'000'000;
+
+bool alive(WorkerState state) {
+  return state == WorkerState::kLaunching || state == WorkerState::kOnline ||
+         state == WorkerState::kStopping;
+}
+
+std::string describe(const ExitFacts& exit) {
+  if (exit.signal) return "via signal [SIG" + std::string(::sigabbrev_np(*exit.signal)
+                                                              ? ::sigabbrev_np(*exit.signal)
+                                                              : "?") + "]";
+  if (exit.code) return "with code [" + std::to_string(*exit.code) + "]";
+  return "with an unknown status (its keeper was killed)";
+}
+
+}  // namespace
+
+Worker::Worker(WorkerRecord record, WorkerHost& host, Timers& timers, const Clock& clock)
+    : record_(std::move(record)), host_(host), timers_(timers), clock_(clock) {}
+
+Worker::~Worker() { cancel_timers(); }
+
+std::string Worker::label() const {
+  return "App [" + record_.spec.name + ":" + std::to_string(record_.id.value) + "]";
+}
+
+// ---- Operations.
+
+bool Worker::room_for(std::size_t steps, const Done& done) {
+  if (steps_.size() + steps <= kMaxSteps) return true;
+  if (done)
+    done(Error(Errc::kUnavailable, record_.spec.name + ": too many operations are waiting"));
+  return false;
+}
+
+void Worker::start(std::optional<AppSpec> spec, Done done) {
+  if (!room_for(1, done)) return;
+  steps_.push_back({StepKind::kStart, std::move(done), std::move(spec)});
+  run_steps();
+}
+
+void Worker::stop(Wanted wanted, Done done) {
+  if (!room_for(1, done)) return;
+  Step step{StepKind::kStop, std::move(done)};
+  step.wanted = wanted;
+  steps_.push_back(std::move(step));
+  run_steps();
+}
+
+void Worker::restart(std::optional<AppSpec> spec, Done done) {
+  if (!room_for(2, done)) return;
+  Step stop_step{StepKind::kStop, nullptr};
+  stop_step.wanted = Wanted::kStill;
+  Step start_step{StepKind::kStart, std::move(done), std::move(spec)};
+  start_step.counts_restart = true;
+  steps_.push_back(std::move(stop_step));
+  steps_.push_back(std::move(start_step));
+  run_steps();
+}
+
+void Worker::remove(Done done) {
+  if (!room_for(2, done)) return;
+  steps_.push_back({StepKind::kStop, nullptr});
+  steps_.push_back({StepKind::kRemove, std::move(done)});
+  run_steps();
+}
+
+void Worker::reset() {
+  record_.restarts = 0;
+  record_.memory.clear();
+  record_.created_ns = clock_.system_ns();
+  restart_times_ns_.clear();
+  host_.save_soon();
+}
+
+void Worker::run_steps() {
+  if (in_steps_) return;  // Begun steps come back here through apply().
+  in_steps_ = true;
+  while (!steps_.empty()) {
+    Step& step = steps_.front();
+    if (!step.begun) {
+      // A start waits for the end of a stop that was given up on (a process that SIGKILL did not end).
+      if (step.kind != StepKind::kStop && record_.state == WorkerState::kStopping) break;
+      step.begun = true;
+      begin(step);
+    }
+    if (!finished(step)) break;
+    complete(outcome(step));
+  }
+  in_steps_ = false;
+}
+
+void Worker::begin(Step& step) {
+  switch (step.kind) {
+    case StepKind::kStart:
+      if (step.spec) {
+        record_.spec = std::move(*step.spec);
+        record_.spec_text.clear();
+      }
+      if (step.counts_restart && was_running_) count_restart();
+      record_.should_run = true;
+      apply(WorkerEvent::kStart);
+      break;
+    case StepKind::kStop:
+      was_running_ = alive(record_.state);
+      if (step.wanted == Wanted::kNoLonger) record_.should_run = false;
+      kills_ = 0;
+      apply(WorkerEvent::kStop);
+      break;
+    case StepKind::kRemove:
+      removing_ = true;
+      host_.remove(record_.id);
+      break;
+  }
+}
+
+bool Worker::finished(const Step& step) const {
+  const WorkerState state = record_.state;
+  switch (step.kind) {
+    case StepKind::kStart:
+      return state != WorkerState::kLaunching && state != WorkerState::kStopping;
+    case StepKind::kStop:
+      return !alive(state);
+    case StepKind::kRemove:
+      return true;
+  }
+  return true;
+}
+
+Result<void> Worker::outcome(const Step& step) const {
+  if (step.kind != StepKind::kStart || record_.state == WorkerState::kOnline) return {};
+  // It may have reached exec and ended at once: that is the app's affair, and the list shows it.
+  if (record_.state != WorkerState::kErrored && record_.run.value == 0 && record_.last_exit &&
+      record_.trouble.empty())
+    return {};
+  return Error(Errc::kIo, record_.trouble.empty() ? record_.spec.name + " did not start"
+                                                  : record_.trouble);
+}
+
+void Worker::complete(Result<void> result) {
+  const Done done = std::move(steps_.front().done);
+  steps_.pop_front();
+  if (done) done(std::move(result));
+}
+
+// ---- The table.
+
+void Worker::apply(WorkerEvent event) {
+  const Transition& row = transition(record_.state, event);
+  record_.state = row.to;
+  if (row.action != WorkerAction::kIgnore) host_.save_soon();
+  perform(row.action);
+  run_steps();
+}
+
+void Worker::perform(WorkerAction action) {
+  switch (action) {
+    case WorkerAction::kIgnore:
+      break;
+    case WorkerAction::kLaunch:
+      cancel_timers();
+      record_.memory.clear();
+      launch();
+      break;
+    case WorkerAction::kRelaunch:
+      cancel_timers();
+      count_restart();
+      launch();
+      break;
+    case WorkerAction::kMarkOnline:
+      record_.trouble.clear();
+      host_.notice(label() + " online");
+      break;
+    case WorkerAction::kTerminate:
+      terminate();
+      break;
+    case WorkerAction::kKill:
+      kill_now();
+      break;
+    case WorkerAction::kWait:
+      cancel_timers();
+      restart_timer_ = timers_.call_after(next_delay_, [this] {
+        restart_timer_ = 0;
+        apply(WorkerEvent::kRestartDue);
+      });
+      break;
+    case WorkerAction::kSettle:
+      if (record_.state != WorkerState::kOnline) cancel_timers();
+      break;
+  }
+}
+
+void Worker::count_restart() {
+  ++record_.restarts;
+  restart_times_ns_.push_back(clock_.system_ns());
+  if (restart_times_ns_.size() > kMaxRestartTimes) restart_times_ns_.pop_front();
+}
+
+void Worker::launch() {
+  record_.trouble.clear();
+  record_.pid = 0;
+  host_.notice(label() + " starting");
+  auto launched = host_.launch(record_);
+  if (launched) return;
+  not_started(launched.error().message(), launched.error().sys_errno());
+  host_.run_ended(record_, RunId{});
+}
+
+void Worker::not_started(const std::string& why, int sys_errno) {
+  record_.trouble = record_.spec.name + " (id " + std::to_string(record_.id.value) +
+                    ") cannot be started: " + why;
+  record_.run = {};
+  record_.pid = 0;
+  const Verdict verdict =
+      after_failed_start(record_.spec, record_.memory, sys_errno, clock_.system_ns());
+  host_.notice(record_.trouble + (verdict.kind == Verdict::Kind::kAgain
+                                      ? "; trying again in " +
+                                            std::to_string(verdict.delay.count()) + " ms"
+                                      : ""));
+  apply_verdict(verdict);
+}
+
+void Worker::apply_verdict(const Verdict& verdict) {
+  next_delay_ = verdict.delay;
+  switch (verdict.kind) {
+    case Verdict::Kind::kAgain:
+      apply(WorkerEvent::kEndedAgain);
+      break;
+    case Verdict::Kind::kDone:
+      if (record_.state != WorkerState::kStopping) record_.should_run = false;
+      apply(WorkerEvent::kEndedDone);
+      break;
+    case Verdict::Kind::kBroken:
+      apply(WorkerEvent::kEndedBroken);
+      break;
+  }
+}
+
+void Worker::terminate() {
+  cancel_timers();
+  host_.notice("Stopping app:" + record_.spec.name + " id:" + std::to_string(record_.id.value));
+  host_.signal(record_.run, SIGINT, record_.spec.treekill);
+  kill_at_ = clock_.steady_now() + record_.spec.kill_timeout;
+  kill_timer_ = timers_.call_after(record_.spec.kill_timeout, [this] {
+    kill_timer_ = 0;
+    apply(WorkerEvent::kKillDue);
+  });
+}
+
+void Worker::kill_now() {
+  ++kills_;
+  const std::string pid = std::to_string(record_.pid);
+  host_.notice(label() + " with pid " + pid + " still alive after " +
+               std::to_string(record_.spec.kill_timeout.count()) + "ms, sending SIGKILL");
+  host_.signal(record_.run, SIGKILL, record_.spec.treekill);
+  kill_timer_ = timers_.call_after(
+      std::max(record_.spec.kill_timeout, std::chrono::milliseconds(1000)), [this] {
+        kill_timer_ = 0;
+        apply(WorkerEvent::kKillDue);
+      });
+  // A process in an uninterruptible sleep outlives SIGKILL for as long as its disk is away. Whoever
+  // asked gets an answer now; what else was asked for waits until it is really gone.
+  if (kills_ == 2 && !steps_.empty() && steps_.front().kind == StepKind::kStop)
+    complete(Error(Errc::kIo, record_.spec.name + " (pid " + pid +
+                                  ") does not end even by SIGKILL: it waits for the system"));
+}
+
+void Worker::cancel_timers() {
+  timers_.cancel(std::exchange(kill_timer_, 0));
+  timers_.cancel(std::exchange(restart_timer_, 0));
+}
+
+// ---- What the keeper says.
+
+void Worker::child_changed(const Child& child) {
+  switch (child.state) {
+    case Child::State::kStarting:
+      break;
+    case Child::State::kRunning:
+      record_.pid = child.pid;
+      record_.start_ticks = child.start_ticks;
+      if (record_.state == WorkerState::kLaunching) record_.started_ns = clock_.system_ns();
+      apply(WorkerEvent::kRunning);
+      break;
+    case Child::State::kSpawnFailed: {
+      const RunId run = record_.run;
+      not_started(child.failed_step + ": " + std::strerror(child.spawn_errno), child.spawn_errno);
+      host_.run_ended(record_, run);
+      break;
+    }
+    case Child::State::kExited:
+      ended(child);
+      break;
+  }
+}
+
+void Worker::ended(const Child& child) {
+  const std::int64_t at_ns = child.ended_ns != 0 ? child.ended_ns : clock_.system_ns();
+  const ExitFacts exit = exit_facts(child.wait_status, at_ns);
+  const bool asked = record_.state == WorkerState::kStopping;
+  record_.last_exit = exit;
+  host_.notice(label() + " exited " + describe(exit));
+  const RunId run = std::exchange(record_.run, RunId{});
+  record_.pid = 0;
+  // A run so short that its start was never seen has an uptime of nothing.
+  const std::int64_t started_ns =
+      record_.state == WorkerState::kLaunching ? at_ns : record_.started_ns;
+  if (asked) {
+    host_.sweep_group(child, std::max(kill_at_ - clock_.steady_now(),
+                                      std::chrono::steady_clock::duration::zero()));
+    apply(WorkerEvent::kEndedDone);
+  } else {
+    const Verdict verdict =
+        after_exit(record_.spec, record_.memory, exit,
+                   std::chrono::nanoseconds(std::max<std::int64_t>(at_ns - started_ns, 0)));
+    if (verdict.kind == Verdict::Kind::kBroken) {
+      record_.trouble = "crash loop: " + std::to_string(record_.memory.unstable_ns.size()) +
+                        " ends before min_uptime (" +
+                        std::to_string(record_.spec.min_uptime.count()) + " ms), last one " +
+                        describe(exit);
+      host_.notice("Script " + record_.spec.script + " had too many unstable restarts (" +
+                   std::to_string(record_.spec.max_restarts) + "). Stopped. \"errored\"");
+    }
+    apply_verdict(verdict);
+  }
+  host_.run_ended(record_, run);
+}
+
+void Worker::adopt(const Child& child) {
+  // The daemon died between a start and its note of it: the start counts as done.
+  if (record_.state == WorkerState::kWaiting) ++record_.restarts;
+  cancel_timers();
+  record_.run = child.run;
+  record_.pid = child.pid;
+  record_.start_ticks = child.start_ticks;
+  record_.started_ns = static_cast<std::int64_t>(child.run.value);  // A run's id is its birth.
+  record_.state = child.state == Child::State::kStarting ? WorkerState::kLaunching
+                                                         : WorkerState::kOnline;
+  host_.save_soon();
+  if (!record_.should_run) stop(Wanted::kNoLonger, nullptr);
+}
+
+void Worker::resume(const Child* child, bool again) {
+  if (child != nullptr && record_.run == child->run) {
+    if (child->state == Child::State::kRunning) {
+      const bool stopping = record_.state == WorkerState::kStopping;
+      if (record_.state == WorkerState::kLaunching)
+        record_.started_ns = static_cast<std::int64_t>(child->run.value);
+      record_.pid = child->pid;
+      record_.start_ticks = child->start_ticks;
+      record_.state = WorkerState::kOnline;
+      // A stop that was under way goes on; where it was half of a restart, so does that.
+      if (stopping && record_.should_run) {
+        restart(std::nullopt, nullptr);
+      } else if (stopping) {
+        stop(Wanted::kNoLonger, nullptr);
+      }
+    } else {
+      const bool half_restart =
+          record_.state == WorkerState::kStopping && record_.should_run;
+      child_changed(*child);
+      if (half_restart) start(std::nullopt, nullptr);
+    }
+    return;
+  }
+  record_.run = {};
+  record_.pid = 0;
+  const bool was_waiting = record_.state == WorkerState::kWaiting;
+  if (alive(record_.state) || was_waiting) record_.state = WorkerState::kStopped;
+  if (!record_.should_run || !again) return;
+  if (was_waiting) {
+    record_.state = WorkerState::kLaunching;
+    next_delay_ = std::max(record_.spec.restart_delay, record_.memory.backoff_delay);
+    apply(WorkerEvent::kEndedAgain);
+  } else {
+    start(std::nullopt, nullptr);
+  }
+}
+
+std::int64_t Worker::restarts_in_last_minute() const {
+  const std::int64_t since = clock_.system_ns() - kMinuteNs;
+  return std::count_if(restart_times_ns_.begin(), restart_times_ns_.end(),
+                       [since](std::int64_t at) { return at >= since; });
+}
+
+}  // namespace pmx::supervisor

@@ -1,0 +1,115 @@
+// One worker's life: the transition table applied, and a queue so that no two operations overlap.
+//
+// Owns:       the worker's record, its two timers, the steps that wait.
+// Thread:     control.
+// Invariants: at most one run is alive; a step begins when the one before it is done; the roster is
+//             told of a change before anything follows from it.
+// Bounds:     kMaxSteps waiting steps; more are refused.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "supervisor/keeper_link.h"
+#include "supervisor/timers.h"
+#include "supervisor/worker_record.h"
+
+namespace pmx::supervisor {
+
+// What a worker needs done for it.
+class WorkerHost {
+ public:
+  virtual ~WorkerHost() = default;
+  // Makes pipes, rings and the spawn; fills record.run and record.logs. The outcome comes later.
+  virtual Result<void> launch(WorkerRecord& record) = 0;
+  virtual void signal(RunId run, int signal, bool group) = 0;
+  // The leader has exited on request; whoever is left in its group is killed after `grace`.
+  virtual void sweep_group(const Child& leader, std::chrono::nanoseconds grace) = 0;
+  virtual void run_ended(const WorkerRecord& record, RunId run) = 0;
+  virtual void save_soon() = 0;
+  virtual void remove(WorkerId id) = 0;  // Later, from the loop: the worker is still on the stack.
+  virtual void notice(const std::string& line) = 0;
+};
+
+class Worker {
+ public:
+  using Done = std::function<void(Result<void>)>;
+  static constexpr std::size_t kMaxSteps = 64;
+  static constexpr std::size_t kMaxRestartTimes = 256;
+  enum class Wanted : std::uint8_t { kNoLonger, kStill };  // kStill: only the daemon is going.
+
+  Worker(WorkerRecord record, WorkerHost& host, Timers& timers, const Clock& clock);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // `spec` replaces the app when the start begins.
+  void start(std::optional<AppSpec> spec, Done done);
+  void stop(Wanted wanted, Done done);
+  void restart(std::optional<AppSpec> spec, Done done);
+  void remove(Done done);  // Stops it first. The host forgets it soon after `done`.
+  void reset();            // Counters, at once.
+
+  void child_changed(const Child& child);  // Of record().run.
+  // After a daemon's start. `child` is the keeper's entry of record().run, or null; `again` asks for a
+  // start where the worker is wanted and has none.
+  void resume(const Child* child, bool again);
+  void adopt(const Child& child);  // A run of this worker that the roster did not know yet.
+
+  const WorkerRecord& record() const { return record_; }
+  WorkerRecord& record_to_save() { return record_; }  // The roster keeps its text of the spec there.
+  std::int64_t restarts_in_last_minute() const;
+  bool removing() const { return removing_; }
+
+ private:
+  enum class StepKind : std::uint8_t { kStart, kStop, kRemove };
+  struct Step {
+    StepKind kind;
+    Done done;
+    std::optional<AppSpec> spec = std::nullopt;
+    Wanted wanted = Wanted::kNoLonger;
+    bool counts_restart = false;  // The start half of a restart.
+    bool begun = false;
+  };
+
+  bool room_for(std::size_t steps, const Done& done);
+  void run_steps();
+  void begin(Step& step);
+  bool finished(const Step& step) const;
+  void complete(Result<void> result);
+  Result<void> outcome(const Step& step) const;
+
+  void apply(WorkerEvent event);
+  void perform(WorkerAction action);
+  void launch();
+  void count_restart();
+  void ended(const Child& child);
+  void not_started(const std::string& why, int sys_errno);
+  void apply_verdict(const Verdict& verdict);
+  void terminate();
+  void kill_now();
+  void cancel_timers();
+  std::string label() const;
+
+  WorkerRecord record_;
+  WorkerHost& host_;
+  Timers& timers_;
+  const Clock& clock_;
+  std::deque<Step> steps_;
+  std::deque<std::int64_t> restart_times_ns_;
+  std::chrono::milliseconds next_delay_{0};
+  std::chrono::steady_clock::time_point kill_at_{};
+  Timers::Id kill_timer_ = 0, restart_timer_ = 0;
+  int kills_ = 0;
+  bool was_running_ = false;  // When a restart's stop began.
+  bool removing_ = false;
+  bool in_steps_ = false;
+};
+
+}  // namespace pmx::supervisor

@@ -1,0 +1,43 @@
+// One worker as the roster keeps it: everything that must survive both processes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "model/app_spec.h"
+#include "model/ids.h"
+#include "supervisor/restart_policy.h"
+#include "supervisor/worker_state.h"
+
+namespace pmx::supervisor {
+
+// Active files as `pmx logs` finds them; "" is none.
+struct LogFiles {
+  std::string out, err, log;
+  bool operator==(const LogFiles&) const = default;
+};
+
+struct WorkerRecord {
+  WorkerId id;
+  AppSpec spec;
+  std::string spec_text;       // The spec as the roster writes it; "": make it again.
+  WorkerState state = WorkerState::kStopped;
+  bool should_run = false;     // What the user wants, whatever the state is just now.
+  std::int64_t instance = 0;   // NODE_APP_INSTANCE.
+  std::string unique_id;
+  std::int64_t restarts = 0;
+  RestartMemory memory;
+  std::optional<ExitFacts> last_exit;
+  RunId run;                   // 0: no run is alive.
+  pid_t pid = 0;
+  std::uint64_t start_ticks = 0;
+  std::int64_t started_ns = 0;  // Realtime, of the last run that reached exec.
+  std::int64_t created_ns = 0;
+  LogFiles logs;
+  std::string trouble;         // One line; "": none.
+};
+
+}  // namespace pmx::supervisor
