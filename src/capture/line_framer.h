@@ -20,8 +20,9 @@ struct FrameLimits {
 
 // The next batch, from the start of `readable`, which is where the batch before ended; `continues`
 // tells that that one was `partial`. Empty: nothing is ready yet. In this order:
-//   - whole lines, at most kMaxBatchLines and min(max_batch_bytes, max_line_bytes) of them, or one
-//     whole line of at most max_line_bytes;
+//   - whole lines, at most kMaxBatchLines and in all min(max_batch_bytes, max_line_bytes), or a
+//   single
+//     one that is longer than that, up to max_line_bytes;
 //   - a piece of exactly max_line_bytes of a longer line, partial, in a batch of its own, whether
 //   or
 //     not its newline is already there (else the cut would depend on when we looked);

@@ -85,19 +85,23 @@ void Packer::wake_when_due() {
 
 // One segment, then back to the loop: no log waits for another's backlog, and stop() is heard.
 void Packer::work_on_next() {
-  internal::PackEntry* const entry = queue_->next(clock_.steady_now());
-  if (entry != nullptr && !stopping_) {
-    const bool was_failing = entry->failures != 0;
+  if (stopping_) return;  // Without a new timer: a due one would keep the loop from ending.
+  if (internal::PackEntry* const entry = queue_->next(clock_.steady_now())) {
     const auto more = work_on(*entry);
-    if (stopping_) return;
-    if (!more)
-      fail(*entry, more.error());
-    else if (was_failing)
-      notice(entry->job.dir.active_path() + ": packing and retention work again");
-    if (more && *more) queue_->requeue(*entry, clock_.steady_now());
-    if (more && !*more) queue_->remove(*entry);
+    if (stopping_) return;  // An error would only say so.
+    conclude(*entry, more);
   }
   wake_when_due();
+}
+
+void Packer::conclude(internal::PackEntry& entry, const Result<bool>& more) {
+  if (!more) return fail(entry, more.error());
+  if (entry.failures != 0)
+    notice(entry.job.dir.active_path() + ": packing and retention work again");
+  if (*more)
+    queue_->requeue(entry, clock_.steady_now());
+  else
+    queue_->remove(entry);
 }
 
 // True: there is more to be done for this log.
@@ -112,6 +116,7 @@ Result<bool> Packer::work_on(internal::PackEntry& entry) {
     ++entry.segments_packed;
     return true;
   }
+  if (stopping_) return false;
   // Also where packing fails: the room that it wants may be in what is to be retired.
   auto retired = retire(*files, state_, job.dir, job.policy, clock_.system_ns(), job.floor_segment);
   if (!packed) return packed.error();

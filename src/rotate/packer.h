@@ -89,6 +89,7 @@ class Packer {
   void wake_when_due();
   void work_on_next();
   Result<bool> work_on(internal::PackEntry& entry);
+  void conclude(internal::PackEntry& entry, const Result<bool>& more);
   void fail(internal::PackEntry& entry, const Error& error);
   void notice(const std::string& line) const;
 

@@ -9,7 +9,7 @@
 
 namespace pmx::supervisor {
 
-std::size_t end_leftovers(const std::vector<Leftover>& leftovers) {
+std::size_t end_leftovers(const std::vector<Leftover>& leftovers, const Clock& clock) {
   std::vector<Fd> ending;
   for (const Leftover& leftover : leftovers) {
     if (leftover.pid <= 1) continue;
@@ -21,10 +21,10 @@ std::size_t end_leftovers(const std::vector<Leftover>& leftovers) {
     (void)sys::pidfd_signal(pidfd->get(), SIGKILL);  // Where it has left its group.
     ending.push_back(std::move(*pidfd));
   }
-  const auto until = std::chrono::steady_clock::now() + kPatience;
+  const auto until = clock.steady_now() + kPatience;
   for (const Fd& pidfd : ending) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        until - std::chrono::steady_clock::now());
+        until - clock.steady_now());
     pollfd waiting{pidfd.get(), POLLIN, 0};
     (void)::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
   }

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace pmx::supervisor {
 
 struct Leftover {
@@ -20,6 +22,6 @@ struct Leftover {
 inline constexpr std::chrono::milliseconds kPatience{3000};
 
 // SIGKILLs the whole group of each that is still the process it was. How many were.
-std::size_t end_leftovers(const std::vector<Leftover>& leftovers);
+std::size_t end_leftovers(const std::vector<Leftover>& leftovers, const Clock& clock);
 
 }  // namespace pmx::supervisor

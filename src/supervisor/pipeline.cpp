@@ -277,16 +277,16 @@ void PipelineThread::commit(Log& log) {
   for (Stream* stream : log.take_touched()) drained_.push_back(stream);
   if (!committed) return fail(log, committed.error());
   if (!log.trouble()) return;
-  events_.notice(log.spec().path + ": recovered");
   log.trouble().reset();
   log.counters()->trouble.set("");
+  events_.notice(log.spec().path + ": written again");
 }
 void PipelineThread::fail(Log& log, Error error) {
   const auto now = steady_clock::now();
   const bool error_is_full = error.code() == Errc::kNoSpace;
   if (!log.trouble()) {
-    events_.notice(error.message() + ": lines wait in memory, trying again");
     log.counters()->trouble.set(error.message());
+    events_.notice(error.message() + ": lines wait in memory, trying again");
     log.trouble() = Log::Trouble{std::move(error), now, now};
   }
   Log::Trouble& trouble = *log.trouble();

@@ -89,7 +89,7 @@ void Supervisor::end_lost_runs(const RosterContents& contents,
       leftovers.push_back({record.pid, record.start_ticks});
   }
   if (lost == 0) return;
-  const std::size_t ended = end_leftovers(leftovers);
+  const std::size_t ended = end_leftovers(leftovers, parts_.clock);
   parts_.notice("keeper and daemon ended together while " + std::to_string(lost) +
                 " process(es) ran: " + std::to_string(ended) +
                 " of them were still there and were ended; what they had printed and was not yet in "

@@ -109,6 +109,24 @@ TEST_F(LogFollowerTest, SurvivesThatTheStateIsRemovedAndMadeAgain) {
   EXPECT_THAT(new_lines(), ElementsAre("b"));
 }
 
+TEST_F(LogFollowerTest, LooksAgainForADirectoryWhoseEndNobodyTold) {
+  append(segment_, "a\n");
+  follower_.follow(reader_, 0);
+  EXPECT_THAT(new_lines(), ElementsAre("a"));
+  std::filesystem::remove(dir_.index_path(1));
+  EXPECT_THAT(new_lines(), IsEmpty());  // The directory is still there.
+  std::filesystem::remove_all(home_ / "home");
+  SegmentBuilder second(dir_, 2, segment_.next());
+  second.stream(12, WorkerId{0}, StreamKind::kOut);
+  append(second, "b\n");
+  ASSERT_TRUE(follower_.poll_timeout().has_value());
+  clock_.advance(*follower_.poll_timeout());
+  EXPECT_THAT(new_lines(), ElementsAre("b"));
+  EXPECT_FALSE(follower_.poll_timeout().has_value());
+  append(second, "c\n");
+  EXPECT_THAT(new_lines(), ElementsAre("c"));
+}
+
 TEST_F(LogFollowerTest, ReadsNothingOfAHalfRecordUntilItIsWhole) {
   append(segment_, "a\n");
   follower_.follow(reader_, 0);

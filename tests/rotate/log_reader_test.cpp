@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "rotate/archive.h"
 #include "support/segment_builder.h"
 #include "support/temp_dir.h"
 
@@ -53,6 +54,18 @@ class LogReaderTest : public ::testing::Test {
       if (s < n) segment.seal(kStamp);
       else segment.write();
     }
+  }
+
+  void pack(std::uint64_t segment, Compression compression) {
+    const std::string plain = dir_.sealed_path({segment, kStamp, 0, Compression::kNone});
+    const auto index = fs_.read_file(dir_.index_path(segment));
+    ASSERT_TRUE(index.has_value());
+    PackOptions options;
+    options.compression = compression;
+    const auto packed = pack_segment(fs_, plain, valid_records(*index, segment),
+                                     dir_.sealed_path({segment, kStamp, 0, compression}), options);
+    ASSERT_TRUE(packed.has_value()) << packed.error().message();
+    std::filesystem::remove(plain);
   }
 
   test::TempDir home_;
@@ -293,6 +306,31 @@ TEST_F(LogReaderTest, SurvivesAFlushThatRemovesWhatItReads) {
   reader.directory_changed();
   EXPECT_THAT(rest_of(reader), ElementsAre("1.1", "1.2", "3.0", "3.1", "3.2"));
   EXPECT_THAT(reader.take_warnings(), ElementsAre(HasSubstr("1 segments were removed")));
+}
+
+TEST_F(LogReaderTest, ReadsPackedSegmentsWithAndWithoutTheirIndexes) {
+  write_segments(3);
+  pack(1, Compression::kZstd);
+  pack(2, Compression::kGzip);
+  const Lines whole = all();
+  EXPECT_EQ(whole.size(), 9U);
+  EXPECT_THAT(last(5), ElementsAre("2.1", "2.2", "3.0", "3.1", "3.2"));
+  std::filesystem::remove(dir_.index_path(1));
+  std::filesystem::remove(dir_.index_path(2));
+  EXPECT_EQ(all(), whole);
+  LogReader reader(fs_, dir_, {.since_ns = 21'000});
+  reader.seek_time(21'000);
+  EXPECT_THAT(rest_of(reader), ElementsAre("2.1", "2.2", "3.0", "3.1", "3.2"));
+}
+
+TEST_F(LogReaderTest, GoesOnWhereTheSegmentIsPackedMeanwhile) {
+  write_segments(3);
+  LogReader reader(fs_, dir_);
+  EXPECT_EQ(reader.next()->text, "1.0");
+  pack(1, Compression::kZstd);
+  pack(2, Compression::kZstd);
+  EXPECT_EQ(rest_of(reader).size(), 8U);
+  EXPECT_THAT(reader.take_warnings(), IsEmpty());
 }
 
 TEST_F(LogReaderTest, ReadsSealedFilesWhoseIndexesAreLost) {

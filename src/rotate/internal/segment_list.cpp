@@ -68,7 +68,9 @@ std::optional<std::uint64_t> SegmentList::after(std::uint64_t segment) {
   if (best == segment + 1) return best;
   const auto found = std::upper_bound(sealed().begin(), sealed().end(), segment);
   if (found != sealed().end()) best = std::min(best.value_or(UINT64_MAX), *found);
-  if (!best && has_unindexed_active()) best = kUnindexedActive;
+  // Not behind a segment that is not sealed: its text is in the active file, and has been read.
+  const bool was_sealed = std::binary_search(sealed().begin(), sealed().end(), segment);
+  if (!best && was_sealed && has_unindexed_active()) best = kUnindexedActive;
   return best;
 }
 

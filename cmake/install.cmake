@@ -1,0 +1,30 @@
+# `cmake --install`: the two programs, the man page, completions and the systemd unit, as configured.
+if(NOT TARGET pmx OR NOT TARGET pmx-keeper)
+  return()
+endif()
+
+# pmx-keeper is found beside pmx: both go to the same directory.
+install(TARGETS pmx pmx-keeper RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/docs/pmx.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+
+# Completions come from the program's own table of commands: `pmx completion <shell>`.
+set(completions "")
+foreach(shell bash zsh fish)
+  set(file ${PROJECT_BINARY_DIR}/completions/pmx.${shell})
+  add_custom_command(OUTPUT ${file}
+                     COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/completions
+                     COMMAND pmx completion ${shell} > ${file}
+                     DEPENDS pmx VERBATIM)
+  list(APPEND completions ${file})
+endforeach()
+add_custom_target(completions ALL DEPENDS ${completions})
+set(data ${CMAKE_INSTALL_DATADIR})
+install(FILES ${PROJECT_BINARY_DIR}/completions/pmx.bash
+        DESTINATION ${data}/bash-completion/completions RENAME pmx)
+install(FILES ${PROJECT_BINARY_DIR}/completions/pmx.zsh
+        DESTINATION ${data}/zsh/site-functions RENAME _pmx)
+install(FILES ${PROJECT_BINARY_DIR}/completions/pmx.fish
+        DESTINATION ${data}/fish/vendor_completions.d RENAME pmx.fish)
+
+configure_file(${PROJECT_SOURCE_DIR}/config/pmx.service ${PROJECT_BINARY_DIR}/pmx.service @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/pmx.service DESTINATION lib/systemd/system)

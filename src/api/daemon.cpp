@@ -1,0 +1,339 @@
+#include "api/daemon.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <set>
+
+#include "api/own_log.h"
+#include "api/pm2_home.h"
+#include "api/routes.h"
+#include "base/crash_point.h"
+#include "base/sys.h"
+#include "config/app_config.h"
+#include "config/settings.h"
+
+namespace pmx::api {
+namespace {
+
+using supervisor::Child;
+using supervisor::KeeperLink;
+using supervisor::Pipeline;
+
+constexpr const char* kListenerName = "listen.control";
+constexpr std::chrono::seconds kDrainPatience{5};
+constexpr std::chrono::seconds kListenRetry{5};
+constexpr int kExitCannotStart = 127;  // As a shell says it of a command that it cannot start.
+
+supervisor::AppCodec codec() {
+  return {[](const AppSpec& app) { return config::app_to_json(app); },
+          [](const Json& json) { return config::app_from_json(json); }};
+}
+
+void limit_ourselves() {
+  // A terminal's Ctrl-C and a machine's shutdown reach every process of the group; what they mean for
+  // us the keeper says.
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2, SIGPIPE})
+    ::signal(signal, SIG_IGN);
+  ::umask(077);
+  sys::raise_fd_limit();
+  const rlimit no_core{0, 0};  // A core would hold every app's secrets.
+  (void)::setrlimit(RLIMIT_CORE, &no_core);
+  (void)::prctl(PR_SET_DUMPABLE, 0);
+}
+
+class Daemon {
+ public:
+  explicit Daemon(DaemonOptions options)
+      : options_(std::move(options)), log_(OwnLog::open(options_.home + "/pmx.log")) {}
+  ~Daemon();
+  Result<void> start();
+  int run();
+
+ private:
+  bool foreground() const { return !options_.run_file.empty(); }
+  Result<void> connect();
+  void prepare_home();
+  Result<void> start_pipeline();
+  Result<void> start_supervisor();
+  Result<void> listen();
+  Result<Fd> listener();
+  void listen_or_retry();
+  Json ping() const;
+  void notice(const std::string& line) { log_->line(line); }
+  void write_pid_file();
+  void signal_received(int signal);
+  void app_ended(const supervisor::WorkerRecord& record);
+  void shut_down();
+  void finish(int exit_code);
+  void end(int exit_code);
+
+  const DaemonOptions options_;
+  std::unique_ptr<OwnLog> log_;
+  const RealClock clock_;
+  RealFs files_;
+  // In the order of need: what comes later goes first.
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<supervisor::LoopTimers> timers_;
+  std::unique_ptr<KeeperLink> link_;
+  std::vector<RunSpec> held_runs_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<supervisor::Supervisor> workers_;
+  std::unique_ptr<Operations> operations_;
+  std::unique_ptr<ProcessList> list_;
+  std::unique_ptr<SettingsStore> settings_;
+  std::unique_ptr<Routes> routes_;
+  std::unique_ptr<Server> server_;
+  pid_t keeper_pid_ = 0;
+  std::size_t drains_open_ = 0;
+  int end_signals_ = 0;
+  bool finishing_ = false;
+};
+
+Daemon::~Daemon() { server_.reset(); }
+
+Result<void> Daemon::connect() {
+  loop_ = PMX_TRY(EventLoop::create());
+  timers_ = std::make_unique<supervisor::LoopTimers>(*loop_);
+  KeeperLink::Events events;
+  events.child_changed = [this](const Child& child) {
+    // Before the supervisor is there, the keeper's table already says it.
+    if (workers_) workers_->child_changed(child);
+  };
+  events.signal_received = [this](int signal) {
+    loop_->post([this, signal] { signal_received(signal); });
+  };
+  events.notice = [this](const std::string& line) {
+    notice(line);
+    if (link_ && link_->keeper_pid() != keeper_pid_) write_pid_file();
+  };
+  KeeperLink::Options link;
+  link.socket_fd = options_.keeper_fd;
+  link.keeper_executable = options_.keeper_executable;
+  link.keeper_arguments = options_.keeper_arguments;
+  link_ = PMX_TRY(KeeperLink::connect(*loop_, std::move(link), std::move(events)));
+  const char* const points = std::getenv("PMX_CRASH_POINTS");  // Tests only; see crash_point.h.
+  if (points != nullptr) crash_points::arm(points, link_->incarnation());
+  crash_point(CrashPoint::kStart);
+  return {};
+}
+
+void Daemon::prepare_home() {
+  for (const char* const part : {"", "/logs", "/pids", "/state"}) {
+    const auto made = files_.make_directories(options_.home + part, 0700);
+    if (!made) notice(made.error().message());  // What needs it says so again, and tries again.
+  }
+  write_pid_file();
+}
+
+// The keeper's: it is the one that stays, and the one that a service manager may signal.
+void Daemon::write_pid_file() {
+  keeper_pid_ = link_->keeper_pid();
+  const auto written =
+      files_.replace_file(options_.home + "/pmx.pid", std::to_string(keeper_pid_) + "\n", 0644);
+  if (!written) notice("pid file: " + written.error().message());
+}
+
+Result<void> Daemon::start_pipeline() {
+  supervisor::HeldDescriptors held = supervisor::held_by(*link_);
+  for (const std::string& line : held.troubles) notice("what the keeper holds: " + line);
+  for (const std::string& name : held.strays) link_->drop(name);
+  for (const supervisor::RunFds& run : held.runs) held_runs_.push_back(run.spec);
+  Pipeline::Options pipeline;
+  pipeline.home = options_.home;
+  settings_ = std::make_unique<SettingsStore>(options_.home + "/state/settings.json", files_,
+                                              config::change_settings);
+  const auto values = settings_->read();
+  const auto settings =
+      values ? config::settings_from_json(*values) : Result<config::Settings>(values.error());
+  if (settings) pipeline.max_disk_bytes = settings->max_disk_bytes;
+  if (!settings) notice("settings: " + settings.error().message() + "; defaults are used");
+  Pipeline::Events events;
+  events.stream_ended = [this](StreamId stream) {
+    loop_->post([this, stream] { workers_->stream_ended(stream); });
+  };
+  events.run_ended = [this](RunId run) {
+    loop_->post([this, run] { workers_->streams_done(run); });
+  };
+  events.notice = [this](const std::string& line) { notice(line); };
+  pipeline_ = PMX_TRY(Pipeline::start(pipeline, clock_, std::move(held.runs),
+                                      std::move(held.intents), std::move(events)));
+  return {};
+}
+
+Result<void> Daemon::start_supervisor() {
+  supervisor::SupervisorOptions options;
+  options.home = options_.home;
+  if (foreground()) {
+    const std::string text = PMX_TRY(files_.read_file(options_.run_file));
+    const Json json = PMX_TRY_WITHIN(options_.run_file, Json::parse(text));
+    AppSpec app = PMX_TRY(config::app_from_json(json));
+    app.autorestart = false;  // Whoever started us decides what follows.
+    app.instances = 1;
+    options.only_app = std::move(app);
+  }
+  workers_ = std::make_unique<supervisor::Supervisor>(
+      std::move(options),
+      supervisor::SupervisorParts{*link_, *pipeline_, files_, *timers_, clock_, codec(),
+                                  [this](const std::string& line) { notice(line); }});
+  if (foreground())
+    workers_->on_run_ended(
+        [this](const supervisor::WorkerRecord& record, RunId) { app_ended(record); });
+  workers_->recover(held_runs_);
+  // A daemon that died between the end of the app and its own.
+  if (foreground())
+    for (const supervisor::Worker* worker : workers_->workers())
+      if (worker->record().run.value == 0 && worker->record().last_exit)
+        app_ended(worker->record());
+  return {};
+}
+
+Result<Fd> Daemon::listener() {
+  const std::string path = options_.home + "/pmx.sock";
+  struct stat st {};
+  const bool there = ::stat(path.c_str(), &st) == 0 && S_ISSOCK(st.st_mode);
+  // Held by the keeper, so that commands wait in its backlog while no daemon lives. Somebody may have
+  // removed its name: then nobody can find it any more.
+  auto held = link_->get(kListenerName);
+  if (held && there) return std::move(*held);
+  Fd fresh = PMX_TRY(sys::listen_unix(path, 0600));
+  PMX_TRY(link_->put(kListenerName, fresh.get()));
+  return fresh;
+}
+
+Result<void> Daemon::listen() {
+  Fd socket = PMX_TRY(listener());
+  server_ = PMX_TRY(Server::create(
+      *loop_, std::move(socket),
+      [this](const Request& request, const Server::Respond& respond) {
+        routes_->handle(request, respond);
+      }));
+  return {};
+}
+
+void Daemon::listen_or_retry() {
+  const auto listening = listen();
+  if (listening) return;
+  notice(listening.error().message() + "; the workers go on, trying again in 5 s");
+  (void)loop_->call_after(kListenRetry, [this] { listen_or_retry(); });
+}
+
+Result<void> Daemon::start() {
+  PMX_TRY(connect());
+  prepare_home();
+  const bool first = link_->children().empty();
+  const auto pm2 = pm2_lives_in(options_.home);
+  if (pm2 && first) return invalid(*pm2);
+  PMX_TRY(start_pipeline());
+  PMX_TRY(start_supervisor());
+  operations_ = std::make_unique<Operations>(
+      *workers_, *pipeline_, codec(), [this](std::function<void()> call) {
+        loop_->post(std::move(call));
+      });
+  list_ = std::make_unique<ProcessList>(*workers_, *pipeline_, codec(),
+                                        supervisor::Monitor(clock_));
+  routes_ = std::make_unique<Routes>(RouteParts{*operations_, *list_, *settings_,
+                                                [this] { return ping(); },
+                                                [this] { finish(0); }});
+  // With workers to look after, a home where no socket can be made is waited for.
+  if (first && !foreground()) {
+    PMX_TRY(listen());
+  } else {
+    listen_or_retry();
+  }
+  notice("daemon " + std::to_string(::getpid()) + " (pmx " PMX_VERSION ", start " +
+         std::to_string(link_->incarnation()) + ") of keeper " + std::to_string(keeper_pid_) +
+         " is ready with " + std::to_string(workers_->workers().size()) + " process(es)");
+  return {};
+}
+
+Json Daemon::ping() const {
+  return Json::object({{"keeper_pid", link_->keeper_pid()},
+                       {"daemon_pid", ::getpid()},
+                       {"version", PMX_VERSION},
+                       {"incarnation", link_->incarnation()},
+                       {"home", options_.home},
+                       {"trouble", workers_->trouble()}});
+}
+
+// ---- Ends.
+
+void Daemon::signal_received(int signal) {
+  if (signal == SIGUSR2) return pipeline_->reopen();
+  if (signal != SIGTERM && signal != SIGINT && signal != SIGQUIT) return;
+  ++end_signals_;
+  notice("told to end by SIG" + std::string(sigabbrev_np(signal)));
+  if (!foreground()) return end_signals_ == 1 ? shut_down() : workers_->signal_all(SIGKILL);
+  // The keeper has passed it on, and the app decides; who asks twice does not want to wait.
+  if (end_signals_ > 1) workers_->signal_all(SIGKILL);
+}
+
+void Daemon::shut_down() {
+  operations_->stop_for_shutdown([this](Result<Outcome> outcome) {
+    if (!outcome) notice(outcome.error().message());
+    finish(0);
+  });
+}
+
+void Daemon::app_ended(const supervisor::WorkerRecord& record) {
+  if (!record.last_exit) {
+    std::fprintf(stderr, "pmx: %s\n", record.trouble.c_str());
+    return finish(kExitCannotStart);
+  }
+  if (record.last_exit->signal) return finish(128 + *record.last_exit->signal);
+  finish(record.last_exit->code.value_or(1));
+}
+
+void Daemon::finish(int exit_code) {
+  if (finishing_) return;
+  finishing_ = true;
+  workers_->end_sweeps();
+  const std::vector<RunId> runs = workers_->live_runs();
+  drains_open_ = runs.size() + 1;
+  const auto one_less = [this, exit_code] {
+    if (--drains_open_ == 0) end(exit_code);
+  };
+  // The answers come on the log thread.
+  for (const RunId run : runs)
+    pipeline_->drained(run, kDrainPatience, [this, one_less] { loop_->post(one_less); });
+  loop_->post(one_less);
+}
+
+void Daemon::end(int exit_code) {
+  workers_->save_now();
+  notice("ends");
+  (void)files_.remove(options_.home + "/pmx.pid");
+  (void)files_.remove(options_.home + "/pmx.sock");
+  link_->quit(exit_code);
+  loop_->stop();
+}
+
+int Daemon::run() {
+  const auto started = start();
+  if (!started) {
+    notice(started.error().message());
+    std::fprintf(stderr, "pmx: %s\n", started.error().message().c_str());
+    // With workers the next daemon shall try again; without, nobody is served by trying for ever.
+    if (link_ && link_->children().empty()) link_->quit(1);
+    return 1;
+  }
+  loop_->run();
+  return 0;
+}
+
+}  // namespace
+
+int run_daemon(const DaemonOptions& options) {
+  limit_ourselves();
+  Daemon daemon(options);
+  return daemon.run();
+}
+
+}  // namespace pmx::api

@@ -1,0 +1,173 @@
+#include "api/jlist.h"
+
+#include <cstring>
+#include <unordered_set>
+
+namespace pmx::api {
+namespace {
+
+using supervisor::LogFiles;
+using supervisor::LogStatus;
+using supervisor::Worker;
+using supervisor::WorkerRecord;
+using supervisor::WorkerState;
+
+Json words(const std::vector<std::string>& list) {
+  Json json = Json::array();
+  for (const std::string& word : list) json.push_back(word);
+  return json;
+}
+
+std::string signal_name(int signal) {
+  const char* const name = sigabbrev_np(signal);
+  return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
+}
+
+// Neither code nor signal: nobody could tell.
+Json code_of(const supervisor::ExitFacts& exit) {
+  if (!exit.code) return nullptr;
+  return *exit.code;
+}
+Json signal_of(const supervisor::ExitFacts& exit) {
+  if (!exit.signal) return nullptr;
+  return signal_name(*exit.signal);
+}
+
+Json last_exit(const WorkerRecord& record) {
+  if (!record.last_exit) return nullptr;
+  return Json::object({{"code", code_of(*record.last_exit)},
+                       {"signal", signal_of(*record.last_exit)},
+                       {"at", record.last_exit->at_ns / 1'000'000}});
+}
+
+Json logs_of(const LogFiles& files, const std::vector<LogStatus>& all) {
+  Json logs = Json::array();
+  for (const LogStatus& log : all) {
+    if (log.path != files.out && log.path != files.err && log.path != files.log) continue;
+    logs.push_back(Json::object({{"path", log.path},
+                                 {"captured_lines", log.captured_lines},
+                                 {"captured_bytes", log.captured_bytes},
+                                 {"dropped_lines", log.dropped_lines},
+                                 {"waiting_bytes", log.waiting_bytes},
+                                 {"active_size", log.active_size_bytes},
+                                 {"segment", log.segment},
+                                 {"trouble", log.trouble}}));
+  }
+  return logs;
+}
+
+// Members that are not there yet. A set beside the object: environments have hundreds of names, and
+// fifty workers are listed in a few milliseconds only if none is searched for one by one.
+class Members {
+ public:
+  explicit Members(Json::Object members) : members_(std::move(members)) {
+    for (const auto& [key, value] : members_) keys_.insert(key);
+  }
+  void add(const std::string& key, Json value) {
+    if (keys_.insert(key).second) members_.emplace_back(key, std::move(value));
+  }
+  Json take() { return Json(std::move(members_)); }
+
+ private:
+  Json::Object members_;
+  std::unordered_set<std::string> keys_;
+};
+
+Json or_null(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return text;
+}
+
+}  // namespace
+
+Json ProcessList::pm2_env(const WorkerRecord& record) const {
+  const AppSpec& app = record.spec;
+  Members env({
+      {"name", app.name},
+      {"namespace", app.app_namespace},
+      {"status", name_of(record.state)},
+      {"pm_id", record.id.value},
+      {"pm_uptime", record.started_ns / 1'000'000},
+      {"created_at", record.created_ns / 1'000'000},
+      {"restart_time", record.restarts},
+      {"unstable_restarts", record.memory.unstable_ns.size()},
+  });
+  if (record.last_exit) {
+    env.add("exit_code", code_of(*record.last_exit));
+    env.add("exit_signal", signal_of(*record.last_exit));
+  }
+  env.add("pm_exec_path", app.script);
+  env.add("pm_cwd", app.cwd);
+  env.add("exec_interpreter", app.interpreter);
+  env.add("exec_mode", app.exec_mode);
+  env.add("instances", app.instances);
+  env.add("args", words(app.args));
+  env.add("node_args", words(app.interpreter_args));
+  env.add("watch", false);
+  env.add("autorestart", app.autorestart);
+  env.add("pm_out_log_path", record.logs.out.empty() ? "/dev/null" : record.logs.out);
+  env.add("pm_err_log_path", record.logs.err.empty() ? "/dev/null" : record.logs.err);
+  if (!record.logs.log.empty()) env.add("pm_log_path", record.logs.log);
+  env.add("pm_pid_path", workers_.pid_file_of(record));
+  env.add("merge_logs", app.merge_logs.value_or(!app.instances_given));
+  env.add("version", app.version);
+  env.add("node_version", nullptr);
+  env.add("username", app.username);
+  env.add("uid", or_null(app.uid));
+  env.add("gid", or_null(app.gid));
+  env.add("unique_id", record.unique_id);
+  env.add(app.instance_var, record.instance);
+  env.add("axm_actions", Json::array());
+  for (const char* const key : {"axm_monitor", "axm_options", "axm_dynamic"})
+    env.add(key, Json::object());
+  env.add("versioning", nullptr);
+  for (const char* const key : {"vizion_running", "km_link", "_km_monitored", "pmx_module"})
+    env.add(key, false);
+  env.add("kill_retry_time", 100);
+  env.add("windowsHide", true);
+  env.add("prev_restart_delay", record.memory.backoff_delay.count());
+  const Json canonical = codec_.to_json(app);
+  for (const auto& [key, value] : canonical.members())
+    if (key != "env") env.add(key, value);
+  // PM2 shows the environment twice: flat, where a name of its own wins, and whole.
+  Json::Object variables;
+  for (const auto& [key, value] : app.env) {
+    env.add(key, value);
+    variables.emplace_back(key, value);
+  }
+  env.add("env", Json(std::move(variables)));
+  return env.take();
+}
+
+Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& logs) {
+  const WorkerRecord& record = worker.record();
+  supervisor::Usage usage;
+  if (record.pid > 0) usage = monitor_.sample(record.run, record.pid);
+  std::string trouble = record.trouble;
+  if (trouble.empty()) trouble = workers_.trouble();
+  return Json::object({
+      {"pid", record.pid},
+      {"name", record.spec.name},
+      {"pm2_env", pm2_env(record)},
+      {"pm_id", record.id.value},
+      {"monit", Json::object({{"memory", usage.memory_bytes}, {"cpu", usage.cpu_percent}})},
+      {"pmx", Json::object({{"last_exit", last_exit(record)},
+                            {"restarts_last_minute", worker.restarts_in_last_minute()},
+                            {"trouble", trouble},
+                            {"logs", logs_of(record.logs, logs)}})},
+  });
+}
+
+Json ProcessList::jlist() {
+  const std::vector<LogStatus> logs = pipeline_.status();
+  Json list = Json::array();
+  std::set<RunId> alive;
+  for (const Worker* worker : workers_.workers()) {
+    alive.insert(worker->record().run);
+    list.push_back(element(*worker, logs));
+  }
+  monitor_.keep_only(alive);
+  return list;
+}
+
+}  // namespace pmx::api

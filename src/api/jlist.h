@@ -1,0 +1,37 @@
+// The list of processes as PM2's jlist prints it: scripts and dashboards read these keys.
+//
+// Thread:  control.
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+#include "supervisor/monitor.h"
+#include "supervisor/pipeline.h"
+#include "supervisor/roster.h"
+#include "supervisor/supervisor.h"
+
+namespace pmx::api {
+
+class ProcessList {
+ public:
+  ProcessList(const supervisor::Supervisor& workers, const supervisor::Pipeline& pipeline,
+              supervisor::AppCodec codec, supervisor::Monitor monitor)
+      : workers_(workers),
+        pipeline_(pipeline),
+        codec_(std::move(codec)),
+        monitor_(std::move(monitor)) {}
+
+  Json jlist();  // Reads /proc: the one place where it is read, and only when somebody asks.
+
+ private:
+  Json element(const supervisor::Worker& worker, const std::vector<supervisor::LogStatus>& logs);
+  Json pm2_env(const supervisor::WorkerRecord& record) const;
+
+  const supervisor::Supervisor& workers_;
+  const supervisor::Pipeline& pipeline_;
+  const supervisor::AppCodec codec_;
+  supervisor::Monitor monitor_;
+};
+
+}  // namespace pmx::api

@@ -1,0 +1,249 @@
+#include "api/operations.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <set>
+
+namespace pmx::api {
+namespace {
+
+using supervisor::Pipeline;
+using supervisor::Worker;
+using supervisor::WorkerRecord;
+using supervisor::WorkerState;
+
+enum class Action : std::uint8_t {
+  kStart,
+  kStop,
+  kRestart,
+  kDelete,
+  kReset,
+  kFlush,
+  kReloadLogs,
+  kRotate,
+};
+struct ActionName {
+  std::string_view name;
+  Action action;
+};
+constexpr std::array kActions{
+    ActionName{"start", Action::kStart},   ActionName{"stop", Action::kStop},
+    ActionName{"restart", Action::kRestart}, ActionName{"delete", Action::kDelete},
+    ActionName{"reset", Action::kReset},   ActionName{"flush", Action::kFlush},
+    ActionName{"reload_logs", Action::kReloadLogs}, ActionName{"rotate", Action::kRotate},
+};
+
+// Many workers, one answer: the first error, or the outcome, when the last of them is done.
+class Gather : public std::enable_shared_from_this<Gather> {
+ public:
+  Gather(supervisor::Supervisor& workers, Outcome outcome, Operations::Done done)
+      : workers_(workers), outcome_(std::move(outcome)), done_(std::move(done)) {}
+  supervisor::Supervisor::Done expect() {
+    ++open_;
+    // Shared by all the callbacks: the last one to come answers.
+    return [self = shared_from_this()](Result<void> result) {
+      if (!result && !self->error_) self->error_ = std::move(result).error();
+      self->arrived();
+    };
+  }
+  // After the last expect(): without it a worker that answers at once would end the gathering.
+  void close() { arrived(); }
+
+ private:
+  void arrived() {
+    if (--open_ > 0) return;
+    workers_.save_now();  // What is answered stays true whoever is killed next.
+    const auto done = std::move(done_);
+    if (error_) return done(std::move(*error_));
+    done(std::move(outcome_));
+  }
+  supervisor::Supervisor& workers_;
+  Outcome outcome_;
+  Operations::Done done_;
+  std::optional<Error> error_;
+  int open_ = 1;
+};
+
+bool is_idle(const WorkerRecord& record) {
+  return record.state == WorkerState::kStopped || record.state == WorkerState::kErrored ||
+         record.state == WorkerState::kStopping;
+}
+
+void merge_env(AppSpec& spec, const Json& update_env) {
+  for (const auto& [name, value] : update_env.members())
+    spec.env[name] = value.is_string() ? value.as_string() : value.dump();
+}
+
+}  // namespace
+
+Outcome Operations::outcome_of(const std::vector<WorkerId>& ids) const {
+  Outcome outcome;
+  outcome.ids = ids;
+  for (const WorkerId id : ids) {
+    const Worker* const worker = workers_.find(id);
+    outcome.names.push_back(worker ? worker->record().spec.name : "");
+  }
+  return outcome;
+}
+
+Result<std::vector<Operations::Launch>> Operations::plan(const Json& apps, bool force) const {
+  if (!apps.is_array() || apps.items().empty()) return invalid("no app to start");
+  std::vector<Launch> launches;
+  for (const Json& app : apps.items()) {
+    Launch launch;
+    launch.spec = PMX_TRY(codec_.from_json(app));
+    if (launch.spec.script.empty()) return invalid("app " + launch.spec.name + ": no script");
+    if (launch.spec.name.empty()) return invalid("an app without a name");
+    bool running = false;
+    for (const Worker* worker : workers_.workers()) {
+      const WorkerRecord& record = worker->record();
+      if (record.spec.name != launch.spec.name || record.spec.script != launch.spec.script)
+        continue;
+      running = running || !is_idle(record);
+      launch.existing.push_back(record.id);
+    }
+    if (running && !force)
+      return Error(Errc::kExists, "Script already launched, add -f option to force re-execution");
+    if (force) launch.existing.clear();
+    launches.push_back(std::move(launch));
+  }
+  return launches;
+}
+
+void Operations::start_apps(const Json& apps, bool force, Done done) {
+  auto planned = plan(apps, force);
+  if (!planned) return done(std::move(planned).error());
+  Outcome outcome;
+  std::vector<std::pair<WorkerId, AppSpec>> starts;
+  for (Launch& launch : *planned) {
+    AppSpec& spec = launch.spec;
+    if (spec.exec_mode == "cluster_mode" && spec.instances > 1)
+      outcome.messages.push_back(spec.name + ": " + std::to_string(spec.instances) +
+                                 " instances run as separate processes: this version has no "
+                                 "cluster mode, they cannot share a port");
+    std::vector<WorkerId> ids = launch.existing;
+    for (std::int64_t i = 0; ids.empty() || (launch.existing.empty() && i < spec.instances); ++i) {
+      auto added = workers_.add(spec);
+      if (!added) return done(std::move(added).error());
+      ids.push_back(*added);
+    }
+    for (const WorkerId id : ids) {
+      outcome.ids.push_back(id);
+      outcome.names.push_back(spec.name);
+      if (spec.autostart) starts.emplace_back(id, spec);
+    }
+  }
+  workers_.save_now();  // The intent first: a daemon that dies now leaves a list that can be started.
+  const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
+  for (auto& [id, spec] : starts) workers_.start(id, std::move(spec), gather->expect());
+  gather->close();
+}
+
+Result<std::optional<AppSpec>> Operations::changed_spec(WorkerId id,
+                                                        const AppChanges& changes) const {
+  const bool none = changes.changes.members().empty() && changes.update_env.members().empty();
+  if (none) return std::optional<AppSpec>();
+  AppSpec spec = workers_.find(id)->record().spec;
+  if (!changes.changes.members().empty()) {
+    Json json = codec_.to_json(spec);
+    for (const auto& [key, value] : changes.changes.members()) {
+      if (value.is_null()) {
+        json.erase(key);
+      } else {
+        json.set(key, value);
+      }
+    }
+    spec = PMX_TRY(codec_.from_json(json));
+  }
+  merge_env(spec, changes.update_env);
+  return std::optional<AppSpec>(std::move(spec));
+}
+
+void Operations::restart(const std::vector<WorkerId>& ids, const AppChanges& changes, Done done) {
+  std::vector<std::optional<AppSpec>> specs;
+  for (const WorkerId id : ids) {
+    auto spec = changed_spec(id, changes);
+    if (!spec) return done(std::move(spec).error());  // Before anything has been stopped.
+    specs.push_back(std::move(*spec));
+  }
+  const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    workers_.restart(ids[i], std::move(specs[i]), gather->expect());
+  gather->close();
+}
+
+void Operations::rotate(const std::vector<WorkerId>& ids, Pipeline::Rotate how, Done done) {
+  std::set<std::string> paths;
+  for (const WorkerId id : ids) {
+    const supervisor::LogFiles& files = workers_.find(id)->record().logs;
+    for (const std::string* path : {&files.out, &files.err, &files.log})
+      if (!path->empty() && !path->starts_with("/dev/")) paths.insert(*path);
+  }
+  Outcome outcome = outcome_of(ids);
+  for (const std::string& path : paths) outcome.messages.push_back(path);
+  // The answer comes on the log thread.
+  pipeline_.rotate({paths.begin(), paths.end()}, how,
+                   [post = post_, outcome = std::move(outcome), done](Result<void> result) {
+                     post([result = std::move(result), outcome, done]() mutable {
+                       if (!result) return done(std::move(result).error());
+                       done(std::move(outcome));
+                     });
+                   });
+}
+
+void Operations::act(std::string_view action, std::string_view target, std::string_view cwd,
+                     const AppChanges& changes, Done done) {
+  const auto* const known = std::find_if(kActions.begin(), kActions.end(),
+                                         [&](const auto& row) { return row.name == action; });
+  if (known == kActions.end()) return done(invalid("unknown action " + std::string(action)));
+  if (known->action == Action::kReloadLogs) {
+    pipeline_.reopen();
+    return done(Outcome());
+  }
+  auto resolved = supervisor::resolve_target(target, cwd, workers_.candidates());
+  if (!resolved) return done(std::move(resolved).error());
+  const std::vector<WorkerId> ids = std::move(*resolved);
+  switch (known->action) {
+    case Action::kStart:
+    case Action::kRestart:
+      return restart(ids, changes, std::move(done));
+    case Action::kFlush:
+      return rotate(ids, Pipeline::Rotate::kFlush, std::move(done));
+    case Action::kRotate:
+      return rotate(ids, Pipeline::Rotate::kSeal, std::move(done));
+    case Action::kReset:
+      for (const WorkerId id : ids) workers_.reset(id);
+      workers_.save_now();
+      return done(outcome_of(ids));
+    default:
+      break;
+  }
+  const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
+  for (const WorkerId id : ids) {
+    if (known->action == Action::kDelete) {
+      workers_.remove_worker(id, gather->expect());
+    } else {
+      workers_.stop(id, Worker::Wanted::kNoLonger, gather->expect());
+    }
+  }
+  gather->close();
+}
+
+void Operations::delete_all(Done done) {
+  std::vector<WorkerId> ids;
+  for (const Worker* worker : workers_.workers()) ids.push_back(worker->record().id);
+  const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
+  for (const WorkerId id : ids) workers_.remove_worker(id, gather->expect());
+  gather->close();
+}
+
+void Operations::stop_for_shutdown(Done done) {
+  std::vector<WorkerId> ids;
+  for (const Worker* worker : workers_.workers()) ids.push_back(worker->record().id);
+  const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
+  for (const WorkerId id : ids) workers_.stop(id, Worker::Wanted::kStill, gather->expect());
+  gather->close();
+}
+
+}  // namespace pmx::api

@@ -1,0 +1,71 @@
+// The commands that users give, on whole apps: found by name, checked before anything happens, one
+// answer when all of it has happened.
+//
+// Thread:  control.
+// Errors:  PM2's words where PM2 has some; kNotFound for unknown targets, kExists for double starts.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "supervisor/pipeline.h"
+#include "supervisor/roster.h"
+#include "supervisor/supervisor.h"
+
+namespace pmx::api {
+
+struct Outcome {
+  std::vector<WorkerId> ids;
+  std::vector<std::string> names;
+  std::vector<std::string> messages;
+};
+
+// What a restart or start of something existing brings along.
+struct AppChanges {
+  Json changes;     // Canonical keys; null takes a key back to its default.
+  Json update_env;  // Variables to set.
+};
+
+class Operations {
+ public:
+  using Done = std::function<void(Result<Outcome>)>;
+  // `post` runs a call on the control thread, from any other.
+  using Post = std::function<void(std::function<void()>)>;
+
+  Operations(supervisor::Supervisor& workers, supervisor::Pipeline& pipeline,
+             supervisor::AppCodec codec, Post post)
+      : workers_(workers), pipeline_(pipeline), codec_(std::move(codec)), post_(std::move(post)) {}
+
+  void start_apps(const Json& apps, bool force, Done done);
+  // "stop", "restart", "delete", "reset", "flush", "reload_logs", "rotate"; "start" is PM2's: what
+  // runs already is restarted.
+  void act(std::string_view action, std::string_view target, std::string_view cwd,
+           const AppChanges& changes, Done done);
+  void delete_all(Done done);
+  // Ends all, and leaves the list as it is: what is wanted comes back with the next daemon.
+  void stop_for_shutdown(Done done);
+
+ private:
+  struct Launch {
+    AppSpec spec;
+    std::vector<WorkerId> existing;  // Stopped ones to be started instead of adding any.
+  };
+  Result<std::vector<Launch>> plan(const Json& apps, bool force) const;
+  Result<std::optional<AppSpec>> changed_spec(WorkerId id, const AppChanges& changes) const;
+  void restart(const std::vector<WorkerId>& ids, const AppChanges& changes, Done done);
+  void rotate(const std::vector<WorkerId>& ids, supervisor::Pipeline::Rotate how, Done done);
+  Outcome outcome_of(const std::vector<WorkerId>& ids) const;
+
+  supervisor::Supervisor& workers_;
+  supervisor::Pipeline& pipeline_;
+  const supervisor::AppCodec codec_;
+  const Post post_;
+};
+
+}  // namespace pmx::api

@@ -1,0 +1,111 @@
+#include "api/routes.h"
+
+#include <string_view>
+
+namespace pmx::api {
+namespace {
+
+Json to_json(const Outcome& outcome) {
+  Json ids = Json::array(), names = Json::array(), messages = Json::array();
+  for (const WorkerId id : outcome.ids) ids.push_back(id.value);
+  for (const std::string& name : outcome.names) names.push_back(name);
+  for (const std::string& message : outcome.messages) messages.push_back(message);
+  return Json::object({{"ids", ids}, {"names", names}, {"messages", messages}});
+}
+
+Operations::Done answering(const Server::Respond& respond) {
+  return [respond](Result<Outcome> outcome) {
+    if (!outcome)
+      return respond(error_response(status_of(outcome.error()), outcome.error().message()));
+    respond({200, to_json(*outcome)});
+  };
+}
+
+void answer(const Server::Respond& respond, Result<Json> result) {
+  if (!result) return respond(error_response(status_of(result.error()), result.error().message()));
+  respond({200, std::move(*result)});
+}
+
+AppChanges changes_of(const Json& body) { return {body["changes"], body["update_env"]}; }
+
+// A number is a target too: {"target":0}.
+std::string target_of(const Json& body) {
+  const Json& target = body["target"];
+  return target.is_integer() ? std::to_string(target.as_int()) : target.as_string();
+}
+
+}  // namespace
+
+struct Routes::Route {
+  std::string_view method, path;
+  Method answer;
+};
+const Routes::Route Routes::kRoutes[] = {
+    {"GET", "/v1/ping", &Routes::ping},
+    {"GET", "/v1/list", &Routes::list},
+    {"POST", "/v1/start", &Routes::start},
+    {"POST", "/v1/act", &Routes::act},
+    {"POST", "/v1/kill", &Routes::kill},
+    {"GET", "/v1/settings", &Routes::get_settings},
+    {"POST", "/v1/settings", &Routes::set_settings},
+};
+
+void Routes::handle(const Request& request, const Server::Respond& respond) {
+  bool path_known = false;
+  for (const Route& route : kRoutes) {
+    if (route.path != request.path) continue;
+    path_known = true;
+    if (route.method != request.method) continue;
+    Json body;
+    if (!request.body.empty()) {
+      auto parsed = Json::parse(request.body);
+      if (!parsed)
+        return respond(error_response(400, "the request is no JSON: " + parsed.error().message()));
+      body = std::move(*parsed);
+      if (!body.is_object()) return respond(error_response(400, "the request is no JSON object"));
+    }
+    return (this->*route.answer)(body, respond);
+  }
+  if (path_known)
+    return respond(error_response(405, request.method + " is not known for " + request.path));
+  respond(error_response(404, "there is no " + request.path + " (an older daemon? pmx update)"));
+}
+
+void Routes::ping(const Json&, const Server::Respond& respond) { respond({200, parts_.ping()}); }
+
+void Routes::list(const Json&, const Server::Respond& respond) {
+  respond({200, parts_.list.jlist()});
+}
+
+void Routes::start(const Json& body, const Server::Respond& respond) {
+  if (body.find("target"))
+    return parts_.operations.act("start", target_of(body), body["cwd"].as_string(),
+                                 changes_of(body), answering(respond));
+  parts_.operations.start_apps(body["apps"], body["force"].as_bool(), answering(respond));
+}
+
+void Routes::act(const Json& body, const Server::Respond& respond) {
+  parts_.operations.act(body["action"].as_string(), target_of(body), body["cwd"].as_string(),
+                        changes_of(body), answering(respond));
+}
+
+void Routes::kill(const Json&, const Server::Respond& respond) {
+  parts_.operations.delete_all([respond, quit = parts_.quit](Result<Outcome> outcome) {
+    // One that cannot be ended must not keep the daemon: its line is the answer, and we go.
+    Response response = outcome ? Response{200, to_json(*outcome)}
+                                : error_response(status_of(outcome.error()),
+                                                 outcome.error().message());
+    response.when_sent = quit;
+    respond(std::move(response));
+  });
+}
+
+void Routes::get_settings(const Json&, const Server::Respond& respond) {
+  answer(respond, parts_.settings.read());
+}
+
+void Routes::set_settings(const Json& body, const Server::Respond& respond) {
+  answer(respond, parts_.settings.change(body));
+}
+
+}  // namespace pmx::api

@@ -1,0 +1,53 @@
+// The paths of the API, one table, and what each answers. JSON in, JSON out; an error is
+// {"error":"one line"}.
+//
+//   GET  /v1/ping                                                      who is here
+//   GET  /v1/list                                                      PM2's jlist
+//   POST /v1/start     {"apps":[…],"force":bool} or {"target":"web"}   ids, names, messages
+//   POST /v1/act       {"action":…,"target":…,"cwd":…,"update_env":{…},"changes":{…}}
+//   POST /v1/kill                                                      deletes all, then the daemon ends
+//   GET  /v1/settings, POST /v1/settings {key: value}
+//
+// Thread:  control.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "api/jlist.h"
+#include "api/operations.h"
+#include "api/server.h"
+#include "api/settings_store.h"
+
+namespace pmx::api {
+
+struct RouteParts {
+  Operations& operations;
+  ProcessList& list;
+  SettingsStore& settings;
+  std::function<Json()> ping;
+  std::function<void()> quit;  // After the answer to /v1/kill has gone.
+};
+
+class Routes {
+ public:
+  explicit Routes(RouteParts parts) : parts_(std::move(parts)) {}
+  void handle(const Request& request, const Server::Respond& respond);
+
+ private:
+  using Method = void (Routes::*)(const Json& body, const Server::Respond& respond);
+  struct Route;
+  static const Route kRoutes[];
+
+  void ping(const Json& body, const Server::Respond& respond);
+  void list(const Json& body, const Server::Respond& respond);
+  void start(const Json& body, const Server::Respond& respond);
+  void act(const Json& body, const Server::Respond& respond);
+  void kill(const Json& body, const Server::Respond& respond);
+  void get_settings(const Json& body, const Server::Respond& respond);
+  void set_settings(const Json& body, const Server::Respond& respond);
+
+  RouteParts parts_;
+};
+
+}  // namespace pmx::api

@@ -1,0 +1,165 @@
+// Commands that do one thing to the apps that a word means: one row of kActs each.
+#include <array>
+
+#include "cli/app_request.h"
+#include "cli/daemon_boot.h"
+#include "cli/handlers.h"
+#include "cli/session.h"
+#include "config/app_config.h"
+#include "config/ecosystem.h"
+
+namespace pmx::cli {
+namespace {
+
+// What is asked of the daemon, and what PM2 calls it in the lines that it prints.
+struct Act {
+  const char* action;
+  const char* shown;
+};
+constexpr Act kStop{"stop", "stopProcessId"};
+constexpr Act kRestart{"restart", "restartProcessId"};
+constexpr Act kDelete{"delete", "deleteProcessId"};
+
+void print_outcome(Session& session, const Act& act, const Json& answer) {
+  const auto& ids = answer["ids"].items();
+  const auto& names = answer["names"].items();
+  std::string last;
+  for (std::size_t i = 0; i < ids.size() && i < names.size(); ++i) {
+    const std::string& name = names[i].as_string();
+    if (name == last) continue;
+    last = name;
+    std::string of_name;
+    for (std::size_t j = i; j < ids.size() && j < names.size(); ++j)
+      if (names[j].as_string() == name) of_name += (of_name.empty() ? "" : ", ") + ids[j].dump();
+    session.console.info(std::string("Applying action ") + act.shown + " on app [" + name +
+                         "](ids: [ " + of_name + " ])");
+  }
+  for (std::size_t i = 0; i < ids.size() && i < names.size(); ++i)
+    session.console.info("[" + names[i].as_string() + "](" + ids[i].dump() + ") ✓");
+  print_messages(session, answer);
+}
+
+Result<Json> ask(Session& session, const char* action, const std::string& target, Json extra) {
+  Json body = Json::object({{"action", action}, {"target", target}, {"cwd", session.cwd}});
+  for (const auto& [key, value] : extra.members()) body.set(key, value);
+  return session.client.post("/v1/act", body);
+}
+
+Json shell_environment(const Session& session) {
+  Json::Object variables;
+  for (const auto& [name, value] : session.env) variables.emplace_back(name, value);
+  return variables;
+}
+
+// The options of a restart, checked here so that nothing has been stopped when one of them is wrong.
+Result<Json> restart_changes(Session& session) {
+  Json extra = Json::object();
+  Json changes = app_of_options(session.line);
+  changes.erase("instances");
+  if (!session.line.app_args.empty())
+    changes.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
+  if (!changes.members().empty()) {
+    PMX_TRY(config::app_from_json(changes));
+    extra.set("changes", std::move(changes));
+  }
+  if (session.line.has("update-env")) extra.set("update_env", shell_environment(session));
+  return extra;
+}
+
+Result<void> act_on_file(Session& session, const Act& act, const std::string& file) {
+  const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
+  for (const AppSpec& app : apps) {
+    Json extra = Json::object();
+    if (std::string_view(act.action) == "restart") extra.set("changes", changes_of(app));
+    const Json answer = PMX_TRY(ask(session, act.action, app.name, std::move(extra)));
+    print_outcome(session, act, answer);
+  }
+  return {};
+}
+
+Result<void> act_on_word(Session& session, const Act& act, const std::string& word) {
+  if (word == "-" || config::is_config_file(word)) return act_on_file(session, act, word);
+  Json extra = Json::object();
+  if (std::string_view(act.action) == "restart") {
+    extra = PMX_TRY(restart_changes(session));
+    if (!session.line.has("update-env"))
+      session.console.text(session.console.paint(Color::kBlue, "Use --update-env to update environment variables") + "\n");
+  }
+  const Json answer = PMX_TRY(ask(session, act.action, word, std::move(extra)));
+  print_outcome(session, act, answer);
+  return {};
+}
+
+int act_on_words(Session& session, const Act& act) {
+  if (session.line.words.empty()) return missing_argument(session, "id|name|namespace|all");
+  for (const std::string& word : session.line.words) {
+    const Result<void> done = act_on_word(session, act, word);
+    if (!done) return failed(session, done.error());
+  }
+  return print_list(session);
+}
+
+std::string word_or_all(const Session& session) {
+  return session.line.words.empty() ? "all" : session.line.words.front();
+}
+
+}  // namespace
+
+int run_stop(Session& session) { return act_on_words(session, kStop); }
+int run_restart(Session& session) { return act_on_words(session, kRestart); }
+int run_delete(Session& session) { return act_on_words(session, kDelete); }
+
+int run_reset(Session& session) {
+  if (session.line.words.empty()) return missing_argument(session, "name|id|all");
+  for (const std::string& word : session.line.words) {
+    const Result<Json> answer = ask(session, "reset", word, {});
+    if (!answer) return failed(session, answer.error());
+    for (const Json& id : (*answer)["ids"].items())
+      session.console.info("Resetting meta for process id " + id.dump());
+  }
+  return print_list(session);
+}
+
+int run_flush(Session& session) {
+  const Result<Json> answer = ask(session, "flush", word_or_all(session), {});
+  if (!answer) return failed(session, answer.error());
+  session.console.info("Flushing:");
+  for (const Json& path : (*answer)["messages"].items()) session.console.info(path.as_string());
+  session.console.info("Logs flushed");
+  return 0;
+}
+
+int run_rotate(Session& session) {
+  const Result<Json> answer = ask(session, "rotate", word_or_all(session), {});
+  if (!answer) return failed(session, answer.error());
+  for (const Json& path : (*answer)["messages"].items())
+    session.console.info("Rotated " + path.as_string());
+  return 0;
+}
+
+int run_reload_logs(Session& session) {
+  session.console.info("Reloading all logs...");
+  const Result<Json> answer = ask(session, "reload_logs", "all", {});
+  if (!answer) return failed(session, answer.error());
+  session.console.info("All logs reloaded");
+  return 0;
+}
+
+int run_kill(Session& session) {
+  if (!session.client.running()) {
+    session.console.info("No daemon runs in " + session.home + ": nothing to end");
+    return 0;
+  }
+  const Result<Json> ping = session.client.get("/v1/ping");
+  const Result<Json> answer = session.client.post("/v1/kill", Json::object());
+  if (!answer) return failed(session, answer.error());
+  session.console.info("[v] All Applications Stopped");
+  const auto keeper = ping ? static_cast<int>((*ping)["keeper_pid"].as_int()) : 0;
+  if (keeper > 0 && !wait_for_end(keeper))
+    return failed(session, Error(Errc::kIo, "keeper " + std::to_string(keeper) +
+                                                " has not ended; " + session.home + "/pmx.log may say why"));
+  session.console.info("[v] PM2 Daemon Stopped");
+  return 0;
+}
+
+}  // namespace pmx::cli

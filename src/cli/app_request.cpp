@@ -1,0 +1,135 @@
+#include "cli/app_request.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/sys.h"
+#include "config/app_config.h"
+#include "config/ecosystem.h"
+#include "config/normalise.h"
+#include "config/schema.h"
+#include "config/settings.h"
+
+namespace pmx::cli {
+namespace {
+
+// CPUs that we may run on: fewer than the machine has in a container or under taskset.
+std::int64_t usable_cpus() {
+  cpu_set_t cpus;
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) == 0) return std::max(1, CPU_COUNT(&cpus));
+  return std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+Json option_value(const config::Setting& setting, const std::vector<std::string>& values) {
+  // `--no-autorestart` says false; a flag, and an option whose value was left out, say true.
+  if (setting.options.find("--no-") != std::string_view::npos) return false;
+  if (setting.value.empty()) return true;
+  if (setting.value.front() == '[' && values.back().empty()) return true;
+  const bool repeatable = setting.value.find("...") != std::string_view::npos;
+  if (!repeatable || values.size() == 1) {
+    if (setting.key != "stop_exit_codes") return values.back();
+    std::string codes = values.back();  // PM2: "0,1" and "0 1" alike.
+    std::replace(codes.begin(), codes.end(), ',', ' ');
+    return codes;
+  }
+  return Json::Array(values.begin(), values.end());
+}
+
+// PM2 applies only these options to the apps of a file; the rest is the file's to say.
+constexpr std::array<std::string_view, 4> kOptionsOverFile{"uid", "gid", "cwd", "watch"};
+
+void apply_options(Json& app, const Json& options) {
+  for (const std::string_view key : kOptionsOverFile)
+    if (const Json* value = options.find(key)) app.set(key, *value);
+  if (app.find("namespace") == nullptr && options.find("namespace") != nullptr)
+    app.set("namespace", options["namespace"]);
+}
+
+void warn_of_ignored(Session& session, const Json& options) {
+  std::string ignored;
+  for (const auto& [key, value] : options.members()) {
+    const bool applied = std::find(kOptionsOverFile.begin(), kOptionsOverFile.end(), key) !=
+                             kOptionsOverFile.end() || key == "namespace";
+    if (!applied) ignored += (ignored.empty() ? "" : ", ") + key;
+  }
+  if (!ignored.empty())
+    session.console.warn("the file says what its apps are: these options are ignored: " + ignored);
+}
+
+}  // namespace
+
+Json app_of_options(const CommandLine& line) {
+  Json app = Json::object();
+  for (const config::Setting& setting : config::settings()) {
+    if (setting.options.empty()) continue;
+    const std::string_view name = long_name(setting.options);
+    if (line.has(name)) app.set(setting.key, option_value(setting, line.values(name)));
+  }
+  return app;
+}
+
+Result<Json> stored_settings(const std::string& home) {
+  const std::string path = home + "/state/settings.json";
+  const Result<std::string> text = sys::read_file(path);
+  if (!text && text.error().code() == Errc::kNotFound) return Json::object();
+  if (!text) return text.error();
+  return PMX_TRY_WITHIN(path, Json::parse(*text));
+}
+
+Result<config::ResolveContext> resolve_context(const Session& session) {
+  const Json values = PMX_TRY(stored_settings(session.home));
+  config::Settings settings = PMX_TRY(config::settings_from_json(values));
+  config::ResolveContext context;
+  context.cwd = session.cwd;
+  context.home = session.home;
+  context.env = session.env;
+  context.cpus = usable_cpus();
+  context.is_root = ::geteuid() == 0;
+  context.env_name = session.line.value("env");
+  context.defaults = std::move(settings.app_defaults);
+  return context;
+}
+
+Result<AppSpec> script_app(Session& session, const std::string& script) {
+  if (session.line.has("env"))
+    return invalid("Using --env [env] without passing the ecosystem.config.js does not work");
+  Json app = app_of_options(session.line);
+  app.set("script", script);
+  if (!session.line.app_args.empty())
+    app.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
+  const config::Normalised normalised = config::normalise_app(app, "");
+  for (const std::string& warning : normalised.warnings) session.console.warn(warning);
+  const config::ResolveContext context = PMX_TRY(resolve_context(session));
+  return config::resolve_app(normalised.app, context);
+}
+
+Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file) {
+  const bool from_stdin = file == "-";
+  const std::string path = from_stdin || file.starts_with('/') ? file : session.cwd + "/" + file;
+  const config::Ecosystem ecosystem = PMX_TRY(config::load_ecosystem(path));
+  const std::vector<Json> chosen =
+      PMX_TRY(config::only_apps(ecosystem.apps, session.line.value("only")));
+  const config::ResolveContext context = PMX_TRY(resolve_context(session));
+  const Json options = app_of_options(session.line);
+  warn_of_ignored(session, options);
+  std::vector<AppSpec> apps;
+  for (const Json& written : chosen) {
+    config::Normalised normalised = config::normalise_app(
+        written, context.env_name, ecosystem.deploy[context.env_name]["env"]);
+    for (const std::string& warning : normalised.warnings) session.console.warn(warning);
+    apply_options(normalised.app, options);
+    apps.push_back(PMX_TRY_WITHIN(from_stdin ? "standard input" : file,
+                                  config::resolve_app(normalised.app, context)));
+  }
+  return apps;
+}
+
+Json changes_of(const AppSpec& app) {
+  Json changes = config::app_to_json(app);
+  for (const char* key : {"instances", "instances_given", "exec_mode"}) changes.erase(key);
+  return changes;
+}
+
+}  // namespace pmx::cli

@@ -1,0 +1,30 @@
+// From words and options to the apps that the daemon is asked to start.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "cli/session.h"
+#include "config/resolve_app.h"
+
+namespace pmx::cli {
+
+// The options that were given, as an app's canonical keys ("rotate.max_size" and so on, dotted).
+Json app_of_options(const CommandLine& line);
+
+// The settings in effect, from the daemon's file: no daemon is needed to read them.
+Result<Json> stored_settings(const std::string& home);
+
+Result<config::ResolveContext> resolve_context(const Session& session);
+
+// One script with the options and arguments of the line.
+Result<AppSpec> script_app(Session& session, const std::string& script);
+// The apps of an ecosystem file, all of them good or none. Prints the warnings.
+Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file);
+
+// What of an app a restart may change: all but how many instances there are and how they share files.
+Json changes_of(const AppSpec& app);
+
+}  // namespace pmx::cli

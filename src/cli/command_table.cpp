@@ -1,0 +1,92 @@
+#include "cli/command_table.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "cli/handlers.h"
+
+namespace pmx::cli {
+namespace {
+
+// clang-format off
+constexpr std::array kCommands{
+    Command{"start", "", "start <script|ecosystem file|name|id|namespace>... [options] [-- arguments]",
+            "Start a program, the apps of an ecosystem file, or an app that is stopped.",
+            Words::kFiles, "app force env only attach update-env", &run_start},
+    Command{"list", "ls l ps status", "list [options]", "Show all apps.",
+            Words::kNone, "mini-list sort", &run_list},
+    Command{"logs", "log", "logs [name|id|namespace|/regex/] [options]",
+            "Show the last lines of the logs and follow them.", Words::kTargets,
+            "lines nostream follow raw json out err timestamp highlight since until level grep", &run_logs_command},
+    Command{"stop", "", "stop <name|id|namespace|all>...", "Stop apps; they stay in the list.",
+            Words::kTargets, "", &run_stop},
+    Command{"restart", "", "restart <name|id|namespace|ecosystem file|all>... [options]", "Stop and start apps.",
+            Words::kTargets, "app update-env env only", &run_restart},
+    Command{"delete", "del", "delete <name|id|namespace|all>...", "Stop apps and take them off the list.",
+            Words::kTargets, "", &run_delete},
+    Command{"describe", "show info desc", "describe <name|id>", "Show all that is known of an app.",
+            Words::kTargets, "", &run_describe},
+    Command{"env", "", "env <id>", "Show the environment of an app.", Words::kTargets, "", &run_env},
+    Command{"id", "", "id <name>", "Print the ids of an app.", Words::kTargets, "", &run_id},
+    Command{"pid", "", "pid [name]", "Print the process ids of an app, or of all.",
+            Words::kTargets, "", &run_pid},
+    Command{"jlist", "", "jlist", "Print the list as JSON.", Words::kNone, "", &run_jlist},
+    Command{"prettylist", "", "prettylist", "Print the list as JavaScript.", Words::kNone, "", &run_prettylist},
+    Command{"reset", "", "reset <name|id|all>", "Set the restart counters to 0.",
+            Words::kTargets, "", &run_reset},
+    Command{"flush", "", "flush [name|id]", "Empty log files.", Words::kTargets, "", &run_flush},
+    Command{"rotate", "", "rotate [name|id]", "Rotate log files now.", Words::kTargets, "", &run_rotate},
+    Command{"reloadLogs", "", "reloadLogs", "Open all log files again.", Words::kNone, "", &run_reload_logs},
+    Command{"run", "", "run [options] -- <program> [arguments]",
+            "Run a program in the foreground, as a container does.", Words::kFiles, "app env", &run_foreground},
+    Command{"set", "", "set <setting> <value>", "Set a default for new apps, or max_disk.",
+            Words::kSettings, "", &run_set},
+    Command{"get", "", "get [setting]", "Show a setting.", Words::kSettings, "", &run_get},
+    Command{"unset", "", "unset <setting>", "Take a setting back.", Words::kSettings, "", &run_unset},
+    Command{"conf", "config", "conf [setting]", "Show what was set.", Words::kSettings, "", &run_conf},
+    Command{"install", "", "install pm2-logrotate", "Nothing to install: rotation is built in.",
+            Words::kNone, "", &run_install},
+    Command{"ping", "", "ping [--json]", "Ask whether the daemon is there.", Words::kNone, "json", &run_ping},
+    Command{"kill", "", "kill", "Delete all apps and end the daemon.", Words::kNone, "", &run_kill},
+    Command{"startup", "", "startup", "Show how to start pmx at boot.", Words::kNone, "", &run_startup},
+    Command{"completion", "", "completion <bash|zsh|fish>", "Print a script that completes commands.",
+            Words::kNone, "", &run_completion},
+    Command{"version", "", "version", "Show the version.", Words::kNone, "", &run_version},
+    Command{"help", "", "help [command]", "Show this, or more of one command.", Words::kNone, "", &run_help},
+    Command{"docs", "", "docs <settings|man>", "", Words::kNone, "", &run_docs},
+};
+// clang-format on
+
+bool is_called(const Command& command, std::string_view name) {
+  if (command.name == name) return true;
+  return !name.empty() && name.find(' ') == std::string_view::npos &&
+         (" " + std::string(command.aliases) + " ").find(" " + std::string(name) + " ") != std::string::npos;
+}
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+const Command* find_command(std::string_view name) {
+  const auto* const found =
+      std::find_if(kCommands.begin(), kCommands.end(),
+                   [&](const Command& command) { return is_called(command, name); });
+  return found == kCommands.end() ? nullptr : found;
+}
+
+std::vector<std::string_view> command_names() {
+  std::vector<std::string_view> names;
+  for (const Command& command : kCommands) {
+    if (command.summary.empty()) continue;
+    names.push_back(command.name);
+    for (std::string_view rest = command.aliases; !rest.empty();) {
+      const std::size_t space = rest.find(' ');
+      names.push_back(rest.substr(0, space));
+      rest.remove_prefix(space == std::string_view::npos ? rest.size() : space + 1);
+    }
+  }
+  return names;
+}
+
+}  // namespace pmx::cli

@@ -1,0 +1,44 @@
+// What the rows of command_table.cpp call. Each prints its own errors and answers the exit code.
+#pragma once
+
+namespace pmx::cli {
+
+struct Session;
+
+// start_command.cpp
+int run_start(Session& session);
+// run_command.cpp
+int run_foreground(Session& session);
+// act_commands.cpp
+int run_stop(Session& session);
+int run_restart(Session& session);
+int run_delete(Session& session);
+int run_reset(Session& session);
+int run_flush(Session& session);
+int run_reload_logs(Session& session);
+int run_rotate(Session& session);
+int run_kill(Session& session);
+// list_commands.cpp
+int run_list(Session& session);
+int run_jlist(Session& session);
+int run_prettylist(Session& session);
+int run_describe(Session& session);
+int run_env(Session& session);
+int run_id(Session& session);
+int run_pid(Session& session);
+int run_ping(Session& session);
+int run_logs_command(Session& session);
+// settings_commands.cpp
+int run_set(Session& session);
+int run_get(Session& session);
+int run_unset(Session& session);
+int run_conf(Session& session);
+int run_install(Session& session);
+// info_commands.cpp
+int run_version(Session& session);
+int run_help(Session& session);
+int run_completion(Session& session);
+int run_docs(Session& session);
+int run_startup(Session& session);
+
+}  // namespace pmx::cli

@@ -1,0 +1,137 @@
+// Commands that show what is there.
+#include <algorithm>
+#include <vector>
+
+#include "base/units.h"
+#include "cli/describe_view.h"
+#include "cli/handlers.h"
+#include "cli/inspect.h"
+#include "cli/list_view.h"
+#include "cli/logs.h"
+#include "cli/session.h"
+
+namespace pmx::cli {
+namespace {
+
+std::vector<const Json*> named(const Json& list, const std::string& word) {
+  std::vector<const Json*> found;
+  for (const Json& element : list.items())
+    if (element["name"].as_string() == word) found.push_back(&element);
+  if (!found.empty()) return found;
+  for (const Json& element : list.items())
+    if (element["pm_id"].dump() == word) found.push_back(&element);
+  return found;
+}
+
+}  // namespace
+
+int print_list(Session& session) {
+  const Result<Json> list = session.list();
+  if (!list) return failed(session, list.error());
+  const Result<Json> sorted = sorted_list(*list, session.line.value("sort"));
+  if (!sorted) return failed(session, sorted.error());
+  session.console.text(session.line.has("mini-list")
+                           ? mini_list(*sorted, session.now_ms())
+                           : list_table(session.console, *sorted, session.now_ms()));
+  return 0;
+}
+
+int run_list(Session& session) { return print_list(session); }
+
+int run_jlist(Session& session) {
+  const Result<Json> list = session.list();
+  if (!list) return failed(session, list.error());
+  session.console.data(list->dump());
+  return 0;
+}
+
+int run_prettylist(Session& session) {
+  const Result<Json> list = session.list();
+  if (!list) return failed(session, list.error());
+  session.console.data(inspect(*list));
+  return 0;
+}
+
+int run_describe(Session& session) {
+  if (session.line.words.empty()) return missing_argument(session, "name|id");
+  const Result<Json> list = session.list();
+  if (!list) return failed(session, list.error());
+  for (const std::string& word : session.line.words) {
+    const auto found = named(*list, word);
+    if (found.empty()) {
+      session.console.warn(word + " doesn't exist");
+      return 1;
+    }
+    for (const Json* element : found)
+      session.console.text(describe_table(session.console, *element, session.now_ms()));
+  }
+  return 0;
+}
+
+int run_env(Session& session) {
+  if (session.line.words.empty()) return missing_argument(session, "id");
+  const Result<Json> list = session.list();
+  if (!list) return failed(session, list.error());
+  const std::string& word = session.line.words.front();
+  const auto found = named(*list, word);
+  if (found.empty()) return failed(session, Error(Errc::kNotFound, word + " doesn't exist"));
+  session.console.data(env_lines(session.console, *found.front()));
+  return 0;
+}
+
+int run_id(Session& session) {
+  if (session.line.words.empty()) return missing_argument(session, "name");
+  const Result<Json> list = session.list();
+  if (!list) return failed(session, list.error());
+  Json ids = Json::array();
+  for (const Json& element : list->items())
+    if (element["name"].as_string() == session.line.words.front()) ids.push_back(element["pm_id"]);
+  session.console.data(inspect(ids) + "\n");
+  return 0;
+}
+
+int run_pid(Session& session) {
+  const Result<Json> list = session.list();
+  if (!list) return failed(session, list.error());
+  std::string out;
+  for (const Json& element : list->items())
+    if (session.line.words.empty() || element["name"].as_string() == session.line.words.front())
+      out += std::to_string(element["pid"].as_int()) + "\n";
+  session.console.data(out.empty() ? "\n" : out);
+  return 0;
+}
+
+int run_ping(Session& session) {
+  const Result<Json> answer = session.client.get("/v1/ping");
+  if (!answer) return failed(session, answer.error());
+  session.console.data(session.line.has("json") ? answer->dump() + "\n" : "{ msg: 'pong' }\n");
+  return 0;
+}
+
+int run_logs_command(Session& session) {
+  const CommandLine& line = session.line;
+  LogsOptions options;
+  options.home = session.home;
+  if (!line.words.empty()) options.target = line.words.front();
+  if (line.has("lines")) {
+    const Result<std::int64_t> lines = parse_integer(line.value("lines"));
+    if (!lines || *lines < 0)
+      return failed(session, invalid("--lines: \"" + line.value("lines") + "\" is not a number of lines"));
+    options.lines = static_cast<std::size_t>(*lines);
+  }
+  options.follow = !line.has("nostream");
+  options.out_only = line.has("out");
+  options.err_only = line.has("err");
+  options.raw = line.has("raw");
+  options.json = line.has("json");
+  if (line.has("timestamp")) options.timestamp = line.value("timestamp");
+  options.highlight = line.value("highlight");
+  options.since = line.value("since");
+  options.until = line.value("until");
+  options.level = line.value("level");
+  options.grep = line.value("grep");
+  options.no_color = line.has("no-color");
+  return run_logs(options, 1, 2);
+}
+
+}  // namespace pmx::cli

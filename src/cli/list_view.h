@@ -1,0 +1,23 @@
+// `pmx list`: what the daemon's list (PM2's jlist elements) looks like to people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "cli/console.h"
+
+namespace pmx::cli {
+
+// The table as wide as the terminal allows, then a line for each trouble.
+std::string list_table(const Console& console, const Json& list, std::int64_t now_ms);
+std::string mini_list(const Json& list, std::int64_t now_ms);
+
+// "memory:desc"; "" is by name. Errors name the fields there are.
+Result<Json> sorted_list(const Json& list, const std::string& sort);
+
+// PM2's: the largest unit of which there is more than one. "90s", "2m", "3D".
+std::string uptime_text(std::int64_t duration_ms);
+
+}  // namespace pmx::cli

@@ -1,0 +1,152 @@
+#include "cli/logs_format.h"
+
+#include "base/json.h"
+#include "rotate/segment_reader.h"
+
+namespace pmx::cli {
+namespace {
+
+// As chalk writes them, so that PM2's users see the same.
+constexpr std::string_view kGreen = "\x1b[32m", kRed = "\x1b[31m", kBlue = "\x1b[34m", kYellow = "\x1b[33m";
+constexpr std::string_view kGray = "\x1b[90m", kDefault = "\x1b[39m", kDim = "\x1b[2m", kBold = "\x1b[1m";
+constexpr std::string_view kNormal = "\x1b[22m", kBackground = "\x1b[100m", kNoBackground = "\x1b[49m";
+constexpr std::string_view kReset = "\x1b[0m";
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+unsigned char at(std::string_view text, std::size_t i) {
+  return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+}
+
+// "\x1b[1;31m" at the start of the text: its length; 0: something else.
+std::size_t sgr_length(std::string_view text) {
+  if (!text.starts_with("\x1b[")) return 0;
+  const std::size_t end = text.find_first_not_of("0123456789;:", 2);
+  return end != std::string_view::npos && text[end] == 'm' ? end + 1 : 0;
+}
+
+// Of a well-formed UTF-8 sequence (Unicode 15, table 3-7); 0: none begins here, and `bad` bytes are one
+// maximal wrong part.
+std::size_t utf8_length(std::string_view text, std::size_t& bad) {
+  const unsigned char first = at(text, 0);
+  std::size_t length = 0;
+  unsigned char low = 0x80, high = 0xBF;
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) length = 2;
+  else if (first >= 0xE0 && first <= 0xEF) length = 3;
+  else if (first >= 0xF0 && first <= 0xF4) length = 4;
+  if (first == 0xE0) low = 0xA0;
+  if (first == 0xED) high = 0x9F;
+  if (first == 0xF0) low = 0x90;
+  if (first == 0xF4) high = 0x8F;
+  for (bad = 1; bad < length; ++bad) {
+    if (at(text, bad) < low || at(text, bad) > high) return 0;
+    low = 0x80;
+    high = 0xBF;
+  }
+  return length;
+}
+
+void append_text(std::string& out, const LineStyle& style, std::string_view text) {
+  if (style.terminal) append_for_terminal(out, text);
+  else out += text;
+}
+
+void append_highlighted(std::string& out, const LineStyle& style, std::string_view text) {
+  const std::size_t found = style.highlight.empty() || !style.color ? std::string_view::npos : text.find(style.highlight);
+  if (found == std::string_view::npos) return append_text(out, style, text);
+  append_text(out, style, text.substr(0, found));
+  out += kBackground;
+  append_text(out, style, style.highlight);
+  out += kNoBackground;
+  append_text(out, style, text.substr(found + style.highlight.size()));
+}
+
+void append_json(std::string& out, const LineStyle& style, const LineOrigin& origin, const rotate::LogLine& line) {
+  // With log_type json the file has this very object.
+  if (line.render == RenderSpec::Kind::kJson) {
+    out += line.text;
+    out += '\n';
+    return;
+  }
+  Json object = Json::object();
+  object.set("message", without_date(line));
+  object.set("timestamp", style.timestamp ? style.timestamp->format(line.time_ns) : iso_time(line.time_ns));
+  object.set("type", line.dropped_notice || origin.own_log ? "pmx" : name_of(origin.kind));
+  object.set("process_id", origin.worker == rotate::kUnknownWorker ? Json() : Json(origin.worker.value));
+  object.set("app_name", origin.app_name);
+  out += object.dump();
+  out += '\n';
+}
+
+std::string_view color_of(const LineOrigin& origin, const rotate::LogLine& line) {
+  if (line.dropped_notice) return kYellow;
+  if (origin.own_log) return kBlue;
+  return origin.kind == StreamKind::kErr ? kRed : kGreen;
+}
+
+}  // namespace
+
+void append_for_terminal(std::string& out, std::string_view text) {
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  bool colored = false;
+  while (!text.empty()) {
+    const unsigned char c = at(text, 0);
+    std::size_t taken = 1;
+    if (c >= 0x20 && c < 0x7F) {
+      while (at(text, taken) >= 0x20 && at(text, taken) < 0x7F) ++taken;
+      out += text.substr(0, taken);
+    } else if (c == '\t') {
+      out += '\t';
+    } else if (c == 0x1B && sgr_length(text) > 0) {
+      taken = sgr_length(text);
+      out += text.substr(0, taken);
+      colored = true;
+    } else if (c < 0x20 || c == 0x7F) {
+      out += '^';
+      out += static_cast<char>(c ^ 0x40U);
+    } else if (c == 0xC2 && at(text, 1) >= 0x80 && at(text, 1) < 0xA0) {
+      out += "^[";
+      out += static_cast<char>(at(text, 1) - 0x40);
+      taken = 2;
+    } else {
+      std::size_t bad = 1;
+      taken = utf8_length(text, bad);
+      out += taken > 0 ? text.substr(0, taken) : kReplacement;
+      if (taken == 0) taken = bad;
+    }
+    text.remove_prefix(taken);
+  }
+  if (colored) out += kReset;  // The next line must not have this one's colour.
+}
+
+void append_line(std::string& out, const LineStyle& style, const LineOrigin& origin, const rotate::LogLine& line) {
+  if (style.form == LineStyle::Form::kJson) return append_json(out, style, origin, line);
+  if (style.form == LineStyle::Form::kPlain) {
+    if (style.timestamp) {
+      if (style.color) out.append(kDim).append(kGray);
+      style.timestamp->append(out, line.time_ns);
+      out += ' ';
+      if (style.color) out.append(kDefault).append(kNormal);
+    }
+    if (style.color) out += color_of(origin, line);
+    const std::size_t begin = out.size();
+    append_text(out, style, origin.label);
+    const std::size_t width = out.size() - begin;
+    if (width < style.label_width) out.append(style.label_width - width, ' ');
+    out += " | ";
+    if (style.color) out += kDefault;
+  }
+  append_highlighted(out, style, line.text);
+  out += '\n';
+}
+
+std::string tail_header(const LineStyle& style, std::size_t lines, std::string_view target) {
+  std::string text;
+  if (style.color) text.append(kBold).append(kGray);
+  text += "[TAILING] Tailing last " + std::to_string(lines) + " lines for [" + std::string(target) +
+          "] processes (change the value with --lines option)";
+  if (style.color) text.append(kDefault).append(kNormal);
+  return text + "\n";
+}
+
+}  // namespace pmx::cli

@@ -1,0 +1,66 @@
+#include "cli/option_table.h"
+
+#include <array>
+#include <string>
+
+#include "config/schema.h"
+
+namespace pmx::cli {
+namespace {
+
+constexpr std::array kOwnOptions{
+    OptionRow{"-h,--help", "", "Show help."},
+    OptionRow{"-v,--version", "", "Show the version."},
+    OptionRow{"-s,--silent", "", "Print nothing but errors and what was asked for."},
+    OptionRow{"--no-color", "", "Print without colours."},
+    OptionRow{"-f,--force", "", "Start a script that runs already once more; for logs: follow."},
+    OptionRow{"--env", "<name>", "Add env_<name> of the apps in an ecosystem file."},
+    OptionRow{"--only", "<names>", "Of an ecosystem file, only these apps."},
+    OptionRow{"-a,--update-env", "", "Give restarted apps the environment of this shell."},
+    OptionRow{"--attach", "", "After starting, follow the logs."},
+    OptionRow{"-m,--mini-list", "", "A short list without a table."},
+    OptionRow{"--sort", "<field[:asc|desc]>",
+              "Sort by name, namespace, pid, id, cpu, memory, uptime or status."},
+    OptionRow{"--json", "", "Print JSON and nothing else."},
+    OptionRow{"--lines", "<number>", "Lines of each log to begin with (15)."},
+    OptionRow{"--nostream", "", "Print what is there and end."},
+    OptionRow{"--follow", "", "Go on with new lines (the default)."},
+    OptionRow{"--raw", "", "Lines without prefix."},
+    OptionRow{"--out", "", "Only standard output."},
+    OptionRow{"--err", "", "Only standard error."},
+    OptionRow{"--timestamp", "[format]", "Put the time before each line."},
+    OptionRow{"--highlight", "<text>", "Mark this text."},
+    OptionRow{"--since", "<time>", "Lines from 10m ago, or from 2026-11-23T10:00."},
+    OptionRow{"--until", "<time>", "Lines up to this time."},
+    OptionRow{"--level", "<level>", "Lines of this level and worse: debug, info, warn, error, fatal."},
+    OptionRow{"--grep", "<pattern>", "Lines that match this regular expression."},
+    // Accepted because PM2's users have them in scripts; each is without effect here.
+    OptionRow{"--parallel", "<number>", "Accepted for PM2's sake; without effect."},
+    OptionRow{"-w,--write", "", "Accepted for PM2's sake; without effect."},
+    OptionRow{"--no-daemon", "", "Not offered: use pmx run."},
+};
+
+bool has_word(std::string_view words, std::string_view word) {
+  return (" " + std::string(words) + " ").find(" " + std::string(word) + " ") != std::string::npos;
+}
+
+}  // namespace
+
+std::vector<OptionRow> all_options() {
+  std::vector<OptionRow> rows(kOwnOptions.begin(), kOwnOptions.end());
+  for (const config::Setting& setting : config::settings())
+    if (!setting.options.empty()) rows.push_back({setting.options, setting.value, setting.help});
+  return rows;
+}
+
+std::vector<OptionRow> options_of(std::string_view names) {
+  std::vector<OptionRow> rows;
+  for (const OptionRow& row : kOwnOptions)
+    if (has_word(names, long_name(row.names))) rows.push_back(row);
+  if (has_word(names, "app"))
+    for (const config::Setting& setting : config::settings())
+      if (!setting.options.empty()) rows.push_back({setting.options, setting.value, setting.help});
+  return rows;
+}
+
+}  // namespace pmx::cli

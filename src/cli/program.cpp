@@ -1,0 +1,98 @@
+#include "cli/program.h"
+
+#include <filesystem>
+
+#include "cli/command_table.h"
+#include "cli/daemon_boot.h"
+#include "cli/daemon_command.h"
+#include "cli/handlers.h"
+#include "cli/help_text.h"
+#include "cli/option_table.h"
+#include "cli/session.h"
+#include "config/nearest.h"
+
+namespace pmx::cli {
+namespace {
+
+int unknown_command(Console& console, const std::string& word) {
+  const auto names = command_names();
+  console.error("Command not found: " + word + config::suggestion(word, names));
+  console.notice("pmx help lists the commands");
+  return 1;
+}
+
+int misused(Console& console, const std::string& line) {
+  console.error(line);
+  return 1;
+}
+
+Result<Session> make_session(CommandLine line, Console console, const std::string& called_as) {
+  std::error_code unreachable;
+  const std::string cwd = std::filesystem::current_path(unreachable).string();
+  if (unreachable) return invalid("the current directory is gone: cd to one that is there");
+  Environment env = current_environment();
+  std::string home = PMX_TRY(choose_home(env, called_as, cwd));
+  auto start = [home, console]() mutable -> Result<void> {
+    console.notice("Spawning pmx daemon with home=" + home);
+    return boot_daemon(home);
+  };
+  return Session{std::move(line), "", console, std::move(env), cwd, called_as, home,
+                 ApiClient(home, std::move(start)), RealClock()};
+}
+
+int dispatch(CommandLine line, Console& console, const std::string& called_as) {
+  if (line.has("version") && line.words.empty()) line.words = {"version"};
+  if (line.words.empty()) {
+    console.data(usage_text());
+    return line.has("help") ? 0 : 1;
+  }
+  const std::string word = line.words.front();
+  const Command* command = find_command(word);
+  if (command == nullptr) return unknown_command(console, word);
+  if (line.has("no-daemon")) return misused(console, "--no-daemon: use `pmx run` for an app in the foreground");
+  if (line.has("help")) {
+    console.data(usage_text(*command));
+    return 0;
+  }
+  line.words.erase(line.words.begin());
+  Result<Session> session = make_session(std::move(line), console, called_as);
+  if (!session) {
+    console.error(session.error().message());
+    return 1;
+  }
+  session->command = command->name;
+  return command->handler(*session);
+}
+
+}  // namespace
+
+int failed(Session& session, const Error& error) {
+  session.console.error(error.message());
+  return 1;
+}
+
+int missing_argument(Session& session, std::string_view name) {
+  session.console.error("missing required argument `" + std::string(name) + "': see pmx help " + session.command);
+  return 1;
+}
+
+void print_messages(Session& session, const Json& answer) {
+  for (const Json& message : answer["messages"].items()) session.console.warn(message.as_string());
+}
+
+int run_program(int argc, char** argv) {
+  const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  // The keeper's words to its daemon are not PM2's: they come before any other parsing.
+  if (!words.empty() && words.front() == "daemon")
+    return run_daemon_command({words.begin() + 1, words.end()});
+  const std::vector<OptionRow> rows = all_options();
+  Result<CommandLine> line = parse_command_line(rows, words);
+  if (!line) {
+    Console console(Console::detect(false, false));
+    return misused(console, line.error().message());
+  }
+  Console console(Console::detect(line->has("silent"), line->has("no-color")));
+  return dispatch(std::move(*line), console, argc > 0 ? argv[0] : "pmx");
+}
+
+}  // namespace pmx::cli

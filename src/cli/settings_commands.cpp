@@ -1,0 +1,92 @@
+// `pmx set` and its siblings: defaults for new apps, under our names or pm2-logrotate's.
+#include "cli/app_request.h"
+#include "cli/handlers.h"
+#include "cli/session.h"
+#include "config/settings.h"
+
+namespace pmx::cli {
+namespace {
+
+std::string text_of(const Json& value) { return value.is_string() ? value.as_string() : value.dump(); }
+
+Result<void> change(Session& session, const Json& wanted) {
+  // Checked here first: a wrong value needs no daemon to be said so.
+  const Json values = PMX_TRY(stored_settings(session.home));
+  (void)PMX_TRY(config::change_settings(values, wanted));
+  (void)PMX_TRY(session.client.post("/v1/settings", wanted));
+  return {};
+}
+
+int show(Session& session, const std::string& written) {
+  const Result<Json> values = stored_settings(session.home);
+  if (!values) return failed(session, values.error());
+  const Result<config::SettingName> name = config::setting_name(written);
+  if (!name) return failed(session, name.error());
+  if (name->key.empty()) {
+    session.console.data(written + " has no meaning here: " + name->note + "\n");
+    return 0;
+  }
+  const Result<std::string> text = config::setting_text(*values, name->key);
+  if (!text) return failed(session, text.error());
+  session.console.data(*text + "\n");
+  return 0;
+}
+
+}  // namespace
+
+int run_set(Session& session) {
+  const std::vector<std::string>& words = session.line.words;
+  if (words.empty()) return missing_argument(session, "setting");
+  if (words.size() < 2) return missing_argument(session, "value");
+  const Result<config::SettingName> name = config::setting_name(words[0]);
+  if (!name) return failed(session, name.error());
+  if (name->key.empty()) {
+    session.console.warn(words[0] + " has no meaning here: " + name->note);
+    return 0;
+  }
+  // A cron pattern may come unquoted, as several words.
+  std::string value = words[1];
+  for (std::size_t i = 2; i < words.size(); ++i) value += " " + words[i];
+  const Result<void> changed =
+      change(session, Json::object({{"set", Json::object({{name->key, value}})}}));
+  if (!changed) return failed(session, changed.error());
+  session.console.info(name->key + " is " + value + " for apps that are started from now on");
+  return 0;
+}
+
+int run_unset(Session& session) {
+  if (session.line.words.empty()) return missing_argument(session, "setting");
+  const Result<config::SettingName> name = config::setting_name(session.line.words.front());
+  if (!name) return failed(session, name.error());
+  if (name->key.empty()) return 0;
+  Json keys = Json::array();
+  keys.push_back(name->key);
+  const Result<void> changed = change(session, Json::object({{"unset", std::move(keys)}}));
+  if (!changed) return failed(session, changed.error());
+  session.console.info(name->key + " has its default again");
+  return 0;
+}
+
+int run_get(Session& session) {
+  return session.line.words.empty() ? run_conf(session) : show(session, session.line.words.front());
+}
+
+int run_conf(Session& session) {
+  if (!session.line.words.empty()) return show(session, session.line.words.front());
+  const Result<Json> values = stored_settings(session.home);
+  if (!values) return failed(session, values.error());
+  for (const auto& [key, value] : values->members())
+    session.console.data("$ pmx set " + key + " " + text_of(value) + "\n");
+  return 0;
+}
+
+int run_install(Session& session) {
+  if (session.line.words.empty()) return missing_argument(session, "module");
+  const std::string& module = session.line.words.front();
+  if (module != "pm2-logrotate")
+    return failed(session, invalid("modules cannot be installed: \"" + module + "\" is written for PM2's own daemon"));
+  session.console.info("Rotation is built in and on: nothing to install. See `pmx get rotate.max_size`, `pmx set`");
+  return 0;
+}
+
+}  // namespace pmx::cli

@@ -1,0 +1,138 @@
+// `pmx start`, by PM2's rules for what a word means: a file of apps, something that is listed already, or
+// a script.
+#include <algorithm>
+
+#include "base/units.h"
+#include "cli/app_request.h"
+#include "cli/handlers.h"
+#include "cli/logs.h"
+#include "cli/session.h"
+#include "config/app_config.h"
+#include "config/ecosystem.h"
+
+namespace pmx::cli {
+namespace {
+
+bool is_listed(const Json& list, const std::string& word) {
+  return word == "all" || std::any_of(list.items().begin(), list.items().end(), [&](const Json& e) {
+           return e["name"].as_string() == word || e["pm2_env"]["namespace"].as_string() == word ||
+                  e["pm_id"].dump() == word;
+         });
+}
+
+bool file_exists(const Session& session, const std::string& word) {
+  return RealFs().info(word.starts_with('/') ? word : session.cwd + "/" + word).has_value();
+}
+
+std::string instances_text(const AppSpec& app) {
+  return std::to_string(app.instances) + (app.instances > 1 ? " instances)" : " instance)");
+}
+
+Result<void> post_apps(Session& session, const std::vector<AppSpec>& apps) {
+  Json list = Json::array();
+  for (const AppSpec& app : apps) list.push_back(config::app_to_json(app));
+  const Json answer = PMX_TRY(session.client.post(
+      "/v1/start", Json::object({{"apps", std::move(list)}, {"force", session.line.has("force")}})));
+  print_messages(session, answer);
+  return {};
+}
+
+// Apps of the file that run already are restarted with what the file says now.
+Result<void> start_file(Session& session, const std::string& file) {
+  const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
+  const Json list = PMX_TRY(session.list());
+  std::vector<AppSpec> missing;
+  for (const AppSpec& app : apps) {
+    const bool running = std::any_of(list.items().begin(), list.items().end(), [&](const Json& e) {
+      return e["name"].as_string() == app.name;
+    });
+    if (!running || session.line.has("force")) {
+      missing.push_back(app);
+      continue;
+    }
+    session.console.info("Applying action restartProcessId on app [" + app.name + "]");
+    const Json answer = PMX_TRY(session.client.post(
+        "/v1/act", Json::object({{"action", "restart"}, {"target", app.name}, {"cwd", session.cwd},
+                                 {"changes", changes_of(app)}})));
+    print_messages(session, answer);
+  }
+  if (missing.empty()) return {};
+  PMX_TRY(post_apps(session, missing));
+  for (const AppSpec& app : missing)
+    session.console.info("App [" + app.name + "] launched (" + std::to_string(app.instances) + " instances)");
+  return {};
+}
+
+Result<void> start_listed(Session& session, const std::string& word) {
+  Json body = Json::object({{"action", "start"}, {"target", word}, {"cwd", session.cwd}});
+  Json changes = app_of_options(session.line);
+  if (!session.line.app_args.empty())
+    changes.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
+  changes.erase("instances");
+  if (!changes.members().empty()) {
+    PMX_TRY(config::app_from_json(changes));
+    body.set("changes", std::move(changes));
+  }
+  if (session.line.has("update-env")) {
+    Json env = Json::object();
+    for (const auto& [name, value] : session.env) env.set(name, value);
+    body.set("update_env", std::move(env));
+  }
+  const Json answer = PMX_TRY(session.client.post("/v1/act", body));
+  print_messages(session, answer);
+  session.console.info("Process successfully started");
+  return {};
+}
+
+Result<void> start_script(Session& session, const std::string& script) {
+  const AppSpec app = PMX_TRY(script_app(session, script));
+  session.console.info("Starting " + app.script + " in " + app.exec_mode + " (" + instances_text(app));
+  PMX_TRY(post_apps(session, {app}));
+  session.console.info("Done.");
+  return {};
+}
+
+Result<void> start_word(Session& session, const std::string& word) {
+  if (word == "-" || config::is_config_file(word)) return start_file(session, word);
+  const bool number = parse_integer(word).has_value();
+  const bool plain = word.find('/') == std::string::npos && word.find(' ') == std::string::npos;
+  // A name with a dot is a script for PM2, even where there is no such file and an app is called so.
+  if (plain && (number || word.find('.') == std::string::npos || !file_exists(session, word))) {
+    const Json list = PMX_TRY(session.list());
+    if (is_listed(list, word)) return start_listed(session, word);
+    if (number && !file_exists(session, word)) return Error(Errc::kNotFound, word + " : id unknown");
+  }
+  return start_script(session, word);
+}
+
+// The file that PM2 looks for when no word says what to start.
+Result<std::string> default_file(const Session& session) {
+  for (const char* name : {"ecosystem.config.js", "ecosystem.config.cjs", "ecosystem.config.mjs",
+                           "ecosystem.json", "ecosystem.yaml", "ecosystem.yml"})
+    if (file_exists(session, name)) return std::string(name);
+  return Error(Errc::kNotFound, "File ecosystem.config.js not found");
+}
+
+}  // namespace
+
+int run_start(Session& session) {
+  std::vector<std::string> words = session.line.words;
+  if (words.empty()) {
+    const Result<std::string> file = default_file(session);
+    if (!file) return failed(session, file.error());
+    words.push_back(*file);
+  }
+  for (const std::string& word : words) {
+    const Result<void> started = start_word(session, word);
+    if (!started) return failed(session, started.error());
+  }
+  if (session.line.has("attach")) {
+    LogsOptions options;
+    options.home = session.home;
+    if (words.size() == 1 && session.line.has("name")) options.target = session.line.value("name");
+    return run_logs(options, 1, 2);
+  }
+  return print_list(session);
+}
+
+}  // namespace pmx::cli

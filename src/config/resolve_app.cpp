@@ -1,0 +1,172 @@
+#include "config/resolve_app.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/sys.h"
+#include "base/units.h"
+#include "config/app_config.h"
+#include "config/internal/interpreter.h"
+#include "config/internal/path_lookup.h"
+#include "config/internal/value_text.h"
+#include "config/schema.h"
+
+namespace pmx::config {
+namespace {
+
+std::string value_of(const std::map<std::string, std::string>& env, const std::string& name) {
+  const auto found = env.find(name);
+  return found == env.end() ? "" : found->second;
+}
+
+// PM2: one name drops that variable, a list drops every variable whose name contains an entry. `true`
+// drops all in PM2's documentation (and nothing in its code).
+std::map<std::string, std::string> shell_environment(const Json& app,
+                                                     const ResolveContext& context) {
+  const Json& filter = app["filter_env"];
+  if (filter.is_bool() && filter.as_bool()) return {};
+  std::map<std::string, std::string> env = context.env;
+  if (filter.is_string()) env.erase(filter.as_string());
+  for (const Json& part : filter.items())
+    std::erase_if(env, [&](const auto& variable) {
+      return !part.as_string().empty() &&
+             variable.first.find(part.as_string()) != std::string::npos;
+    });
+  return env;
+}
+
+void resolve_environment(AppSpec& app, const Json& json, const ResolveContext& context) {
+  std::map<std::string, std::string> env = shell_environment(json, context);
+  for (auto& [name, value] : app.env) env[name] = std::move(value);
+  if (!json["port"].is_null()) env["PORT"] = scalar_text(json["port"]);
+  env["PWD"] = app.cwd;
+  app.env = std::move(env);
+}
+
+std::string default_name(std::string_view script) {
+  std::string_view name = base_name(script);
+  const std::string_view ending = extension(script);
+  name.remove_suffix(ending.size());
+  return std::string(name);
+}
+
+// True when the script was a shell line, which is now the argument of a shell.
+bool resolve_shell_line(AppSpec& app) {
+  if (app.script.find(' ') == std::string::npos) return false;
+  if (is_file(absolute_path(app.cwd, app.script))) return false;
+  const std::string path = value_of(app.env, "PATH");
+  auto shell = find_in_path("bash", path);
+  if (!shell) shell = find_in_path("sh", path);
+  std::vector<std::string> args{"-c", app.script};
+  if (!app.args.empty()) {
+    args.emplace_back("sh");  // $0; the app's own arguments are $1 and so on.
+    args.insert(args.end(), app.args.begin(), app.args.end());
+  }
+  app.args = std::move(args);
+  app.script = shell.value_or("/bin/sh");
+  app.interpreter = "none";
+  return true;
+}
+
+Result<void> resolve_script(AppSpec& app, bool interpreter_given) {
+  if (resolve_shell_line(app)) return {};
+  const std::string path = absolute_path(app.cwd, app.script, value_of(app.env, "HOME"));
+  if (is_file(path)) {
+    app.script = path;
+  } else if (const auto program = find_in_path(app.script, value_of(app.env, "PATH"))) {
+    app.script = absolute_path(app.cwd, *program);
+  } else {
+    return Error(Errc::kNotFound, "Script not found: " + path);
+  }
+  return choose_interpreter(app, interpreter_given);
+}
+
+void resolve_mode(AppSpec& app, const Json& json, const ResolveContext& context) {
+  app.instances_given = json.find("instances") != nullptr;
+  if (app.instances <= 0) app.instances += context.cpus;
+  app.instances = std::max<std::int64_t>(app.instances, 1);
+  const std::string_view program = base_name(app.interpreter);
+  if (json["execute_command"].as_bool()) app.exec_mode = "fork_mode";
+  else if (json.find("exec_mode") == nullptr)
+    app.exec_mode = app.instances_given && (program.ends_with("node") || program.ends_with("bun"))
+                        ? "cluster_mode"
+                        : "fork_mode";
+}
+
+void resolve_files(AppSpec& app, const ResolveContext& context) {
+  const std::string user_home = value_of(app.env, "HOME");
+  for (std::string* file : {&app.out_file, &app.error_file, &app.log_file, &app.pid_file}) {
+    if (file == &app.log_file && *file == "true") {
+      std::string safe = app.name;
+      for (char& c : safe)
+        if (!(std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-')) c = '-';
+      *file = context.home + "/logs/" + safe + ".log";
+    }
+    if (!file->empty() && *file != "NULL") *file = absolute_path(app.cwd, *file, user_home);
+  }
+}
+
+Result<void> resolve_user(AppSpec& app, const ResolveContext& context, bool home_given) {
+  if (!app.gid.empty()) {
+    if (!context.is_root) return invalid("gid: only root can set it");
+    if (!parse_integer(app.gid) && ::getgrnam(app.gid.c_str()) == nullptr)
+      return invalid("gid: this machine has no group \"" + app.gid + "\"");
+  }
+  uid_t uid = ::getuid();
+  if (!app.uid.empty()) {
+    if (!context.is_root) return invalid("uid: only root can set it");
+    const Result<std::int64_t> number = parse_integer(app.uid);
+    if (number) {
+      uid = static_cast<uid_t>(*number);
+    } else {
+      const passwd* user = ::getpwnam(app.uid.c_str());
+      if (user == nullptr) return invalid("uid: this machine has no user \"" + app.uid + "\"");
+      uid = user->pw_uid;
+    }
+  }
+  const passwd* user = ::getpwuid(uid);
+  app.username = user != nullptr ? user->pw_name : std::to_string(uid);
+  if (!app.uid.empty() && user != nullptr && !home_given) app.env["HOME"] = user->pw_dir;
+  return {};
+}
+
+// The version of the nearest package.json above the script.
+std::string package_version(std::string_view script) {
+  for (std::string_view folder = directory_of(script);; folder = directory_of(folder)) {
+    const std::string file = std::string(folder) + "/package.json";
+    if (is_file(file)) {
+      const Result<std::string> text = sys::read_file(file, 1U << 20U);
+      const Result<Json> package = text ? Json::parse(*text) : Result<Json>(Json());
+      return package ? (*package)["version"].as_string_or("N/A") : "N/A";
+    }
+    if (folder == "/" || folder == ".") return "N/A";
+  }
+}
+
+}  // namespace
+
+Result<AppSpec> resolve_app(const Json& json, const ResolveContext& context) {
+  AppSpec app = PMX_TRY(app_from_json(json, context.defaults));
+  if (app.script.empty()) return invalid("No script path - aborting");
+  const bool home_given = app.env.contains("HOME");
+  if (app.name.empty()) app.name = default_name(app.script);
+  if (app.name.empty()) return invalid("the app needs a name");
+  if (json["append_env_to_name"].as_bool() && !context.env_name.empty())
+    app.name += "-" + context.env_name;
+
+  app.cwd = absolute_path(context.cwd, app.cwd.empty() ? context.cwd : app.cwd,
+                          value_of(context.env, "HOME"));
+  if (!is_directory(app.cwd)) return invalid("app " + app.name + ": cwd: no directory " + app.cwd);
+  resolve_environment(app, json, context);
+  PMX_TRY(resolve_script(app, json.find("exec_interpreter") != nullptr));
+  resolve_mode(app, json, context);
+  resolve_files(app, context);
+  PMX_TRY_WITHIN("app " + app.name, resolve_user(app, context, home_given));
+  app.version = package_version(app.script);
+  return app;
+}
+
+}  // namespace pmx::config

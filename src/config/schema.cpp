@@ -1,0 +1,213 @@
+#include "config/schema.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace pmx::config {
+namespace {
+
+template <auto Member>
+auto& app_member(AppSpec& app) {
+  return app.*Member;
+}
+template <auto Member>
+auto& rotate_member(AppSpec& app) {
+  return app.rotate.*Member;
+}
+// Variables, because a function template's name has no type from which Field could be chosen.
+template <auto Member>
+constexpr auto in_app = &app_member<Member>;
+template <auto Member>
+constexpr auto in_rotate = &rotate_member<Member>;
+
+constexpr std::int64_t kKib = 1024;
+constexpr std::int64_t kMostSizeBytes = kKib * kKib * kKib * kKib;
+constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+
+// Rows are in the order in which jlist and docs/SETTINGS.md show them.
+// clang-format off
+constexpr std::array kSettings{
+    Setting{"name", "", "-n,--name", "<name>", Role::kApp, in_app<&AppSpec::name>, {}, "",
+            "Name of the app; the script's file name without its ending where not given."},
+    Setting{"namespace", "", "--namespace", "<name>", Role::kApp, in_app<&AppSpec::app_namespace>, {}, "",
+            "Group that stop, restart and logs can name."},
+    Setting{"script", "exec cmd command", "", "", Role::kApp, in_app<&AppSpec::script>, {}, "",
+            "Path of a script or program, a program in PATH, or a shell line if it has a space."},
+    Setting{"args", "", "", "", Role::kApp, in_app<&AppSpec::args>, {}, "",
+            "Arguments of the app; on the command line everything after --."},
+    Setting{"cwd", "", "--cwd", "<path>", Role::kApp, in_app<&AppSpec::cwd>, {}, "",
+            "Directory in which the app runs; script and log paths are relative to it."},
+    Setting{"exec_interpreter", "interpreter", "--interpreter", "<program>", Role::kApp, in_app<&AppSpec::interpreter>, {}, "",
+            "Program that runs the script, none to run the script itself; by the script's ending where not given."},
+    Setting{"node_args", "interpreter_args", "--node-args,--interpreter-args", "<arguments>", Role::kApp, in_app<&AppSpec::interpreter_args>, {}, "",
+            "Arguments of the interpreter, before the script."},
+    Setting{"exec_mode", "", "", "", Role::kApp, in_app<&AppSpec::exec_mode>, {}, "fork_mode cluster_mode fork cluster",
+            "How instances run."},
+    Setting{"instances", "", "-i,--instances", "<number>", Role::kApp, in_app<&AppSpec::instances>, {-1024, 1000}, "max",
+            "Number of processes; max or 0 is one for each CPU, a negative number is that many fewer."},
+    Setting{"instance_var", "", "--instance-var", "<name>", Role::kApp, in_app<&AppSpec::instance_var>, {}, "",
+            "Environment variable that holds an instance's number."},
+    Setting{"env", "", "", "", Role::kApp, in_app<&AppSpec::env>, {}, "",
+            "Environment variables on top of the shell's; env_<name> is added with --env <name>."},
+    Setting{"uid", "user", "--uid", "<user>", Role::kApp, in_app<&AppSpec::uid>, {}, "",
+            "User (name or number) that runs the app; only root can set it."},
+    Setting{"gid", "", "--gid", "<group>", Role::kApp, in_app<&AppSpec::gid>, {}, "",
+            "Group (name or number) that runs the app; only root can set it."},
+
+    Setting{"out_file", "out output out_log", "-o,--output", "<path>", Role::kApp, in_app<&AppSpec::out_file>, {}, "",
+            "File of the standard output; /dev/null for none. Default: logs/<name>-out.log in the home."},
+    Setting{"error_file", "error err err_file err_log", "-e,--error", "<path>", Role::kApp, in_app<&AppSpec::error_file>, {}, "",
+            "File of the standard error; /dev/null for none. Default: logs/<name>-error.log in the home."},
+    Setting{"log_file", "log", "-l,--log", "[path]", Role::kApp, in_app<&AppSpec::log_file>, {}, "",
+            "File of both outputs together; true (or -l alone) is logs/<name>.log in the home."},
+    Setting{"merge_logs", "combine_logs", "--merge-logs", "", Role::kApp, in_app<&AppSpec::merge_logs>, {}, "",
+            "One file for all instances. Default: true for a single process, false where instances is given."},
+    Setting{"disable_logs", "", "--disable-logs", "", Role::kApp, in_app<&AppSpec::disable_logs>, {}, "",
+            "Keep no logs."},
+    Setting{"log_type", "", "--log-type", "<type>", Role::kApp, in_app<&AppSpec::log_type>, {}, "json",
+            "json writes one JSON record a line; else lines are kept as they are."},
+    Setting{"log_date_format", "", "--log-date-format", "<format>", Role::kApp, in_app<&AppSpec::log_date_format>, {}, "",
+            "Put the time before each line, as YYYY-MM-DD HH:mm:ss Z."},
+    Setting{"time", "", "--time", "", Role::kApp, in_app<&AppSpec::time>, {}, "",
+            "Short for log_date_format YYYY-MM-DDTHH:mm:ss."},
+    Setting{"pid_file", "pid", "-p,--pid", "<path>", Role::kApp, in_app<&AppSpec::pid_file>, {}, "",
+            "File of the process id; -<id> is put before the ending."},
+
+    Setting{"rotate.max_size", "", "--rotate-max-size", "<size>", Role::kApp, in_rotate<&RotatePolicy::max_size_bytes>, {kKib, kMostSizeBytes}, "off",
+            "Rotate a log once it has this size."},
+    Setting{"rotate.every", "", "--rotate-every", "<when>", Role::kApp, in_rotate<&RotatePolicy::every>, {}, "hour day",
+            "Rotate each hour, each day, or by a cron pattern."},
+    Setting{"rotate.retain", "", "--rotate-retain", "<count>", Role::kApp, in_rotate<&RotatePolicy::retain>, {1, 1'000'000}, "all",
+            "Rotated files to keep of each log."},
+    Setting{"rotate.max_age", "", "--rotate-max-age", "<duration>", Role::kApp, in_rotate<&RotatePolicy::max_age>, {1000, 36500 * kDayMs}, "off",
+            "Delete rotated files that are older, as 7d."},
+    Setting{"rotate.max_total_size", "", "--rotate-max-total-size", "<size>", Role::kApp, in_rotate<&RotatePolicy::max_total_size_bytes>, {kKib, kKib * kMostSizeBytes}, "off",
+            "Delete the oldest rotated files of a log when all of them are larger together."},
+    Setting{"rotate.compress", "", "--rotate-compress", "<how>", Role::kApp, in_rotate<&RotatePolicy::compress>, {}, "",
+            "How rotated files are packed."},
+    Setting{"rotate.level", "", "--rotate-level", "<level>", Role::kApp, in_rotate<&RotatePolicy::level>, {1, 19}, "default",
+            "Compression level."},
+    Setting{"when_full", "", "--when-full", "<how>", Role::kApp, in_app<&AppSpec::when_full>, {}, "",
+            "When the disk is full and own archives have gone: drop (and count) new lines, or block the app."},
+    Setting{"sync", "", "--sync", "<when>", Role::kApp, in_app<&AppSpec::sync>, {100, 3600 * 1000}, "",
+            "When lines are forced to the disk: at each seal, each batch, or after an interval."},
+
+    Setting{"autorestart", "", "--no-autorestart", "", Role::kApp, in_app<&AppSpec::autorestart>, {}, "",
+            "Start the app again when it ends."},
+    Setting{"autostart", "", "--no-autostart", "", Role::kApp, in_app<&AppSpec::autostart>, {}, "",
+            "Start the app when it is added; else it is listed as stopped."},
+    Setting{"max_restarts", "", "--max-restarts", "<count>", Role::kApp, in_app<&AppSpec::max_restarts>, {0, 1'000'000'000}, "",
+            "Restarts in a row after less than min_uptime before the app is errored."},
+    Setting{"min_uptime", "", "--min-uptime", "<duration>", Role::kApp, in_app<&AppSpec::min_uptime>, {100, 365 * kDayMs}, "",
+            "A run that is shorter counts as a failed start."},
+    Setting{"restart_delay", "", "--restart-delay", "<duration>", Role::kApp, in_app<&AppSpec::restart_delay>, {0, kDayMs}, "",
+            "Wait before each restart."},
+    Setting{"exp_backoff_restart_delay", "", "--exp-backoff-restart-delay", "<duration>", Role::kApp, in_app<&AppSpec::exp_backoff_restart_delay>, {0, kDayMs}, "",
+            "First wait before a restart; grows by half each time, up to 15 s."},
+    Setting{"stop_exit_codes", "", "--stop-exit-codes", "<codes...>", Role::kApp, in_app<&AppSpec::stop_exit_codes>, {0, 255}, "",
+            "Exit codes after which the app is not started again."},
+    Setting{"kill_timeout", "", "-k,--kill-timeout", "<duration>", Role::kApp, in_app<&AppSpec::kill_timeout>, {0, kDayMs}, "",
+            "Time from SIGINT to SIGKILL when an app is stopped."},
+    Setting{"treekill", "", "--no-treekill", "", Role::kApp, in_app<&AppSpec::treekill>, {}, "",
+            "Stop the whole process group, not only the app's first process."},
+
+    Setting{"port", "", "", "", Role::kLoader, {}, {}, "", "Sets the environment variable PORT."},
+    Setting{"execute_command", "", "-x,--execute-command", "", Role::kLoader, {}, {}, "", "Run in fork mode."},
+    Setting{"filter_env", "", "--filter-env", "<names...>", Role::kLoader, {}, {}, "",
+            "Leave out the shell's variables whose name contains one of these; true leaves out all."},
+    Setting{"append_env_to_name", "", "", "", Role::kLoader, {}, {}, "", "Name the app <name>-<env> with --env."},
+
+    Setting{"watch", "", "--watch", "[paths]", Role::kLater, {}, {}, "", "Restart when files change."},
+    Setting{"ignore_watch", "", "--ignore-watch", "<paths>", Role::kLater, {}, {}, "", "Files whose changes do not count."},
+    Setting{"watch_delay", "", "--watch-delay", "<delay>", Role::kLater, {}, {}, "", "Wait after a change."},
+    Setting{"watch_options", "", "", "", Role::kLater, {}, {}, "", "Options of the watcher."},
+    Setting{"cron_restart", "cron", "-c,--cron,--cron-restart", "<pattern>", Role::kLater, {}, {}, "", "Restart by a cron pattern."},
+    Setting{"max_memory_restart", "", "--max-memory-restart", "<size>", Role::kLater, {}, {}, "", "Restart above this memory."},
+    Setting{"wait_ready", "", "--wait-ready", "", Role::kLater, {}, {}, "", "Online only after process.send('ready')."},
+    Setting{"listen_timeout", "", "--listen-timeout", "<delay>", Role::kLater, {}, {}, "", "Wait for listening or ready."},
+    Setting{"shutdown_with_message", "", "--shutdown-with-message", "", Role::kLater, {}, {}, "", "Stop by process.send('shutdown')."},
+    Setting{"kill_retry_time", "", "", "", Role::kLater, {}, {}, "", "PM2's polling interval; pmx does not poll."},
+    Setting{"increment_var", "", "", "", Role::kLater, {}, {}, "", "Variable that grows with each instance."},
+    Setting{"source_map_support", "", "--source-map-support", "", Role::kLater, {}, {}, "", "Node's source maps."},
+    Setting{"disable_source_map_support", "", "--disable-source-map-support", "", Role::kLater, {}, {}, "", "No source maps."},
+    Setting{"pmx", "", "--no-pmx", "", Role::kLater, {}, {}, "", "PM2's agent inside Node apps."},
+    Setting{"automation", "", "--no-automation", "", Role::kLater, {}, {}, "", "PM2's agent inside Node apps."},
+    Setting{"vizion", "", "--no-vizion", "", Role::kLater, {}, {}, "", "Show git metadata."},
+    Setting{"trace", "", "--trace", "", Role::kLater, {}, {}, "", "PM2's tracing."},
+    Setting{"disable_trace", "", "--disable-trace", "", Role::kLater, {}, {}, "", "PM2's tracing."},
+    Setting{"v8", "", "--v8", "", Role::kLater, {}, {}, "", "PM2's V8 metrics."},
+    Setting{"event_loop_inspector", "", "--event-loop-inspector", "", Role::kLater, {}, {}, "", "PM2's metrics."},
+    Setting{"deep_monitoring", "", "--deep-monitoring", "", Role::kLater, {}, {}, "", "PM2's metrics."},
+    Setting{"io", "", "", "", Role::kLater, {}, {}, "", "PM2's agent."},
+    Setting{"install_url", "", "", "", Role::kLater, {}, {}, "", "PM2's modules."},
+    Setting{"post_update", "", "", "", Role::kLater, {}, {}, "", "Commands after pm2 pull."},
+    Setting{"windowsHide", "", "", "", Role::kLater, {}, {}, "", "Has no meaning on Linux."},
+    Setting{"force", "", "", "", Role::kLater, {}, {}, "", "Option -f of the command line does this."},
+    Setting{"write", "", "", "", Role::kLater, {}, {}, "", "PM2 wrote the settings to a file."},
+};
+// clang-format on
+
+constexpr bool rows_are_complete() {
+  for (const Setting& row : kSettings)
+    if ((row.role == Role::kApp) != (row.field.index() != 0) || row.help.empty()) return false;
+  return true;
+}
+constexpr bool keys_are_unique() {
+  for (std::size_t i = 0; i < kSettings.size(); ++i)
+    for (std::size_t j = i + 1; j < kSettings.size(); ++j)
+      if (kSettings[i].key == kSettings[j].key) return false;
+  return true;
+}
+static_assert(rows_are_complete(), "a row without its field or help");
+static_assert(keys_are_unique(), "two rows for one setting");
+
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    const std::size_t space = text.find(' ');
+    words.push_back(text.substr(0, space));
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+  }
+  return words;
+}
+
+bool is_called(const Setting& setting, std::string_view name) {
+  if (setting.key == name || camel_case(setting.key) == name) return true;
+  const auto aliases = words_of(setting.aliases);
+  return std::any_of(aliases.begin(), aliases.end(), [&](std::string_view alias) {
+    return alias == name || camel_case(alias) == name;
+  });
+}
+
+}  // namespace
+
+std::span<const Setting> settings() { return kSettings; }
+
+const Setting* find_setting(std::string_view name) {
+  const auto found = std::find_if(kSettings.begin(), kSettings.end(),
+                                  [&](const Setting& setting) { return is_called(setting, name); });
+  return found == kSettings.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> setting_names() {
+  std::vector<std::string_view> names;
+  for (const Setting& setting : kSettings) {
+    names.push_back(setting.key);
+    for (const std::string_view alias : words_of(setting.aliases)) names.push_back(alias);
+  }
+  return names;
+}
+
+std::string camel_case(std::string_view key) {
+  std::string out;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (key[i] == '_' && i + 1 < key.size() && i > 0)
+      out += static_cast<char>(std::toupper(static_cast<unsigned char>(key[++i])));
+    else
+      out += key[i];
+  }
+  return out;
+}
+
+}  // namespace pmx::config

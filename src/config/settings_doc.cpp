@@ -1,0 +1,65 @@
+#include "config/settings_doc.h"
+
+#include <string_view>
+
+#include "config/schema.h"
+
+namespace pmx::config {
+namespace {
+
+constexpr std::string_view kIntro = R"(# Settings
+
+This file is printed by `pmx docs settings` from the table in `src/config/schema.cpp`.
+
+Keys stand in an ecosystem file (`ecosystem.config.js`, `.json`, `.yaml`); most have an option of `pmx start`. The
+camelCase of every key is understood too. Keys that begin with `rotate.` stand inside `rotate: { … }`.
+
+Sizes: `10M`, `10MB`, `10MiB` and bytes, all in powers of 1024. Durations: `1600` (ms), `10s`, `5m`, `1h`, `7d`.
+
+`pmx set <key> <value>` makes a default for new apps of every `rotate.` key, `when_full`, `sync`, `log_type`,
+`log_date_format`, `time`, `max_restarts`, `min_uptime`, `restart_delay`, `exp_backoff_restart_delay` and
+`kill_timeout`. pm2-logrotate's names are understood: `pmx set pm2-logrotate:max_size 10M`.
+`pmx set max_disk <size>` bounds all logs of a home together (default: 10% of the disk, at most 4G).
+
+)";
+
+std::string cell(std::string_view text, bool code) {
+  if (text.empty()) return "";
+  std::string out;
+  for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
+  return code ? "`" + out + "`" : out;
+}
+
+std::string list_cell(std::string_view text, char separator) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = text.find(separator);
+    if (!out.empty()) out += " ";
+    out += cell(text.substr(0, end), true);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string settings_markdown() {
+  std::string out(kIntro);
+  out += "| key | aliases | option | allowed | default | meaning |\n|---|---|---|---|---|---|\n";
+  for (const Setting& row : settings()) {
+    if (row.role == Role::kLater) continue;
+    out += "| " + cell(row.key, true) + " | " + list_cell(row.aliases, ' ') + " | " +
+           list_cell(row.options, ',') + " | " +
+           (row.role == Role::kApp ? cell(allowed_text(row), false) : "") + " | " +
+           cell(default_text(row), true) + " | " + cell(row.help, false) + " |\n";
+  }
+  out += "\n## Accepted, without effect yet\n\nKeys of PM2 that are kept and shown; `pmx start` warns of them.\n\n";
+  out += "| key | aliases | option | meaning in PM2 |\n|---|---|---|---|\n";
+  for (const Setting& row : settings())
+    if (row.role == Role::kLater)
+      out += "| " + cell(row.key, true) + " | " + list_cell(row.aliases, ' ') + " | " +
+             list_cell(row.options, ',') + " | " + cell(row.help, false) + " |\n";
+  return out;
+}
+
+}  // namespace pmx::config

@@ -1,0 +1,89 @@
+#include "base/json.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+namespace pmx {
+namespace {
+
+std::string round_trip(std::string_view text) { return Json::parse(text).value().dump(); }
+
+TEST(JsonTest, KeepsTheOrderOfKeys) {
+  const std::string text = R"({"name":"web","pm_id":0,"a":1,"_":[],"A":{}})";
+  EXPECT_EQ(round_trip(text), text);
+}
+
+TEST(JsonTest, KeepsEveryKindOfValue) {
+  const std::string text = R"([null,true,false,0,-5,9223372036854775807,1.5,"","x",[1],{"k":"v"}])";
+  EXPECT_EQ(round_trip(text), text);
+}
+
+TEST(JsonTest, KeepsNumbersAbove63BitsAsTheirBits) {
+  // Stream and log ids are 64-bit numbers; as_int() and a cast give them back.
+  const std::uint64_t id = 0xFEDC'BA98'7654'3210ULL;
+  const Json again = Json::parse(Json::object({{"id", id}}).dump()).value();
+  EXPECT_EQ(static_cast<std::uint64_t>(again["id"].as_int()), id);
+}
+
+TEST(JsonTest, EscapesWhatMustBeAndReplacesBrokenUtf8) {
+  EXPECT_EQ(Json("a\"b\\\n\x01").dump(), R"("a\"b\\\n\u0001")");
+  EXPECT_EQ(Json("caf\xc3\xa9").dump(), "\"caf\xc3\xa9\"");
+  EXPECT_EQ(Json("bad\xff").dump(), "\"bad\xef\xbf\xbd\"");
+}
+
+TEST(JsonTest, IndentsForTheEye) {
+  EXPECT_EQ(Json::object({{"a", 1}}).dump(2), "{\n  \"a\": 1\n}");
+}
+
+TEST(JsonTest, AnErrorSaysWhere) {
+  const auto broken = Json::parse("{\n  \"a\": oops\n}");
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code(), Errc::kInvalidArgument);
+  EXPECT_NE(broken.error().message().find("line 2, column"), std::string::npos)
+      << broken.error().message();
+  EXPECT_EQ(broken.error().message().find("json.exception"), std::string::npos)
+      << broken.error().message();
+  EXPECT_FALSE(Json::parse(""));
+  EXPECT_FALSE(Json::parse("{} {}"));
+}
+
+TEST(JsonTest, AskingForWhatIsNotThereGivesAnEmptyAnswer) {
+  const Json json = Json::parse(R"({"n":3,"s":"text","d":2.9,"b":true})").value();
+  EXPECT_TRUE(json["missing"]["deeper"].is_null());
+  EXPECT_EQ(json["missing"].as_string(), "");
+  EXPECT_EQ(json["n"].as_string_or("other"), "other");
+  EXPECT_EQ(json["s"].as_int(7), 7);
+  EXPECT_EQ(json["d"].as_int(), 2);
+  EXPECT_EQ(json["n"].as_double(), 3.0);
+  EXPECT_TRUE(json["b"].as_bool());
+  EXPECT_TRUE(json["n"].items().empty());
+  EXPECT_TRUE(Json(5).members().empty());
+  EXPECT_EQ(json.find("missing"), nullptr);
+}
+
+TEST(JsonTest, SetsReplacesAndErasesMembers) {
+  Json json;
+  json.set("a", 1);
+  json.set("b", 2);
+  json.set("a", 3);
+  EXPECT_EQ(json.dump(), R"({"a":3,"b":2})");
+  json.erase("a");
+  json.erase("never there");
+  EXPECT_EQ(json.dump(), R"({"b":2})");
+}
+
+TEST(JsonTest, NullBecomesWhatIsPutIn) {
+  Json list;
+  list.push_back("x");
+  list.push_back(Json::object());
+  EXPECT_EQ(list.dump(), R"(["x",{}])");
+}
+
+TEST(JsonTest, NestingOfAThousandLevelsIsRead) {
+  const std::string deep = std::string(1000, '[') + std::string(1000, ']');
+  EXPECT_EQ(round_trip(deep), deep);
+}
+
+}  // namespace
+}  // namespace pmx

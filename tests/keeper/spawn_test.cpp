@@ -1,0 +1,93 @@
+#include "keeper/spawn.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+
+namespace pmx::keeper {
+namespace {
+
+class SpawnTest : public ::testing::Test {
+ protected:
+  SpawnTest() {
+    arguments_ = {"/bin/sh", "-c", "exit 3"};
+    limits_.worker_fd_limit = 256;
+  }
+  std::string ordered() {
+    SpawnOrder order;
+    order.program = program_;
+    order.arguments = arguments_;
+    const Fd memory = std::move(*write_order(order));
+    ::lseek(memory.get(), 0, SEEK_SET);
+    return *sys::read_all(memory.get(), kMaxOrderBytes);
+  }
+  Spawned spawn(std::string_view bytes) {
+    std::vector<Fd> fds;
+    fds.push_back(std::move(*sys::memfd("order", bytes.size())));
+    EXPECT_TRUE(sys::write_all(fds[0].get(), bytes));
+    return spawn_worker(fds, 0, null_.get(), limits_, pid_);
+  }
+  static int wait(const Spawned& spawned) {
+    int status = -1;
+    ::waitpid(spawned.pid, &status, 0);
+    return status;
+  }
+
+  std::string program_ = "/bin/sh";
+  std::vector<std::string> arguments_;
+  TableHeader limits_{};
+  std::atomic<std::int32_t> pid_{0};
+  Fd null_ = std::move(*sys::open("/dev/null", O_RDWR));
+};
+
+TEST_F(SpawnTest, StartsWhatTheOrderSaysAndReportsNothing) {
+  const Spawned spawned = spawn(ordered());
+  ASSERT_EQ(spawned.failure.step, Step::kNone);
+  EXPECT_EQ(pid_, spawned.pid);
+  EXPECT_EQ(WEXITSTATUS(wait(spawned)), 3);
+  char byte;
+  EXPECT_EQ(*sys::read(spawned.report.get(), {&byte, 1}), 0U);
+}
+
+TEST_F(SpawnTest, ReportsTheStepThatFailed) {
+  program_ = "/no/such/program";
+  const Spawned spawned = spawn(ordered());
+  EXPECT_EQ(WEXITSTATUS(wait(spawned)), 127);
+  SpawnReport report;
+  ASSERT_EQ(*sys::read(spawned.report.get(), {reinterpret_cast<char*>(&report), sizeof report}),
+            sizeof report);
+  EXPECT_EQ(report.step, Step::kExec);
+  EXPECT_EQ(report.sys_errno, ENOENT);
+}
+
+TEST_F(SpawnTest, RefusesAnOrderCutAtAnyByte) {
+  const std::string whole = ordered();
+  for (std::size_t cut = 0; cut < whole.size(); ++cut) {
+    const Spawned spawned = spawn(std::string_view(whole).substr(0, cut));
+    ASSERT_EQ(spawned.failure.step, Step::kOrder) << "cut at byte " << cut;
+  }
+}
+
+TEST_F(SpawnTest, RefusesAnOrderThatCouldShrinkWhileItIsRead) {
+  std::vector<Fd> fds;
+  fds.push_back(std::move(*sys::memfd_of("order", ordered())));
+  EXPECT_EQ(spawn_worker(fds, 0, null_.get(), limits_, pid_).failure.step, Step::kOrder);
+}
+
+TEST_F(SpawnTest, GivesADaemonTheOneDescriptorAndASessionOfItsOwn) {
+  sys::Pipe pipe = std::move(*sys::pipe());
+  const int fd = pipe.write_end.get();
+  const auto pid =
+      spawn_daemon({"/bin/sh", "-c", "cut -d' ' -f6 /proc/$$/stat >&" + std::to_string(fd)}, fd);
+  ASSERT_TRUE(pid);
+  pipe.write_end.reset();
+  EXPECT_EQ(*sys::read_all(pipe.read_end.get(), 64), std::to_string(*pid) + "\n");
+  ::waitpid(*pid, nullptr, 0);
+}
+
+}  // namespace
+}  // namespace pmx::keeper

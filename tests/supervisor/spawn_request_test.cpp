@@ -1,0 +1,126 @@
+#include "supervisor/spawn_request.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace pmx::supervisor {
+namespace {
+
+class SpawnRequestTest : public ::testing::Test {
+ protected:
+  SpawnRequestTest() {
+    worker_.id.value = 4;
+    worker_.instance = 2;
+    worker_.unique_id = "u-1";
+    worker_.spec.name = "web";
+    worker_.spec.script = "/bin/sh";
+    worker_.spec.cwd = "/tmp";
+    worker_.spec.env = {{"PATH", "/usr/bin:/bin"}, {"LANG", "C"}, {"pm_id", "77"}};
+  }
+  SpawnRequest request() {
+    auto made = spawn_request_of(worker_, RunId{8}, "/h", std::nullopt);
+    EXPECT_TRUE(made) << (made ? "" : made.error().message());
+    return made ? *made : SpawnRequest();
+  }
+  std::string error() {
+    const auto made = spawn_request_of(worker_, RunId{8}, "/h", std::nullopt);
+    return made ? "" : made.error().message();
+  }
+  bool has(const std::vector<std::string>& env, const std::string& entry) {
+    return std::find(env.begin(), env.end(), entry) != env.end();
+  }
+  WorkerRecord worker_;
+};
+
+TEST_F(SpawnRequestTest, ABareScriptIsTheProgram) {
+  worker_.spec.args = {"-c", "true"};
+  EXPECT_EQ(request().program, "/bin/sh");
+  EXPECT_EQ(request().argv, (std::vector<std::string>{"/bin/sh", "-c", "true"}));
+}
+
+TEST_F(SpawnRequestTest, AnInterpreterIsFoundInTheAppsOwnPath) {
+  worker_.spec.interpreter = "sh";
+  worker_.spec.interpreter_args = {"-e"};
+  worker_.spec.script = "/srv/run.sh";
+  worker_.spec.args = {"a b"};
+  EXPECT_TRUE(request().program.ends_with("/bin/sh"));
+  EXPECT_EQ(request().argv, (std::vector<std::string>{"sh", "-e", "/srv/run.sh", "a b"}));
+}
+
+TEST_F(SpawnRequestTest, AMissingInterpreterIsOneClearLine) {
+  worker_.spec.interpreter = "no-such-program";
+  EXPECT_EQ(error(),
+            "no-such-program of app web is not in PATH: install it or give its absolute path");
+}
+
+TEST_F(SpawnRequestTest, TheEnvironmentHasPm2sSmallSetAndNoConfiguration) {
+  worker_.spec.other = Json::object({{"watch", true}});
+  const auto env = request().env;
+  for (const char* const entry :
+       {"LANG=C", "name=web", "pm_id=4", "NODE_APP_INSTANCE=2", "PM2_HOME=/h", "PMX_HOME=/h",
+        "unique_id=u-1", "pm_exec_path=/bin/sh", "PWD=/tmp", "namespace=default"})
+    EXPECT_TRUE(has(env, entry)) << entry;
+  const auto leaks = std::count_if(env.begin(), env.end(), [](const std::string& entry) {
+    return entry.starts_with("watch") || entry.starts_with("status") ||
+           entry.starts_with("instances") || entry.starts_with("autorestart");
+  });
+  EXPECT_EQ(leaks, 0);
+}
+
+TEST_F(SpawnRequestTest, AnInheritedIdOfAnotherWorkerDoesNotSurvive) {
+  EXPECT_FALSE(has(request().env, "pm_id=77"));
+}
+
+TEST_F(SpawnRequestTest, TheInstanceVariableCanBeRenamed) {
+  worker_.spec.instance_var = "SLOT";
+  EXPECT_TRUE(has(request().env, "SLOT=2"));
+}
+
+TEST_F(SpawnRequestTest, PythonDoesNotBuffer) {
+  worker_.spec.interpreter = "/usr/bin/python3";
+  EXPECT_TRUE(has(request().env, "PYTHONUNBUFFERED=1"));
+  worker_.spec.env["PYTHONUNBUFFERED"] = "";
+  EXPECT_TRUE(has(request().env, "PYTHONUNBUFFERED="));
+}
+
+TEST(IdentityTest, WithoutUidAndGidWeStayWhoWeAre) {
+  const auto identity = identity_of(AppSpec());
+  ASSERT_TRUE(identity);
+  EXPECT_FALSE(*identity);
+}
+
+TEST(IdentityTest, AnUnknownUserIsOneClearLine) {
+  AppSpec app;
+  app.name = "web";
+  app.uid = "no_such_user_here";
+  const auto identity = identity_of(app);
+  ASSERT_FALSE(identity);
+  EXPECT_EQ(identity.error().message(),
+            "uid no_such_user_here of app web: no such user in /etc/passwd: give the name or "
+            "number of one that is there");
+  app.uid = "";
+  app.gid = "no_such_group_here";
+  EXPECT_NE(identity_of(app).error().message().find("no such group"), std::string::npos);
+}
+
+TEST(IdentityTest, ARootDaemonBecomesAnybodyAndAnotherOnlyItself) {
+  AppSpec app;
+  app.name = "web";
+  app.uid = "nobody";
+  const auto identity = identity_of(app);
+  if (::geteuid() != 0) {
+    ASSERT_FALSE(identity);
+    EXPECT_NE(identity.error().message().find("only root"), std::string::npos);
+    return;
+  }
+  ASSERT_TRUE(identity && *identity);
+  EXPECT_NE((*identity)->uid, 0U);
+  EXPECT_FALSE((*identity)->groups.empty());
+  app.uid = "54321";  // A container's number without a name.
+  EXPECT_EQ((*identity_of(app))->gid, 54321U);
+}
+
+}  // namespace
+}  // namespace pmx::supervisor

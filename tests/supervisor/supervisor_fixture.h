@@ -1,0 +1,140 @@
+// A supervisor on fakes: a keeper and a pipeline in memory, a clock that the test moves, a real
+// temporary home. Reads as a story: started(), exits(), settle().
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/fake_clock.h"
+#include "support/fake_keeper_link.h"
+#include "support/fake_pipeline.h"
+#include "supervisor/supervisor.h"
+
+namespace pmx::test {
+
+using namespace std::chrono_literals;
+
+// A few keys are enough to tell apps apart; config's table has its own tests.
+inline supervisor::AppCodec small_codec() {
+  return {[](const AppSpec& app) {
+            Json env = Json::object();
+            for (const auto& [name, value] : app.env) env.set(name, value);
+            return Json::object({{"name", app.name},
+                                 {"script", app.script},
+                                 {"cwd", app.cwd},
+                                 {"instances", app.instances},
+                                 {"exec_mode", app.exec_mode},
+                                 {"autorestart", app.autorestart},
+                                 {"autostart", app.autostart},
+                                 {"restart_delay", app.restart_delay.count()},
+                                 {"env", env}});
+          },
+          [](const Json& json) -> Result<AppSpec> {
+            if (json["name"].as_string() == "unreadable") return invalid("name: unreadable");
+            AppSpec app;
+            app.name = json["name"].as_string();
+            app.script = json["script"].as_string();
+            app.cwd = json["cwd"].as_string_or("/");
+            app.instances = json["instances"].as_int(1);
+            app.instances_given = json.find("instances") != nullptr;
+            app.exec_mode = json["exec_mode"].as_string_or("fork_mode");
+            app.autorestart = json["autorestart"].as_bool(true);
+            app.autostart = json["autostart"].as_bool(true);
+            app.restart_delay = std::chrono::milliseconds(json["restart_delay"].as_int());
+            for (const auto& [name, value] : json["env"].members())
+              app.env[name] = value.as_string();
+            return app;
+          }};
+}
+
+class SupervisorFixture : public ::testing::Test {
+ protected:
+  SupervisorFixture() {
+    char path[] = "/tmp/pmx-supervisor-XXXXXX";
+    home_ = ::mkdtemp(path);
+    for (const char* const part : {"/logs", "/pids", "/state"})
+      std::filesystem::create_directory(home_ + part);
+    link_.listen([this](const supervisor::Child& child) {
+      if (supervisor_) supervisor_->child_changed(child);
+    });
+    begin();
+  }
+  ~SupervisorFixture() override {
+    supervisor_.reset();
+    std::filesystem::remove_all(home_);
+  }
+
+  void begin(const std::vector<RunSpec>& runs = {}, std::optional<AppSpec> only = std::nullopt) {
+    supervisor_.reset();  // A daemon's death: nothing that it had not yet saved is saved now.
+    pipeline_ = FakePipeline();
+    supervisor::SupervisorOptions options;
+    options.home = home_;
+    options.only_app = std::move(only);
+    supervisor_ = std::make_unique<supervisor::Supervisor>(
+        std::move(options),
+        supervisor::SupervisorParts{link_, pipeline_, files_, clock_, clock_, small_codec(),
+                                    [this](const std::string& line) { notices_.push_back(line); }});
+    supervisor_->recover(runs);
+  }
+  // The next daemon, on what the keeper holds.
+  void next_daemon() {
+    link_.reconnect();
+    std::vector<RunSpec> runs;
+    for (const supervisor::RunFds& run : supervisor::held_by(link_).runs) runs.push_back(run.spec);
+    begin(runs);
+  }
+
+  static AppSpec app(const std::string& name = "web") {
+    AppSpec spec;
+    spec.name = name;
+    spec.script = "/bin/true";
+    spec.cwd = "/";
+    return spec;
+  }
+  WorkerId added(AppSpec spec = app()) {
+    auto id = supervisor_->add(std::move(spec));
+    EXPECT_TRUE(id);
+    return *id;
+  }
+  supervisor::Supervisor::Done note() {
+    return [this](Result<void> result) {
+      answers_.push_back(result ? "ok" : result.error().message());
+    };
+  }
+  WorkerId online(AppSpec spec = app()) {
+    const WorkerId id = added(std::move(spec));
+    supervisor_->start(id, std::nullopt, note());
+    link_.run(record(id).run);
+    settle();
+    return id;
+  }
+  void exits(WorkerId id, int wait_status) {
+    link_.exit(record(id).run, wait_status, clock_.system_ns());
+  }
+  void settle() { clock_.advance(100ms); }
+  const supervisor::WorkerRecord& record(WorkerId id) const {
+    return supervisor_->find(id)->record();
+  }
+  std::string status(WorkerId id) const { return std::string(name_of(record(id).state)); }
+  bool noticed(const std::string& part) const {
+    for (const std::string& line : notices_)
+      if (line.find(part) != std::string::npos) return true;
+    return false;
+  }
+
+  std::string home_;
+  FakeClock clock_;
+  FakeKeeperLink link_;
+  FakePipeline pipeline_;
+  RealFs files_;
+  std::vector<std::string> notices_, answers_;
+  std::unique_ptr<supervisor::Supervisor> supervisor_;
+};
+
+}  // namespace pmx::test
