@@ -210,11 +210,10 @@ Result<Fd> Daemon::listener() {
 
 Result<void> Daemon::listen() {
   Fd socket = PMX_TRY(listener());
-  server_ = PMX_TRY(Server::create(
-      *loop_, std::move(socket),
-      [this](const Request& request, const Server::Respond& respond) {
-        routes_->handle(request, respond);
-      }));
+  server_ = PMX_TRY(Server::create(*loop_, std::move(socket),
+                                   [this](const Request& request, const Server::Respond& respond) {
+                                     routes_->handle(request, respond);
+                                   }));
   return {};
 }
 
@@ -234,14 +233,12 @@ Result<void> Daemon::start() {
   PMX_TRY(start_pipeline());
   PMX_TRY(start_supervisor());
   operations_ = std::make_unique<Operations>(
-      *workers_, *pipeline_, codec(), [this](std::function<void()> call) {
-        loop_->post(std::move(call));
-      });
-  list_ = std::make_unique<ProcessList>(*workers_, *pipeline_, codec(),
-                                        supervisor::Monitor(clock_));
+      *workers_, *pipeline_, codec(),
+      [this](std::function<void()> call) { loop_->post(std::move(call)); });
+  list_ =
+      std::make_unique<ProcessList>(*workers_, *pipeline_, codec(), supervisor::Monitor(clock_));
   routes_ = std::make_unique<Routes>(RouteParts{*operations_, *list_, *settings_,
-                                                [this] { return ping(); },
-                                                [this] { finish(0); }});
+                                                [this] { return ping(); }, [this] { finish(0); }});
   // With workers to look after, a home where no socket can be made is waited for.
   if (first && !foreground()) {
     PMX_TRY(listen());

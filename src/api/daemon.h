@@ -8,11 +8,11 @@
 namespace pmx::api {
 
 struct DaemonOptions {
-  std::string home;               // Absolute.
+  std::string home;  // Absolute.
   int keeper_fd = -1;
   std::string keeper_executable;  // For the next keeper, should this one die.
   std::vector<std::string> keeper_arguments;
-  std::string run_file;           // Foreground: a file of one canonical app; "": the list of apps.
+  std::string run_file;  // Foreground: a file of one canonical app; "": the list of apps.
 };
 
 // Until the keeper is told to end, or something is so wrong that the next daemon must try. The keeper

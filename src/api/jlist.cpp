@@ -43,6 +43,7 @@ Json last_exit(const WorkerRecord& record) {
 Json logs_of(const LogFiles& files, const std::vector<LogStatus>& all) {
   Json logs = Json::array();
   for (const LogStatus& log : all) {
+    if (log.path.empty()) continue;  // Would match a log that is not kept.
     if (log.path != files.out && log.path != files.err && log.path != files.log) continue;
     logs.push_back(Json::object({{"path", log.path},
                                  {"captured_lines", log.captured_lines},

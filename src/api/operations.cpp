@@ -28,10 +28,14 @@ struct ActionName {
   Action action;
 };
 constexpr std::array kActions{
-    ActionName{"start", Action::kStart},   ActionName{"stop", Action::kStop},
-    ActionName{"restart", Action::kRestart}, ActionName{"delete", Action::kDelete},
-    ActionName{"reset", Action::kReset},   ActionName{"flush", Action::kFlush},
-    ActionName{"reload_logs", Action::kReloadLogs}, ActionName{"rotate", Action::kRotate},
+    ActionName{"start", Action::kStart},
+    ActionName{"stop", Action::kStop},
+    ActionName{"restart", Action::kRestart},
+    ActionName{"delete", Action::kDelete},
+    ActionName{"reset", Action::kReset},
+    ActionName{"flush", Action::kFlush},
+    ActionName{"reload_logs", Action::kReloadLogs},
+    ActionName{"rotate", Action::kRotate},
 };
 
 // Many workers, one answer: the first error, or the outcome, when the last of them is done.
@@ -134,7 +138,8 @@ void Operations::start_apps(const Json& apps, bool force, Done done) {
       if (spec.autostart) starts.emplace_back(id, spec);
     }
   }
-  workers_.save_now();  // The intent first: a daemon that dies now leaves a list that can be started.
+  workers_
+      .save_now();  // The intent first: a daemon that dies now leaves a list that can be started.
   const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
   for (auto& [id, spec] : starts) workers_.start(id, std::move(spec), gather->expect());
   gather->close();

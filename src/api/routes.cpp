@@ -92,9 +92,9 @@ void Routes::act(const Json& body, const Server::Respond& respond) {
 void Routes::kill(const Json&, const Server::Respond& respond) {
   parts_.operations.delete_all([respond, quit = parts_.quit](Result<Outcome> outcome) {
     // One that cannot be ended must not keep the daemon: its line is the answer, and we go.
-    Response response = outcome ? Response{200, to_json(*outcome)}
-                                : error_response(status_of(outcome.error()),
-                                                 outcome.error().message());
+    Response response = outcome
+                            ? Response{200, to_json(*outcome)}
+                            : error_response(status_of(outcome.error()), outcome.error().message());
     response.when_sent = quit;
     respond(std::move(response));
   });

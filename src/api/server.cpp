@@ -24,7 +24,7 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
   MHD_Connection* connection = nullptr;  // nullptr: MHD is done with it.
   Request request;
   bool too_large = false;
-  bool asked = false;      // The handler has been called.
+  bool asked = false;  // The handler has been called.
   bool suspended = false;
   bool answered = false;
   Response response;
@@ -75,12 +75,12 @@ void keep_quiet(void*, const char*, va_list) {}  // A client that goes away is n
 Result<void> HttpServer::start(Fd listener) {
   const MHD_FLAG flags = static_cast<MHD_FLAG>(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME);
   const int fd = listener.get();
-  daemon_ = MHD_start_daemon(
-      flags, 0, nullptr, nullptr, &HttpServer::on_access, this, MHD_OPTION_LISTEN_SOCKET, fd,
-      MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT,
-      static_cast<unsigned>(kIdleTimeout.count()), MHD_OPTION_NOTIFY_COMPLETED,
-      &HttpServer::on_completed, this, MHD_OPTION_EXTERNAL_LOGGER, &keep_quiet, nullptr,
-      MHD_OPTION_END);
+  daemon_ =
+      MHD_start_daemon(flags, 0, nullptr, nullptr, &HttpServer::on_access, this,
+                       MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, kMaxConnections,
+                       MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(kIdleTimeout.count()),
+                       MHD_OPTION_NOTIFY_COMPLETED, &HttpServer::on_completed, this,
+                       MHD_OPTION_EXTERNAL_LOGGER, &keep_quiet, nullptr, MHD_OPTION_END);
   if (daemon_ == nullptr) return system_error(errno, "start the HTTP server");
   (void)listener.release();  // MHD's now; quiesce gives it back.
   const MHD_DaemonInfo* const info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
@@ -164,9 +164,9 @@ MHD_Result HttpServer::ask(Exchange& exchange) {
   if (!may_ask(exchange.connection)) {
     answer(shared, error_response(MHD_HTTP_FORBIDDEN, "this daemon belongs to another user"));
   } else if (exchange.too_large) {
-    answer(shared, error_response(MHD_HTTP_CONTENT_TOO_LARGE,
-                                  "the request has more than " + std::to_string(kMaxBodyBytes) +
-                                      " bytes"));
+    answer(shared,
+           error_response(MHD_HTTP_CONTENT_TOO_LARGE,
+                          "the request has more than " + std::to_string(kMaxBodyBytes) + " bytes"));
   } else {
     handler_(exchange.request, [this, shared, alive = alive_](Response response) {
       if (*alive) answer(shared, std::move(response));

@@ -10,9 +10,11 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual std::chrono::steady_clock::time_point steady_now() const = 0;  // Elapsed time, deadlines.
-  virtual std::chrono::system_clock::time_point system_now() const = 0;  // Only to stamp lines and names.
+  virtual std::chrono::system_clock::time_point system_now()
+      const = 0;  // Only to stamp lines and names.
   std::int64_t system_ns() const {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(system_now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(system_now().time_since_epoch())
+        .count();
   }
 };
 

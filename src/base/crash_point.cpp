@@ -25,7 +25,8 @@ void arm(std::string_view spec, unsigned long incarnation) {
     long pass = 1;
     if (colon != std::string_view::npos)
       std::from_chars(entry.data() + colon + 1, entry.data() + entry.size(), pass);
-    const auto* const name = std::find(kCrashPointNames.begin(), kCrashPointNames.end(), entry.substr(0, colon));
+    const auto* const name =
+        std::find(kCrashPointNames.begin(), kCrashPointNames.end(), entry.substr(0, colon));
     if (name == kCrashPointNames.end()) continue;
     point_armed = static_cast<std::size_t>(name - kCrashPointNames.begin());
     passes_left = pass;

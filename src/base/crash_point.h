@@ -56,18 +56,49 @@ enum class CrashPoint : unsigned char {
   kCount,
 };
 
-inline constexpr std::array<std::string_view, static_cast<std::size_t>(CrashPoint::kCount)> kCrashPointNames{
-    "start",           "after_splice",     "ring_end_before_seek", "ring_end_after_seek",
-    "intent_half",     "after_intent",     "data_half",            "after_data",
-    "record_half",     "after_record",     "seal_half",            "after_seal",
-    "new_index_half",  "new_index_whole",  "new_index_named",      "after_rename",
-    "after_create",    "open_half",        "after_open",           "end_seen",
-    "before_end",      "end_half",         "after_end",            "recover_index_cut",
-    "recover_log_opened", "recover_seek",  "redo_half",            "redo_before_record",
-    "after_redo",      "recovered",        "before_put",           "after_put",
-    "before_spawn",    "after_spawn",      "exit_seen",            "exit_saved",
-    "archive_half",    "archive_whole",    "archive_named",        "after_retire",
-};
+inline constexpr std::array<std::string_view, static_cast<std::size_t>(CrashPoint::kCount)>
+    kCrashPointNames{
+        "start",
+        "after_splice",
+        "ring_end_before_seek",
+        "ring_end_after_seek",
+        "intent_half",
+        "after_intent",
+        "data_half",
+        "after_data",
+        "record_half",
+        "after_record",
+        "seal_half",
+        "after_seal",
+        "new_index_half",
+        "new_index_whole",
+        "new_index_named",
+        "after_rename",
+        "after_create",
+        "open_half",
+        "after_open",
+        "end_seen",
+        "before_end",
+        "end_half",
+        "after_end",
+        "recover_index_cut",
+        "recover_log_opened",
+        "recover_seek",
+        "redo_half",
+        "redo_before_record",
+        "after_redo",
+        "recovered",
+        "before_put",
+        "after_put",
+        "before_spawn",
+        "after_spawn",
+        "exit_seen",
+        "exit_saved",
+        "archive_half",
+        "archive_whole",
+        "archive_named",
+        "after_retire",
+    };
 static_assert(!kCrashPointNames.back().empty(), "a point without its name");
 
 namespace crash_points {
@@ -79,11 +110,10 @@ bool due(CrashPoint point);  // True at the pass that shall be the last; counts 
 }  // namespace crash_points
 
 inline void crash_point(CrashPoint point) {
-  if (crash_points::armed && crash_points::due(point)) [[unlikely]] crash_points::die();
+  if (crash_points::armed && crash_points::due(point)) [[unlikely]]
+    crash_points::die();
 }
 // For points that lie inside one system call: the caller does half of it, then dies.
-inline bool crash_due(CrashPoint point) {
-  return crash_points::armed && crash_points::due(point);
-}
+inline bool crash_due(CrashPoint point) { return crash_points::armed && crash_points::due(point); }
 
 }  // namespace pmx

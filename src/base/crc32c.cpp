@@ -27,7 +27,8 @@ std::uint32_t by_table(const unsigned char* p, std::size_t n, std::uint32_t c) {
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) std::uint32_t by_sse42(const unsigned char* p, std::size_t n, std::uint32_t seed) {
+__attribute__((target("sse4.2"))) std::uint32_t by_sse42(const unsigned char* p, std::size_t n,
+                                                         std::uint32_t seed) {
   std::uint64_t c = seed;
   for (; n >= 8; n -= 8, p += 8) {
     std::uint64_t word;

@@ -66,10 +66,12 @@ class RealFile final : public File {
     return counted(::writev(fd_.get(), parts.data(), static_cast<int>(parts.size())), "write");
   }
   Result<std::size_t> pwrite(std::string_view bytes, std::uint64_t offset) override {
-    return counted(::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)), "write");
+    return counted(::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)),
+                   "write");
   }
   Result<std::size_t> pread(std::span<char> into, std::uint64_t offset) override {
-    return counted(::pread(fd_.get(), into.data(), into.size(), static_cast<off_t>(offset)), "read");
+    return counted(::pread(fd_.get(), into.data(), into.size(), static_cast<off_t>(offset)),
+                   "read");
   }
   Result<FileInfo> info() override {
     struct stat st {};
@@ -85,7 +87,8 @@ class RealFile final : public File {
     return done(::ftruncate(fd_.get(), static_cast<off_t>(size_bytes)), "truncate");
   }
   Result<void> reserve(std::uint64_t size_bytes) override {
-    return done(::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes)), "fallocate");
+    return done(::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes)),
+                "fallocate");
   }
   Result<void> sync_data() override { return done(::fdatasync(fd_.get()), "sync"); }
   Result<void> close() override {
@@ -153,13 +156,15 @@ Result<std::string> Fs::read_file(const std::string& path, std::size_t limit_byt
   auto file = PMX_TRY(open(path, OpenMode::kRead, 0));
   const FileInfo found = PMX_TRY(file->info());
   if (found.size_bytes > limit_bytes)
-    return corrupt(path + " has " + std::to_string(found.size_bytes) + " bytes, which cannot be right");
+    return corrupt(path + " has " + std::to_string(found.size_bytes) +
+                   " bytes, which cannot be right");
   std::string bytes(found.size_bytes, '\0');
   bytes.resize(PMX_TRY(file->pread_all(bytes, 0)));
   return bytes;
 }
 
-Result<void> Fs::replace_file(const std::string& path, std::string_view bytes, mode_t permissions, Sync sync) {
+Result<void> Fs::replace_file(const std::string& path, std::string_view bytes, mode_t permissions,
+                              Sync sync) {
   const std::string temporary = path + ".tmp";
   (void)remove(temporary);  // A leftover of a crash; where it cannot go, the next line says why.
   auto file = PMX_TRY(open(temporary, OpenMode::kCreateNew, permissions));
@@ -171,7 +176,8 @@ Result<void> Fs::replace_file(const std::string& path, std::string_view bytes, m
   return {};
 }
 
-Result<std::unique_ptr<File>> RealFs::open(const std::string& path, OpenMode mode, mode_t permissions) {
+Result<std::unique_ptr<File>> RealFs::open(const std::string& path, OpenMode mode,
+                                           mode_t permissions) {
   const ActAs user(owner_);
   // O_NONBLOCK: a FIFO put in a log's place must not hang us; it has no effect on regular files.
   const int extra = owner_ ? O_NOFOLLOW | O_NONBLOCK : O_NONBLOCK;
@@ -197,8 +203,7 @@ Result<void> RealFs::rename_new(const std::string& from, const std::string& to) 
   const ActAs user(owner_);
   constexpr unsigned kNoReplace = 1;
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), kNoReplace) == 0) return {};
-  if (errno != EINVAL && errno != ENOSYS)
-    return system_error(errno, "rename", from + " to " + to);
+  if (errno != EINVAL && errno != ENOSYS) return system_error(errno, "rename", from + " to " + to);
   // NFS and old file systems: a link fails where the name is taken, as the flag would.
   PMX_TRY(done(::link(from.c_str(), to.c_str()), "link", from + " to " + to));
   return done(::unlink(from.c_str()), "unlink", from);
@@ -235,7 +240,8 @@ Result<void> RealFs::make_directories(const std::string& path, mode_t permission
     if (at == std::string::npos) break;
   }
   struct stat st {};
-  if (::stat(path.c_str(), &st) == 0 && !S_ISDIR(st.st_mode)) return system_error(ENOTDIR, "mkdir", path);
+  if (::stat(path.c_str(), &st) == 0 && !S_ISDIR(st.st_mode))
+    return system_error(ENOTDIR, "mkdir", path);
   return {};
 }
 

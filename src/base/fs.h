@@ -51,25 +51,29 @@ class File {
   virtual Result<void> close() = 0;  // For written files: look at the result.
 
   Result<void> pwrite_all(std::string_view bytes, std::uint64_t offset);
-  Result<std::size_t> pread_all(std::span<char> into, std::uint64_t offset);  // Short only at the end.
+  Result<std::size_t> pread_all(std::span<char> into,
+                                std::uint64_t offset);  // Short only at the end.
 };
 
 enum class OpenMode {
   kRead,
-  kAppend,          // Created 0640 & umask where missing, O_APPEND | O_WRONLY.
-  kReadWrite,       // Created where missing.
-  kCreateNew,       // Fails with kExists.
+  kAppend,     // Created 0640 & umask where missing, O_APPEND | O_WRONLY.
+  kReadWrite,  // Created where missing.
+  kCreateNew,  // Fails with kExists.
 };
 
 class Fs {
  public:
   virtual ~Fs() = default;
-  virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode, mode_t permissions = 0600) = 0;
+  virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode,
+                                             mode_t permissions = 0600) = 0;
   virtual Result<FileInfo> info(const std::string& path) = 0;  // Does not follow a symbolic link.
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
-  virtual Result<void> rename_new(const std::string& from, const std::string& to) = 0;  // kExists where `to` is there.
+  virtual Result<void> rename_new(const std::string& from,
+                                  const std::string& to) = 0;  // kExists where `to` is there.
   virtual Result<void> remove(const std::string& path) = 0;
-  virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // Names, without . and ..
+  virtual Result<std::vector<std::string>> list(
+      const std::string& directory) = 0;  // Names, without . and ..
   virtual Result<void> make_directories(const std::string& path, mode_t permissions = 0700) = 0;
   virtual Result<void> sync_directory(const std::string& path) = 0;
   virtual Result<DiskSpace> disk_space(const std::string& path) = 0;
@@ -77,7 +81,8 @@ class Fs {
   Result<std::string> read_file(const std::string& path, std::size_t limit_bytes = 64U << 20U);
   // Write to <path>.tmp, sync where asked, rename: readers see the old or the new, never a half.
   enum class Sync { kNo, kYes };
-  Result<void> replace_file(const std::string& path, std::string_view bytes, mode_t permissions = 0600, Sync sync = Sync::kNo);
+  Result<void> replace_file(const std::string& path, std::string_view bytes,
+                            mode_t permissions = 0600, Sync sync = Sync::kNo);
 };
 
 // Whose rights a call to the file system is made with.
@@ -92,7 +97,8 @@ struct FileOwner {
 class RealFs final : public Fs {
  public:
   explicit RealFs(std::optional<FileOwner> owner = std::nullopt) : owner_(owner) {}
-  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode, mode_t permissions = 0600) override;
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode,
+                                     mode_t permissions = 0600) override;
   Result<FileInfo> info(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> rename_new(const std::string& from, const std::string& to) override;

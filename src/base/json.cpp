@@ -70,7 +70,8 @@ Result<Json> Json::parse(std::string_view text) {
     // "[json.exception.parse_error.101] parse error at line 1, column 2: …": the reader wants the end.
     const std::string_view what = e.what();
     const std::size_t bracket = what.find("] ");
-    return invalid(std::string(bracket == std::string_view::npos ? what : what.substr(bracket + 2)));
+    return invalid(
+        std::string(bracket == std::string_view::npos ? what : what.substr(bracket + 2)));
   }
 }
 

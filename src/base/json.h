@@ -41,7 +41,7 @@ class Json {
   static Json object(std::initializer_list<Member> members) { return Json(Object(members)); }
 
   static Result<Json> parse(std::string_view text);  // The error says line and column.
-  std::string dump(int indent = -1) const;            // Invalid UTF-8 becomes U+FFFD.
+  std::string dump(int indent = -1) const;           // Invalid UTF-8 becomes U+FFFD.
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_bool() const { return std::holds_alternative<bool>(value_); }
@@ -56,14 +56,15 @@ class Json {
   double as_double(double other = 0) const;
   const std::string& as_string() const;  // "" where it is none.
   std::string as_string_or(std::string_view other) const;
-  const Array& items() const;            // Empty where it is none.
-  const Object& members() const;         // Empty where it is none.
+  const Array& items() const;     // Empty where it is none.
+  const Object& members() const;  // Empty where it is none.
 
   const Json* find(std::string_view key) const;        // nullptr where missing.
   const Json& operator[](std::string_view key) const;  // null where missing.
-  Json& set(std::string_view key, Json value);         // Makes an object of null; replaces. Returns the value.
+  Json& set(std::string_view key,
+            Json value);  // Makes an object of null; replaces. Returns the value.
   void erase(std::string_view key);
-  void push_back(Json value);                          // Makes an array of null.
+  void push_back(Json value);  // Makes an array of null.
   bool operator==(const Json&) const = default;
 
  private:

@@ -50,9 +50,7 @@ inline bool retryable(const Error& error) {
 // From errno after a failed call: "<call> <object>: <strerror>".
 Error system_error(int sys_errno, std::string_view call, std::string_view object = {});
 
-inline Error invalid(std::string message) {
-  return {Errc::kInvalidArgument, std::move(message)};
-}
+inline Error invalid(std::string message) { return {Errc::kInvalidArgument, std::move(message)}; }
 inline Error corrupt(std::string message) { return {Errc::kCorrupt, std::move(message)}; }
 
 template <class T>
@@ -98,16 +96,16 @@ class [[nodiscard]] Result<void> {
 }  // namespace pmx
 
 // The value of a Result, or leaves the function with its error. Never nest one in another.
-#define PMX_TRY(expression)                                            \
-  __extension__({                                                      \
-    auto pmx_result_ = (expression);                                   \
+#define PMX_TRY(expression)                                              \
+  __extension__({                                                        \
+    auto pmx_result_ = (expression);                                     \
     if (!pmx_result_.has_value()) return std::move(pmx_result_).error(); \
-    std::move(pmx_result_).value();                                    \
+    std::move(pmx_result_).value();                                      \
   })
 // The same, adding what was being done: PMX_TRY_WITHIN("seal segment 41", writer.seal()).
-#define PMX_TRY_WITHIN(context, expression)                                               \
-  __extension__({                                                                         \
-    auto pmx_result_ = (expression);                                                      \
+#define PMX_TRY_WITHIN(context, expression)                                              \
+  __extension__({                                                                        \
+    auto pmx_result_ = (expression);                                                     \
     if (!pmx_result_.has_value()) return std::move(pmx_result_).error().within(context); \
-    std::move(pmx_result_).value();                                                       \
+    std::move(pmx_result_).value();                                                      \
   })

@@ -52,7 +52,8 @@ Result<sockaddr_un> unix_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path)
-    return invalid("socket path " + path + " is longer than 107 bytes: set PMX_HOME to a shorter one");
+    return invalid("socket path " + path +
+                   " is longer than 107 bytes: set PMX_HOME to a shorter one");
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   return address;
 }
@@ -67,7 +68,8 @@ Result<SocketPair> socket_pair(int type) {
 }  // namespace
 
 Result<Fd> open(const std::string& path, int flags, mode_t mode) {
-  return owned(retry_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }), "open", path);
+  return owned(retry_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }), "open",
+               path);
 }
 
 Result<void> close(Fd fd) {
@@ -113,7 +115,8 @@ Result<std::string> read_file(const std::string& path, std::size_t limit_bytes) 
 
 Result<void> set_nonblocking(int fd, bool on) {
   const int flags = ::fcntl(fd, F_GETFL);
-  return done(::fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK), "fcntl O_NONBLOCK");
+  return done(::fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK),
+              "fcntl O_NONBLOCK");
 }
 
 Result<void> set_close_on_exec(int fd, bool on) {
@@ -149,7 +152,8 @@ Result<Fd> memfd(const char* name, std::size_t size_bytes) {
   if (raw < 0 && errno == EINVAL) raw = ::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   Fd fd = PMX_TRY(owned(raw, "memfd_create", name));
   PMX_TRY(done(::ftruncate(fd.get(), static_cast<off_t>(size_bytes)), "ftruncate", name));
-  PMX_TRY(done(::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL), "seal", name));
+  PMX_TRY(done(::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL), "seal",
+               name));
   return fd;
 }
 
@@ -180,7 +184,8 @@ Result<Fd> connect_unix(const std::string& path) {
   const sockaddr_un address = PMX_TRY(unix_address(path));
   Fd fd = PMX_TRY(owned(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
   PMX_TRY(done(retry_eintr([&] {
-                 return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+                 return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address),
+                                  sizeof address);
                }),
                "connect", path));
   return fd;
@@ -225,8 +230,8 @@ Result<std::optional<Message>> receive_message(int socket, std::size_t limit_byt
   alignas(cmsghdr) char control[CMSG_SPACE(kMaxFdsInMessage * sizeof(int))];
   header.msg_control = control;
   header.msg_controllen = sizeof control;
-  const auto n = retry_eintr(
-      [&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT); });
+  const auto n =
+      retry_eintr([&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT); });
   if (n < 0 && errno != ECONNRESET) return system_error(errno, "recvmsg");
   for (cmsghdr* c = CMSG_FIRSTHDR(&header); n >= 0 && c; c = CMSG_NXTHDR(&header, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
@@ -243,7 +248,8 @@ Result<std::optional<Message>> receive_message(int socket, std::size_t limit_byt
 }
 
 Result<Fd> pidfd_open(pid_t pid) {
-  return owned(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "pidfd_open", std::to_string(pid));
+  return owned(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "pidfd_open",
+               std::to_string(pid));
 }
 
 Result<void> pidfd_signal(int pidfd, int signal) {

@@ -22,10 +22,11 @@ namespace pmx::sys {
 // Files. `flags` as in open(2); O_CLOEXEC is added.
 Result<Fd> open(const std::string& path, int flags, mode_t mode = 0600);
 Result<void> close(Fd fd);
-Result<Fd> duplicate(int fd);                      // F_DUPFD_CLOEXEC, at 3 or above.
+Result<Fd> duplicate(int fd);                            // F_DUPFD_CLOEXEC, at 3 or above.
 Result<std::size_t> read(int fd, std::span<char> into);  // 0 at the end. kUnavailable: EAGAIN.
 Result<std::size_t> write(int fd, std::string_view bytes);
-Result<void> write_all(int fd, std::string_view bytes);  // For blocking descriptors and small files.
+Result<void> write_all(int fd,
+                       std::string_view bytes);  // For blocking descriptors and small files.
 Result<std::string> read_all(int fd, std::size_t limit_bytes);
 Result<std::string> read_file(const std::string& path, std::size_t limit_bytes = 64U << 20U);
 Result<void> set_nonblocking(int fd, bool on);
@@ -80,7 +81,7 @@ Result<std::uint64_t> start_time_ticks(pid_t pid);
 std::optional<int> exit_status_of_stranger(int pidfd);
 // The boot this machine is in, hashed from /proc/sys/kernel/random/boot_id; 0 where there is none.
 std::uint64_t boot_id_hash();
-void raise_fd_limit();                        // Soft to hard, for ourselves.
-std::string self_exe();                       // Path of the running executable.
+void raise_fd_limit();   // Soft to hard, for ourselves.
+std::string self_exe();  // Path of the running executable.
 
 }  // namespace pmx::sys

@@ -13,20 +13,23 @@ namespace {
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
 std::time_t seconds_of(std::int64_t time_ns) {
-  return static_cast<std::time_t>(time_ns >= 0 ? time_ns / kNsPerSecond : (time_ns - kNsPerSecond + 1) / kNsPerSecond);
+  return static_cast<std::time_t>(time_ns >= 0 ? time_ns / kNsPerSecond
+                                               : (time_ns - kNsPerSecond + 1) / kNsPerSecond);
 }
 int millis_of(std::int64_t time_ns) {
   return static_cast<int>((time_ns - seconds_of(time_ns) * kNsPerSecond) / 1'000'000);
 }
 
-constexpr std::array<std::string_view, 12> kMonths{"January", "February", "March",     "April",   "May",      "June",
-                                                   "July",    "August",   "September", "October", "November", "December"};
-constexpr std::array<std::string_view, 7> kDays{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+constexpr std::array<std::string_view, 12> kMonths{"January",   "February", "March",    "April",
+                                                   "May",       "June",     "July",     "August",
+                                                   "September", "October",  "November", "December"};
+constexpr std::array<std::string_view, 7> kDays{"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                "Thursday", "Friday", "Saturday"};
 
 // Longest first: the scan takes the first that fits.
-constexpr std::array<std::string_view, 28> kTokens{"YYYY", "MMMM", "dddd", "MMM", "ddd", "SSS", "YY", "MM", "DD", "dd",
-                                                   "HH",   "hh",   "mm",   "ss",  "ZZ",  "M",   "D",  "d",  "H",  "h",
-                                                   "m",    "s",    "A",    "a",   "Z",   "X",   "x",  "Q"};
+constexpr std::array<std::string_view, 28> kTokens{
+    "YYYY", "MMMM", "dddd", "MMM", "ddd", "SSS", "YY", "MM", "DD", "dd", "HH", "hh", "mm", "ss",
+    "ZZ",   "M",    "D",    "d",   "H",   "h",   "m",  "s",  "A",  "a",  "Z",  "X",  "x",  "Q"};
 
 void append_number(std::string& out, long long number, int width) {
   char text[24];
@@ -43,34 +46,51 @@ void append_offset(std::string& out, const std::tm& tm, bool colon) {
   append_number(out, size % 60, 2);
 }
 
-void append_token(std::string& out, std::string_view token, const std::tm& tm, std::int64_t time_ns) {
+void append_token(std::string& out, std::string_view token, const std::tm& tm,
+                  std::int64_t time_ns) {
   const int hour12 = tm.tm_hour % 12 == 0 ? 12 : tm.tm_hour % 12;
   const auto month = static_cast<std::size_t>(tm.tm_mon);
   const auto day = static_cast<std::size_t>(tm.tm_wday);
   const int width = static_cast<int>(token.size());
   switch (token[0]) {
-    case 'Y': return append_number(out, width == 4 ? tm.tm_year + 1900 : tm.tm_year % 100, width);
+    case 'Y':
+      return append_number(out, width == 4 ? tm.tm_year + 1900 : tm.tm_year % 100, width);
     case 'M':
       if (width <= 2) return append_number(out, tm.tm_mon + 1, width);
       out += width == 4 ? kMonths[month] : kMonths[month].substr(0, 3);
       return;
-    case 'D': return append_number(out, tm.tm_mday, width);
+    case 'D':
+      return append_number(out, tm.tm_mday, width);
     case 'd':
       if (width == 1) return append_number(out, tm.tm_wday, 1);
       out += width == 4 ? kDays[day] : kDays[day].substr(0, static_cast<std::size_t>(width));
       return;
-    case 'H': return append_number(out, tm.tm_hour, width);
-    case 'h': return append_number(out, hour12, width);
-    case 'm': return append_number(out, tm.tm_min, width);
-    case 's': return append_number(out, tm.tm_sec, width);
-    case 'S': return append_number(out, millis_of(time_ns), 3);
-    case 'A': out += tm.tm_hour < 12 ? "AM" : "PM"; return;
-    case 'a': out += tm.tm_hour < 12 ? "am" : "pm"; return;
-    case 'Z': return append_offset(out, tm, width == 1);
-    case 'X': return append_number(out, seconds_of(time_ns), 1);
-    case 'x': return append_number(out, time_ns / 1'000'000, 1);
-    case 'Q': return append_number(out, tm.tm_mon / 3 + 1, 1);
-    default: out += token;
+    case 'H':
+      return append_number(out, tm.tm_hour, width);
+    case 'h':
+      return append_number(out, hour12, width);
+    case 'm':
+      return append_number(out, tm.tm_min, width);
+    case 's':
+      return append_number(out, tm.tm_sec, width);
+    case 'S':
+      return append_number(out, millis_of(time_ns), 3);
+    case 'A':
+      out += tm.tm_hour < 12 ? "AM" : "PM";
+      return;
+    case 'a':
+      out += tm.tm_hour < 12 ? "am" : "pm";
+      return;
+    case 'Z':
+      return append_offset(out, tm, width == 1);
+    case 'X':
+      return append_number(out, seconds_of(time_ns), 1);
+    case 'x':
+      return append_number(out, time_ns / 1'000'000, 1);
+    case 'Q':
+      return append_number(out, tm.tm_mon / 3 + 1, 1);
+    default:
+      out += token;
   }
 }
 
@@ -90,7 +110,8 @@ bool starts_like_a_date(std::string_view text) {
 
 Result<std::int64_t> parse_date(std::string_view text) {
   const auto bad = [&] {
-    return invalid("\"" + std::string(text) + "\" is not a time: use 10m, 2h, 2026-11-23 or 2026-11-23T10:00[:00][Z]");
+    return invalid("\"" + std::string(text) +
+                   "\" is not a time: use 10m, 2h, 2026-11-23 or 2026-11-23T10:00[:00][Z]");
   };
   std::tm tm{};
   tm.tm_year = digits(text, 0, 4) - 1900;
@@ -113,8 +134,9 @@ Result<std::int64_t> parse_date(std::string_view text) {
       at += 4;
     }
   }
-  if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 24 ||
-      tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60 || millis < 0)
+  if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour < 0 ||
+      tm.tm_hour > 24 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60 ||
+      millis < 0)
     return bad();
   const bool utc = at < text.size() && text[at] == 'Z';
   if (at + (utc ? 1 : 0) != text.size()) return bad();
@@ -183,7 +205,8 @@ Result<std::int64_t> parse_time(std::string_view text, std::int64_t now_ns) {
   }
   const auto ago = parse_duration(text, std::chrono::seconds(1));
   if (!ago)
-    return invalid("\"" + std::string(text) + "\" is not a time: use 10m, 2h, 2026-11-23 or 2026-11-23T10:00[:00][Z]");
+    return invalid("\"" + std::string(text) +
+                   "\" is not a time: use 10m, 2h, 2026-11-23 or 2026-11-23T10:00[:00][Z]");
   return now_ns - std::chrono::duration_cast<std::chrono::nanoseconds>(*ago).count();
 }
 

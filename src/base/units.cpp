@@ -17,13 +17,17 @@ struct Quantity {
 };
 
 Result<Quantity> split(std::string_view text, std::string_view what) {
-  const auto bad = [&] { return invalid("\"" + std::string(text) + "\" is not " + std::string(what)); };
+  const auto bad = [&] {
+    return invalid("\"" + std::string(text) + "\" is not " + std::string(what));
+  };
   double number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  const auto parsed =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (parsed.ec != std::errc() || number < 0 || !std::isfinite(number)) return bad();
   std::string unit(parsed.ptr, text.data() + text.size());
   while (!unit.empty() && unit.front() == ' ') unit.erase(0, 1);
-  std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(unit.begin(), unit.end(), unit.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return Quantity{number, std::move(unit)};
 }
 
@@ -41,11 +45,20 @@ Result<double> scaled(std::string_view text, std::string_view what, std::span<co
 
 constexpr double kKib = 1024.0;
 constexpr std::array kSizeUnits{
-    Unit{"", 1},           Unit{"b", 1},
-    Unit{"k", kKib},       Unit{"kb", kKib},       Unit{"kib", kKib},
-    Unit{"m", kKib * kKib}, Unit{"mb", kKib * kKib}, Unit{"mib", kKib * kKib},
-    Unit{"g", kKib * kKib * kKib}, Unit{"gb", kKib * kKib * kKib}, Unit{"gib", kKib * kKib * kKib},
-    Unit{"t", kKib * kKib * kKib * kKib}, Unit{"tb", kKib * kKib * kKib * kKib}, Unit{"tib", kKib * kKib * kKib * kKib},
+    Unit{"", 1},
+    Unit{"b", 1},
+    Unit{"k", kKib},
+    Unit{"kb", kKib},
+    Unit{"kib", kKib},
+    Unit{"m", kKib* kKib},
+    Unit{"mb", kKib* kKib},
+    Unit{"mib", kKib* kKib},
+    Unit{"g", kKib* kKib* kKib},
+    Unit{"gb", kKib* kKib* kKib},
+    Unit{"gib", kKib* kKib* kKib},
+    Unit{"t", kKib* kKib* kKib* kKib},
+    Unit{"tb", kKib* kKib* kKib* kKib},
+    Unit{"tib", kKib* kKib* kKib* kKib},
 };
 
 }  // namespace
@@ -56,10 +69,17 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return static_cast<std::uint64_t>(bytes);
 }
 
-Result<std::chrono::milliseconds> parse_duration(std::string_view text, std::chrono::milliseconds bare_unit) {
+Result<std::chrono::milliseconds> parse_duration(std::string_view text,
+                                                 std::chrono::milliseconds bare_unit) {
   const std::array units{
-      Unit{"", static_cast<double>(bare_unit.count())}, Unit{"ms", 1}, Unit{"s", 1e3}, Unit{"m", 60e3},
-      Unit{"min", 60e3}, Unit{"h", 3600e3}, Unit{"d", 86400e3}, Unit{"w", 7 * 86400e3},
+      Unit{"", static_cast<double>(bare_unit.count())},
+      Unit{"ms", 1},
+      Unit{"s", 1e3},
+      Unit{"m", 60e3},
+      Unit{"min", 60e3},
+      Unit{"h", 3600e3},
+      Unit{"d", 86400e3},
+      Unit{"w", 7 * 86400e3},
   };
   const double ms = PMX_TRY(scaled(text, "a duration like 500ms, 10s, 5m, 1h or 7d", units));
   if (ms > 9e15) return invalid("\"" + std::string(text) + "\" is too long a duration");

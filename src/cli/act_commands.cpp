@@ -51,7 +51,8 @@ Json shell_environment(const Session& session) {
   return variables;
 }
 
-// The options of a restart, checked here so that nothing has been stopped when one of them is wrong.
+// The options of a restart, checked here so that nothing has been stopped when one of them is
+// wrong.
 Result<Json> restart_changes(Session& session) {
   Json extra = Json::object();
   Json changes = app_of_options(session.line);
@@ -83,7 +84,9 @@ Result<void> act_on_word(Session& session, const Act& act, const std::string& wo
   if (std::string_view(act.action) == "restart") {
     extra = PMX_TRY(restart_changes(session));
     if (!session.line.has("update-env"))
-      session.console.text(session.console.paint(Color::kBlue, "Use --update-env to update environment variables") + "\n");
+      session.console.text(
+          session.console.paint(Color::kBlue, "Use --update-env to update environment variables") +
+          "\n");
   }
   const Json answer = PMX_TRY(ask(session, act.action, word, std::move(extra)));
   print_outcome(session, act, answer);
@@ -156,8 +159,9 @@ int run_kill(Session& session) {
   session.console.info("[v] All Applications Stopped");
   const auto keeper = ping ? static_cast<int>((*ping)["keeper_pid"].as_int()) : 0;
   if (keeper > 0 && !wait_for_end(keeper))
-    return failed(session, Error(Errc::kIo, "keeper " + std::to_string(keeper) +
-                                                " has not ended; " + session.home + "/pmx.log may say why"));
+    return failed(session,
+                  Error(Errc::kIo, "keeper " + std::to_string(keeper) + " has not ended; " +
+                                       session.home + "/pmx.log may say why"));
   session.console.info("[v] PM2 Daemon Stopped");
   return 0;
 }

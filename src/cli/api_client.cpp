@@ -14,7 +14,8 @@
 namespace pmx::cli {
 namespace {
 
-constexpr std::size_t kLargestResponseBytes = 256U << 20U;  // 1,000 workers with large environments.
+constexpr std::size_t kLargestResponseBytes = 256U
+                                              << 20U;  // 1,000 workers with large environments.
 constexpr int kMostAttempts = 20;  // A daemon that dies at each request is not asked for ever.
 
 std::string request_text(std::string_view method, std::string_view path, const std::string& body) {
@@ -24,7 +25,8 @@ std::string request_text(std::string_view method, std::string_view path, const s
   // 1.0: the answer comes in one piece that ends with the connection, never in chunks.
   text += " HTTP/1.0\r\nHost: pmx\r\nConnection: close\r\n";
   if (method == "POST")
-    text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+    text +=
+        "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   return text + "\r\n" + body;
 }
 
@@ -51,12 +53,14 @@ Sent send_all(int fd, std::string_view text) {
 // Value of a header, without a care for its letters' case; "" where it is missing.
 std::string_view header(std::string_view head, std::string_view name) {
   const auto same = [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+    return std::tolower(static_cast<unsigned char>(a)) ==
+           std::tolower(static_cast<unsigned char>(b));
   };
   std::size_t begin = head.find("\r\n");
   while (begin != std::string_view::npos) {
     const std::size_t end = head.find("\r\n", begin + 2);
-    const std::string_view line = head.substr(begin + 2, end == std::string_view::npos ? end : end - begin - 2);
+    const std::string_view line =
+        head.substr(begin + 2, end == std::string_view::npos ? end : end - begin - 2);
     if (line.size() > name.size() && line[name.size()] == ':' &&
         std::equal(name.begin(), name.end(), line.begin(), same)) {
       std::string_view value = line.substr(name.size() + 1);
@@ -120,7 +124,8 @@ Result<Json> ApiClient::ask(std::string_view method, std::string_view path,
     // Even of a request that was not taken whole there may be an answer: "too large".
     const Result<std::string> response = sys::read_all(fd.get(), kLargestResponseBytes);
     Result<Json> answer = response ? parse_response(*response) : Result<Json>(response.error());
-    if (answer || answer.error().code() == Errc::kRejected || attempt == kMostAttempts) return answer;
+    if (answer || answer.error().code() == Errc::kRejected || attempt == kMostAttempts)
+      return answer;
     const bool cut_off = !response || answer.error().code() == Errc::kUnavailable;
     // A POST whose end never left this process cannot have been acted on.
     if (!cut_off || !(repeatable || sent.bytes < text.size())) return answer;
@@ -132,7 +137,8 @@ Result<Json> ApiClient::get(std::string_view path) { return ask("GET", path, "")
 Result<Json> ApiClient::post(std::string_view path, const Json& body) {
   Result<Json> answer = ask("POST", path, body.dump());
   if (answer || answer.error().code() != Errc::kUnavailable) return answer;
-  return std::move(answer).error().within("it is not known whether this was done, look at `pmx list`");
+  return std::move(answer).error().within(
+      "it is not known whether this was done, look at `pmx list`");
 }
 
 }  // namespace pmx::cli

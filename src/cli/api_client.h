@@ -4,7 +4,8 @@
 // restarted waits in the queue instead of being refused.
 //
 // Owns:    nothing between calls.
-// Errors:  kUnavailable when nobody listens and none may be started; kRejected with the daemon's own
+// Errors:  kUnavailable when nobody listens and none may be started; kRejected with the daemon's
+// own
 //          line when it answers with one.
 #pragma once
 
@@ -38,7 +39,8 @@ class ApiClient {
   Starter start_;
 };
 
-// "HTTP/1.1 200 OK…" to its body. kUnavailable: it was cut off. kRejected: a status of 400 and above.
+// "HTTP/1.1 200 OK…" to its body. kUnavailable: it was cut off. kRejected: a status of 400 and
+// above.
 Result<Json> parse_response(std::string_view response);
 
 }  // namespace pmx::cli

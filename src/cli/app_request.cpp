@@ -51,7 +51,8 @@ void warn_of_ignored(Session& session, const Json& options) {
   std::string ignored;
   for (const auto& [key, value] : options.members()) {
     const bool applied = std::find(kOptionsOverFile.begin(), kOptionsOverFile.end(), key) !=
-                             kOptionsOverFile.end() || key == "namespace";
+                             kOptionsOverFile.end() ||
+                         key == "namespace";
     if (!applied) ignored += (ignored.empty() ? "" : ", ") + key;
   }
   if (!ignored.empty())
@@ -116,8 +117,8 @@ Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string&
   warn_of_ignored(session, options);
   std::vector<AppSpec> apps;
   for (const Json& written : chosen) {
-    config::Normalised normalised = config::normalise_app(
-        written, context.env_name, ecosystem.deploy[context.env_name]["env"]);
+    config::Normalised normalised =
+        config::normalise_app(written, context.env_name, ecosystem.deploy[context.env_name]["env"]);
     for (const std::string& warning : normalised.warnings) session.console.warn(warning);
     apply_options(normalised.app, options);
     apps.push_back(PMX_TRY_WITHIN(from_stdin ? "standard input" : file,

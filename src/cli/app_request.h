@@ -24,7 +24,8 @@ Result<AppSpec> script_app(Session& session, const std::string& script);
 // The apps of an ecosystem file, all of them good or none. Prints the warnings.
 Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file);
 
-// What of an app a restart may change: all but how many instances there are and how they share files.
+// What of an app a restart may change: all but how many instances there are and how they share
+// files.
 Json changes_of(const AppSpec& app);
 
 }  // namespace pmx::cli

@@ -1,7 +1,7 @@
 // The words that a user typed, sorted: command, targets, options, and what belongs to the app.
 //
-// PM2's rules: every option is accepted by every command, before or after it; everything after `--` is
-// the app's. The only includer of CLI11.
+// PM2's rules: every option is accepted by every command, before or after it; everything after `--`
+// is the app's. The only includer of CLI11.
 #pragma once
 
 #include <map>

@@ -61,7 +61,8 @@ constexpr std::array kCommands{
 bool is_called(const Command& command, std::string_view name) {
   if (command.name == name) return true;
   return !name.empty() && name.find(' ') == std::string_view::npos &&
-         (" " + std::string(command.aliases) + " ").find(" " + std::string(name) + " ") != std::string::npos;
+         (" " + std::string(command.aliases) + " ").find(" " + std::string(name) + " ") !=
+             std::string::npos;
 }
 
 }  // namespace

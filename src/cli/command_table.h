@@ -11,7 +11,12 @@ namespace pmx::cli {
 struct Session;
 using Handler = int (*)(Session&);  // The exit code.
 
-enum class Words { kNone, kTargets, kFiles, kSettings };  // What follows the command, for completion.
+enum class Words {
+  kNone,
+  kTargets,
+  kFiles,
+  kSettings
+};  // What follows the command, for completion.
 
 struct Command {
   std::string_view name;
@@ -24,7 +29,7 @@ struct Command {
 };
 
 std::span<const Command> commands();
-const Command* find_command(std::string_view name);     // By name or alias.
-std::vector<std::string_view> command_names();          // With aliases, without what is hidden.
+const Command* find_command(std::string_view name);  // By name or alias.
+std::vector<std::string_view> command_names();       // With aliases, without what is hidden.
 
 }  // namespace pmx::cli

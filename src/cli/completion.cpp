@@ -13,8 +13,10 @@ constexpr std::string_view kGlobalOptions = " help silent no-color";
 // Every spelling of the options of one command, separated by spaces.
 std::string option_words(const Command& command) {
   std::string out;
-  for (const OptionRow& row : options_of(std::string(command.options) + std::string(kGlobalOptions)))
-    for (const char c : (out.empty() ? "" : " ") + std::string(row.names)) out += c == ',' ? ' ' : c;
+  for (const OptionRow& row :
+       options_of(std::string(command.options) + std::string(kGlobalOptions)))
+    for (const char c : (out.empty() ? "" : " ") + std::string(row.names))
+      out += c == ',' ? ' ' : c;
   return out;
 }
 
@@ -28,7 +30,8 @@ std::string names_pattern(const Command& command) {
 
 std::string all_names() {
   std::string out;
-  for (const std::string_view name : command_names()) out += (out.empty() ? "" : " ") + std::string(name);
+  for (const std::string_view name : command_names())
+    out += (out.empty() ? "" : " ") + std::string(name);
   return out;
 }
 
@@ -71,18 +74,23 @@ std::string quoted(std::string_view text) {
 }
 
 std::string zsh_script() {
-  std::string out = "#compdef pmx\n# zsh completion for pmx\n_pmx() {\n    local -a commands\n    commands=(\n";
+  std::string out =
+      "#compdef pmx\n# zsh completion for pmx\n_pmx() {\n    local -a commands\n    commands=(\n";
   for (const Command& command : commands())
     if (!command.summary.empty())
-      out += "        " + quoted(std::string(command.name) + ":" + std::string(command.summary)) + "\n";
-  out += "    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n        return\n    fi\n"
-         "    case $words[2] in\n";
+      out += "        " + quoted(std::string(command.name) + ":" + std::string(command.summary)) +
+             "\n";
+  out +=
+      "    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n        "
+      "return\n    fi\n"
+      "    case $words[2] in\n";
   for (const Command& command : commands()) {
     if (command.summary.empty()) continue;
     out += "    " + names_pattern(command) + ") compadd -- ${=:-" + option_words(command) + "}";
     if (command.words == Words::kTargets)
-      out += "; [[ -S ${PMX_HOME:-${PM2_HOME:-$HOME/.pmx}}/pmx.sock ]] && "
-             "compadd -- all ${(f)\"$(pmx list -m --no-color 2>/dev/null | sed -n 's/^+--- //p')\"}";
+      out +=
+          "; [[ -S ${PMX_HOME:-${PM2_HOME:-$HOME/.pmx}}/pmx.sock ]] && "
+          "compadd -- all ${(f)\"$(pmx list -m --no-color 2>/dev/null | sed -n 's/^+--- //p')\"}";
     out += " ;;\n";
   }
   return out + "    esac\n    _files\n}\n_pmx \"$@\"\n";
@@ -105,7 +113,8 @@ std::string fish_script() {
     }
     if (command.words == Words::kTargets)
       out += "complete -c pmx" + condition +
-             " -f -a \"all (pmx list -m --no-color 2>/dev/null | string replace -rf '^\\\\+--- ' '')\"\n";
+             " -f -a \"all (pmx list -m --no-color 2>/dev/null | string replace -rf '^\\\\+--- ' "
+             "'')\"\n";
   }
   return out;
 }

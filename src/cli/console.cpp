@@ -16,8 +16,9 @@ bool is_set(const char* name) {
   return value != nullptr && *value != '\0';
 }
 
-constexpr std::array<const char*, 9> kSequences{
-    "", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[36m", "\x1b[90m", "\x1b[1m", "\x1b[7m"};
+constexpr std::array<const char*, 9> kSequences{"",         "\x1b[31m", "\x1b[32m",
+                                                "\x1b[33m", "\x1b[34m", "\x1b[36m",
+                                                "\x1b[90m", "\x1b[1m",  "\x1b[7m"};
 
 }  // namespace
 

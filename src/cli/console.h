@@ -15,7 +15,7 @@ class Console {
   struct Options {
     bool silent = false;  // --silent, PM2_SILENT=true
     bool color = false;
-    int columns = 300;    // PM2's width where the output is no terminal.
+    int columns = 300;  // PM2's width where the output is no terminal.
     int out_fd = 1;
     int err_fd = 2;
   };
@@ -23,11 +23,11 @@ class Console {
   // --no-color, NO_COLOR and TERM=dumb against a terminal at `out_fd`.
   static Options detect(bool silent, bool no_color);
 
-  void data(std::string_view text);    // Standard output, never muted.
-  void text(std::string_view text);    // Standard output, muted by --silent.
-  void info(std::string_view line);    // "[PM2] …"
-  void warn(std::string_view line);    // "[PM2][WARN] …" on standard error.
-  void error(std::string_view line);   // "[PM2][ERROR] …" on standard error, never muted.
+  void data(std::string_view text);   // Standard output, never muted.
+  void text(std::string_view text);   // Standard output, muted by --silent.
+  void info(std::string_view line);   // "[PM2] …"
+  void warn(std::string_view line);   // "[PM2][WARN] …" on standard error.
+  void error(std::string_view line);  // "[PM2][ERROR] …" on standard error, never muted.
   void notice(std::string_view line);  // "[PM2] …" on standard error: what is no part of an answer.
 
   std::string paint(Color color, std::string_view text) const;

@@ -31,7 +31,8 @@ Result<std::string> keeper_executable() {
   const std::string self = sys::self_exe();
   const std::string keeper = self.substr(0, self.rfind('/')) + "/pmx-keeper";
   if (::access(keeper.c_str(), X_OK) == 0) return keeper;
-  return Error(Errc::kNotFound, "there is no " + keeper + ": pmx and pmx-keeper belong side by side");
+  return Error(Errc::kNotFound,
+               "there is no " + keeper + ": pmx and pmx-keeper belong side by side");
 }
 
 Result<void> boot_daemon(const std::string& home) {
@@ -50,8 +51,8 @@ Result<void> boot_daemon(const std::string& home) {
     Result<Fd> opened = sys::pidfd_open(*keeper);
     if (opened) pidfd = std::move(*opened);
   }
-  // The daemon's socket gives no sign that can be waited for before it is there, so this looks again
-  // and again, which is over in a few milliseconds.
+  // The daemon's socket gives no sign that can be waited for before it is there, so this looks
+  // again and again, which is over in a few milliseconds.
   const RealClock clock;
   const auto deadline = clock.steady_now() + kPatience;
   for (std::chrono::milliseconds wait = 1ms; clock.steady_now() < deadline;

@@ -10,8 +10,8 @@ namespace pmx::cli {
 // pmx-keeper beside this program, as it is built and installed.
 Result<std::string> keeper_executable();
 
-// Returns once <home>/pmx.sock is listened on. Errors: the keeper's own line; a PM2 in that home; no
-// answer within 10 s.
+// Returns once <home>/pmx.sock is listened on. Errors: the keeper's own line; a PM2 in that home;
+// no answer within 10 s.
 Result<void> boot_daemon(const std::string& home);
 
 // Waits until that process has ended; false after 10 s.

@@ -9,7 +9,8 @@
 
 namespace pmx::cli {
 
-// --home DIR --keeper-fd N --keeper-exe FILE [--run FILE]. `self`: this program, for the next keeper.
+// --home DIR --keeper-fd N --keeper-exe FILE [--run FILE]. `self`: this program, for the next
+// keeper.
 Result<api::DaemonOptions> parse_daemon_options(const std::vector<std::string>& arguments,
                                                 const std::string& self);
 

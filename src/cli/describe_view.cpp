@@ -43,15 +43,19 @@ Rows rows_of(const Json& element, std::int64_t now_ms) {
             {"uptime", online ? uptime_text(now_ms - env["pm_uptime"].as_int(now_ms)) : "0"}};
   if (!env["max_memory_restart"].is_null())
     rows.emplace_back("max memory restart", text_of(env["max_memory_restart"]));
-  if (!env["cron_restart"].is_null()) rows.emplace_back("cron restart", text_of(env["cron_restart"]));
+  if (!env["cron_restart"].is_null())
+    rows.emplace_back("cron restart", text_of(env["cron_restart"]));
   rows.emplace_back("script path", text_of(env["pm_exec_path"]));
   rows.emplace_back("script args", text_of(env["args"]));
   if (!env["pm_log_path"].as_string().empty())
     rows.emplace_back("entire log path", text_of(env["pm_log_path"]));
-  const std::array<std::pair<const char*, const char*>, 6> middle{{
-      {"error log path", "pm_err_log_path"}, {"out log path", "pm_out_log_path"},
-      {"pid path", "pm_pid_path"}, {"interpreter", "exec_interpreter"},
-      {"interpreter args", "node_args"}, {"script id", "pm_id"}}};
+  const std::array<std::pair<const char*, const char*>, 6> middle{
+      {{"error log path", "pm_err_log_path"},
+       {"out log path", "pm_out_log_path"},
+       {"pid path", "pm_pid_path"},
+       {"interpreter", "exec_interpreter"},
+       {"interpreter args", "node_args"},
+       {"script id", "pm_id"}}};
   for (const auto& [title, key] : middle)
     rows.emplace_back(title, text_of(std::string_view(key) == "pm_id" ? element[key] : env[key]));
   rows.emplace_back("exec cwd", text_of(env["pm_cwd"]));
@@ -74,7 +78,8 @@ Rows log_rows(const Json& log) {
   const auto size = [&](const char* key) {
     return format_size(static_cast<std::uint64_t>(std::max<std::int64_t>(0, log[key].as_int())));
   };
-  Rows rows{{"captured", std::to_string(log["captured_lines"].as_int()) + " lines, " + size("captured_bytes")},
+  Rows rows{{"captured",
+             std::to_string(log["captured_lines"].as_int()) + " lines, " + size("captured_bytes")},
             {"active file", size("active_size") + ", segment " + text_of(log["segment"])},
             {"waiting", size("waiting_bytes")},
             {"dropped", std::to_string(log["dropped_lines"].as_int()) + " lines"}};
@@ -95,14 +100,16 @@ std::string two_columns(const Console& console, const Rows& rows) {
 
 // What the list shows anyway, and PM2's own machinery.
 constexpr std::array<std::string_view, 12> kNotShown{
-    "env", "axm_actions", "axm_monitor", "axm_options", "axm_dynamic", "versioning",
-    "_tree_pids", "_km_monitored", "km_link", "vizion_running", "pmx_module", "other"};
+    "env",        "axm_actions",   "axm_monitor", "axm_options",    "axm_dynamic", "versioning",
+    "_tree_pids", "_km_monitored", "km_link",     "vizion_running", "pmx_module",  "other"};
 
 }  // namespace
 
 std::string describe_table(const Console& console, const Json& element, std::int64_t now_ms) {
-  std::string out = console.paint(Color::kInverse, " Describing process with id " + element["pm_id"].dump() +
-                                                       " - name " + element["name"].as_string() + " ") + "\n";
+  std::string out =
+      console.paint(Color::kInverse, " Describing process with id " + element["pm_id"].dump() +
+                                         " - name " + element["name"].as_string() + " ") +
+      "\n";
   out += two_columns(console, rows_of(element, now_ms));
   for (const Json& log : element["pmx"]["logs"].items()) {
     out += console.paint(Color::kInverse, " Log " + log["path"].as_string() + " ") + "\n";
@@ -114,7 +121,9 @@ std::string describe_table(const Console& console, const Json& element, std::int
 std::string env_lines(const Console& console, const Json& element) {
   std::string out;
   const auto add = [&](const std::string& key, const Json& value) {
-    out += key + ": " + console.paint(Color::kGreen, value.is_string() ? value.as_string() : value.dump()) + "\n";
+    out += key + ": " +
+           console.paint(Color::kGreen, value.is_string() ? value.as_string() : value.dump()) +
+           "\n";
   };
   const Json& env = element["pm2_env"];
   for (const auto& [key, value] : env["env"].members()) add(key, value);

@@ -12,8 +12,10 @@ constexpr std::size_t kLeftColumn = 44;
 
 std::string two_columns(std::string left, std::string_view right) {
   left = "  " + left;
-  if (left.size() < kLeftColumn) left += std::string(kLeftColumn - left.size(), ' ');
-  else left += "\n" + std::string(kLeftColumn, ' ');
+  if (left.size() < kLeftColumn)
+    left += std::string(kLeftColumn - left.size(), ' ');
+  else
+    left += "\n" + std::string(kLeftColumn, ' ');
   return left + std::string(right) + "\n";
 }
 
@@ -34,9 +36,12 @@ std::string options_text(std::string_view names) {
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '\\') out += "\\e";
-    else if (c == '-') out += "\\-";
-    else out += c;
+    if (c == '\\')
+      out += "\\e";
+    else if (c == '-')
+      out += "\\-";
+    else
+      out += c;
   }
   if (!out.empty() && (out[0] == '.' || out[0] == '\'')) out.insert(0, "\\&");
   return out;
@@ -46,21 +51,25 @@ std::string escaped(std::string_view text) {
 
 std::string usage_text() {
   std::string out =
-      "pmx " PMX_VERSION ": runs programs, keeps every line they print, rotates and packs their logs.\n\n"
+      "pmx " PMX_VERSION
+      ": runs programs, keeps every line they print, rotates and packs their logs.\n\n"
       "Usage: pmx <command> [options] [-- arguments of the app]\n\nCommands:\n";
   for (const Command& command : commands()) {
     if (command.summary.empty()) continue;
     std::string names(command.name);
-    for (const char c : command.aliases.empty() ? std::string() : " " + std::string(command.aliases))
+    for (const char c :
+         command.aliases.empty() ? std::string() : " " + std::string(command.aliases))
       names += c == ' ' ? std::string(", ") : std::string(1, c);
     out += two_columns(names, command.summary);
   }
   out += "\nOptions of every command:\n" + options_text(kGlobalOptions);
-  return out + "\npmx help <command> shows the options of one command; docs/SETTINGS.md all settings.\n";
+  return out +
+         "\npmx help <command> shows the options of one command; docs/SETTINGS.md all settings.\n";
 }
 
 std::string usage_text(const Command& command) {
-  std::string out = "Usage: pmx " + std::string(command.usage) + "\n\n" + std::string(command.summary) + "\n";
+  std::string out =
+      "Usage: pmx " + std::string(command.usage) + "\n\n" + std::string(command.summary) + "\n";
   if (!command.aliases.empty()) out += "Also: " + std::string(command.aliases) + "\n";
   const std::string options = options_text(command.options);
   if (!options.empty()) out += "\nOptions:\n" + options;
@@ -69,11 +78,13 @@ std::string usage_text(const Command& command) {
 
 std::string man_page() {
   std::string out =
-      ".TH PMX 1 \"\" \"pmx " PMX_VERSION "\" \"User Commands\"\n"
+      ".TH PMX 1 \"\" \"pmx " PMX_VERSION
+      "\" \"User Commands\"\n"
       ".SH NAME\npmx \\- run programs and keep every line they print\n"
       ".SH SYNOPSIS\n.B pmx\n.I command\n[options] [\\-\\- arguments of the app]\n"
       ".SH DESCRIPTION\n"
-      "pmx starts programs, starts them again when they end, captures what they print, rotates and\n"
+      "pmx starts programs, starts them again when they end, captures what they print, rotates "
+      "and\n"
       "compresses the log files. Commands, options and configuration keys are those of PM2.\n"
       ".SH COMMANDS\n";
   for (const Command& command : commands())
@@ -83,7 +94,8 @@ std::string man_page() {
   for (const OptionRow& row : all_options())
     out += ".TP\n.B " + escaped(spelled(row)) + "\n" + escaped(row.help) + "\n";
   return out +
-         ".SH ENVIRONMENT\n.TP\n.B PMX_HOME\nWhere logs, state and the socket are; ~/.pmx where not set.\n"
+         ".SH ENVIRONMENT\n.TP\n.B PMX_HOME\nWhere logs, state and the socket are; ~/.pmx where "
+         "not set.\n"
          ".TP\n.B PM2_HOME\nTaken where PMX_HOME is not set.\n"
          ".TP\n.B NO_COLOR\nNo colours.\n"
          ".SH EXIT STATUS\n0 when all went well, 1 otherwise. pmx run: the program's own.\n";

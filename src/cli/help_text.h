@@ -7,8 +7,8 @@
 
 namespace pmx::cli {
 
-std::string usage_text();                       // `pmx` and `pmx help`
+std::string usage_text();                        // `pmx` and `pmx help`
 std::string usage_text(const Command& command);  // `pmx help start`
-std::string man_page();                         // pmx(1), as troff.
+std::string man_page();                          // pmx(1), as troff.
 
 }  // namespace pmx::cli

@@ -51,7 +51,8 @@ int run_startup(Session& session) {
       "    systemctl enable --now pmx\n\n"
       "The unit is pmx.service, as installed; its home is set with `systemctl edit pmx`:\n\n"
       "    [Service]\n"
-      "    Environment=PMX_HOME=" + session.home + "\n");
+      "    Environment=PMX_HOME=" +
+      session.home + "\n");
   return 0;
 }
 

@@ -1,5 +1,6 @@
-// Follows lib/internal/util/inspect.js of Node 20 with its defaults: compact 3, breakLength 80, at most
-// 100 array items and 10,000 characters of a string. Lengths there are UTF-16 units, here characters.
+// Follows lib/internal/util/inspect.js of Node 20 with its defaults: compact 3, breakLength 80, at
+// most 100 array items and 10,000 characters of a string. Lengths there are UTF-16 units, here
+// characters.
 #include "cli/inspect.h"
 
 #include <algorithm>
@@ -18,8 +19,9 @@ constexpr std::size_t kMostCharacters = 10'000;
 constexpr std::size_t kFewestGrouped = 7;
 
 std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
 }
 
 bool is_identifier(std::string_view key) {
@@ -31,19 +33,26 @@ bool is_identifier(std::string_view key) {
 std::string quoted(std::string_view text) {
   char quote = '\'';
   if (text.find('\'') != std::string_view::npos) {
-    if (text.find('"') == std::string_view::npos) quote = '"';
+    if (text.find('"') == std::string_view::npos)
+      quote = '"';
     else if (text.find('`') == std::string_view::npos && text.find("${") == std::string_view::npos)
       quote = '`';
   }
   std::string out(1, quote);
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == quote || c == '\\') (out += '\\') += c;
-    else if (c == '\n') out += "\\n";
-    else if (c == '\t') out += "\\t";
-    else if (c == '\r') out += "\\r";
-    else if (c == '\b') out += "\\b";
-    else if (c == '\f') out += "\\f";
+    if (c == quote || c == '\\')
+      (out += '\\') += c;
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '\t')
+      out += "\\t";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\b')
+      out += "\\b";
+    else if (c == '\f')
+      out += "\\f";
     else if (byte < 0x20 || byte == 0x7F) {
       char hex[8];
       std::snprintf(hex, sizeof hex, "\\x%02X", static_cast<unsigned>(byte));
@@ -140,7 +149,8 @@ class Inspector {
                                   static_cast<double>(total) / static_cast<double>(output.size()));
     const double biased = std::max(static_cast<double>(cell) - 3 - bias, 1.0);
     const std::size_t columns = std::min(
-        {static_cast<std::size_t>(std::round(std::sqrt(2.5 * biased * static_cast<double>(count)) / biased)),
+        {static_cast<std::size_t>(
+             std::round(std::sqrt(2.5 * biased * static_cast<double>(count)) / biased)),
          (kBreakLength - indent_) / cell, static_cast<std::size_t>(kCompact) * 4, std::size_t{15}});
     if (columns <= 1) return output;
     return in_columns(output, lengths, columns, value, cut);
@@ -161,8 +171,10 @@ class Inspector {
       for (std::size_t j = i; j < end; ++j) {
         const bool last = j + 1 == end;
         const std::string pad(widths[j - i] - lengths[j], ' ');
-        if (numbers) row += pad + output[j] + (last ? "" : ", ");
-        else row += output[j] + (last ? "" : ", " + pad);
+        if (numbers)
+          row += pad + output[j] + (last ? "" : ", ");
+        else
+          row += output[j] + (last ? "" : ", " + pad);
       }
       rows.push_back(std::move(row));
     }
@@ -171,7 +183,8 @@ class Inspector {
   }
 
   std::size_t indent_ = 0;
-  int current_depth_ = 0;  // Of the object formatted last, which tells how deep the one above nests.
+  int current_depth_ =
+      0;  // Of the object formatted last, which tells how deep the one above nests.
 };
 
 }  // namespace

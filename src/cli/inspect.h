@@ -1,5 +1,5 @@
-// A JSON value as Node's util.inspect(value, {depth: null, colors: false}) prints it: scripts grep the
-// output of `pm2 prettylist`.
+// A JSON value as Node's util.inspect(value, {depth: null, colors: false}) prints it: scripts grep
+// the output of `pm2 prettylist`.
 #pragma once
 
 #include <string>

@@ -116,7 +116,8 @@ int run_logs_command(Session& session) {
   if (line.has("lines")) {
     const Result<std::int64_t> lines = parse_integer(line.value("lines"));
     if (!lines || *lines < 0)
-      return failed(session, invalid("--lines: \"" + line.value("lines") + "\" is not a number of lines"));
+      return failed(session,
+                    invalid("--lines: \"" + line.value("lines") + "\" is not a number of lines"));
     options.lines = static_cast<std::size_t>(*lines);
   }
   options.follow = !line.has("nostream");

@@ -13,9 +13,7 @@ namespace {
 constexpr std::size_t kWidestName = 40;
 constexpr std::size_t kEmptyNameWidth = 11;
 
-bool is_online(const Json& element) {
-  return element["pm2_env"]["status"].as_string() == "online";
-}
+bool is_online(const Json& element) { return element["pm2_env"]["status"].as_string() == "online"; }
 
 std::string uptime_of(const Json& element, std::int64_t now_ms) {
   if (!is_online(element)) return "0";
@@ -26,10 +24,15 @@ std::string mode_of(const Json& element) {
   return element["pm2_env"]["exec_mode"].as_string() == "cluster_mode" ? "cluster" : "fork";
 }
 
-std::string cpu_of(const Json& element) { return element["monit"]["cpu"].dump() + "%"; }
+std::string cpu_of(const Json& element) {
+  std::string number = element["monit"]["cpu"].dump();
+  if (number.ends_with(".0")) number.resize(number.size() - 2);  // As JavaScript prints 12.
+  return number + "%";
+}
 
 std::string memory_of(const Json& element) {
-  return format_size(static_cast<std::uint64_t>(std::max<std::int64_t>(0, element["monit"]["memory"].as_int())));
+  return format_size(
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, element["monit"]["memory"].as_int())));
 }
 
 Color status_color(const std::string& status) {
@@ -45,19 +48,56 @@ struct Column {
   int detail;  // 0: in every table; 1: also in the condensed one; 2: in the full one only.
 };
 constexpr std::array kColumns{
-    Column{"id", 4, [](const Json& e, std::int64_t) { return Cell{e["pm_id"].dump(), Color::kCyan}; }, 0},
-    Column{"name", 0, [](const Json& e, std::int64_t) { return Cell{e["name"].as_string(), Color::kBold}; }, 0},
-    Column{"namespace", 13, [](const Json& e, std::int64_t) { return Cell{e["pm2_env"]["namespace"].as_string()}; }, 2},
-    Column{"version", 9, [](const Json& e, std::int64_t) { return Cell{e["pm2_env"]["version"].as_string()}; }, 2},
-    Column{"mode", 9, [](const Json& e, std::int64_t) { return Cell{mode_of(e), mode_of(e) == "fork" ? Color::kInverse : Color::kBlue}; }, 1},
-    Column{"pid", 10, [](const Json& e, std::int64_t) { return Cell{e["pid"].as_int() == 0 ? "0" : e["pid"].dump()}; }, 2},
+    Column{"id", 4,
+           [](const Json& e, std::int64_t) {
+             return Cell{e["pm_id"].dump(), Color::kCyan};
+           },
+           0},
+    Column{"name", 0,
+           [](const Json& e, std::int64_t) {
+             return Cell{e["name"].as_string(), Color::kBold};
+           },
+           0},
+    Column{"namespace", 13,
+           [](const Json& e, std::int64_t) { return Cell{e["pm2_env"]["namespace"].as_string()}; },
+           2},
+    Column{"version", 9,
+           [](const Json& e, std::int64_t) { return Cell{e["pm2_env"]["version"].as_string()}; },
+           2},
+    Column{"mode", 9,
+           [](const Json& e, std::int64_t) {
+             return Cell{mode_of(e), mode_of(e) == "fork" ? Color::kInverse : Color::kBlue};
+           },
+           1},
+    Column{"pid", 10,
+           [](const Json& e, std::int64_t) {
+             return Cell{e["pid"].as_int() == 0 ? "0" : e["pid"].dump()};
+           },
+           2},
     Column{"uptime", 8, [](const Json& e, std::int64_t now) { return Cell{uptime_of(e, now)}; }, 2},
-    Column{"↺", 6, [](const Json& e, std::int64_t) { return Cell{std::to_string(e["pm2_env"]["restart_time"].as_int())}; }, 1},
-    Column{"status", 11, [](const Json& e, std::int64_t) { return Cell{e["pm2_env"]["status"].as_string(), status_color(e["pm2_env"]["status"].as_string())}; }, 0},
+    Column{"↺", 6,
+           [](const Json& e, std::int64_t) {
+             return Cell{std::to_string(e["pm2_env"]["restart_time"].as_int())};
+           },
+           1},
+    Column{"status", 11,
+           [](const Json& e, std::int64_t) {
+             return Cell{e["pm2_env"]["status"].as_string(),
+                         status_color(e["pm2_env"]["status"].as_string())};
+           },
+           0},
     Column{"cpu", 10, [](const Json& e, std::int64_t) { return Cell{cpu_of(e)}; }, 0},
     Column{"mem", 10, [](const Json& e, std::int64_t) { return Cell{memory_of(e)}; }, 0},
-    Column{"user", 10, [](const Json& e, std::int64_t) { return Cell{e["pm2_env"]["username"].as_string(), Color::kBold}; }, 2},
-    Column{"watching", 10, [](const Json& e, std::int64_t) { return Cell{e["pm2_env"]["watch"].as_bool() ? "enabled" : "disabled"}; }, 2},
+    Column{"user", 10,
+           [](const Json& e, std::int64_t) {
+             return Cell{e["pm2_env"]["username"].as_string(), Color::kBold};
+           },
+           2},
+    Column{"watching", 10,
+           [](const Json& e, std::int64_t) {
+             return Cell{e["pm2_env"]["watch"].as_bool() ? "enabled" : "disabled"};
+           },
+           2},
 };
 
 std::size_t name_width(const Json& list) {
@@ -163,7 +203,8 @@ std::string mini_list(const Json& list, std::int64_t now_ms) {
   for (const Json& element : list.items()) {
     const Json& env = element["pm2_env"];
     out += "+--- " + element["name"].as_string() + "\nnamespace : " + env["namespace"].as_string() +
-           "\nversion : " + env["version"].as_string() + "\npid : " + std::to_string(element["pid"].as_int()) +
+           "\nversion : " + env["version"].as_string() +
+           "\npid : " + std::to_string(element["pid"].as_int()) +
            "\npm2 id : " + element["pm_id"].dump() + "\nstatus : " + env["status"].as_string() +
            "\nmode : " + mode_of(element) +
            "\nrestarted : " + std::to_string(env["restart_time"].as_int()) +
@@ -188,7 +229,8 @@ Result<Json> sorted_list(const Json& list, const std::string& sort) {
   Json::Array items = list.items();
   const bool down = order == "desc";
   std::stable_sort(items.begin(), items.end(), [&](const Json& a, const Json& b) {
-    return down ? before(field->value(b), field->value(a)) : before(field->value(a), field->value(b));
+    return down ? before(field->value(b), field->value(a))
+                : before(field->value(a), field->value(b));
   });
   return Json(std::move(items));
 }

@@ -25,18 +25,22 @@ constexpr std::chrono::milliseconds kQuiet{200};  // Then a line without an end 
 
 Result<rotate::LineFilter> filter_of(const LogsOptions& options, std::int64_t now_ns) {
   rotate::LineFilter filter;
-  if (!options.since.empty()) filter.since_ns = PMX_TRY_WITHIN("--since", parse_time(options.since, now_ns));
-  if (!options.until.empty()) filter.until_ns = PMX_TRY_WITHIN("--until", parse_time(options.until, now_ns));
+  if (!options.since.empty())
+    filter.since_ns = PMX_TRY_WITHIN("--since", parse_time(options.since, now_ns));
+  if (!options.until.empty())
+    filter.until_ns = PMX_TRY_WITHIN("--until", parse_time(options.until, now_ns));
   if (!options.level.empty()) {
     filter.level = parse_severity(options.level);
     if (!filter.level)
-      return invalid("--level: \"" + options.level + "\" is no level: use trace, debug, info, warn, error or fatal");
+      return invalid("--level: \"" + options.level +
+                     "\" is no level: use trace, debug, info, warn, error or fatal");
     filter.severity_of = [](std::string_view line) { return capture::severity_of(line); };
   }
   if (!options.grep.empty()) {
     RE2::Options quiet;
     quiet.set_log_errors(false);
-    quiet.set_encoding(RE2::Options::EncodingLatin1);  // Lines are bytes; UTF-8 text matches itself.
+    quiet.set_encoding(
+        RE2::Options::EncodingLatin1);  // Lines are bytes; UTF-8 text matches itself.
     // shared: std::function copies what it holds, and a compiled pattern cannot be copied.
     const auto pattern = std::make_shared<const RE2>(options.grep, quiet);
     if (!pattern->ok()) return invalid("--grep: " + pattern->error());
@@ -55,14 +59,16 @@ LineStyle style_of(const LogsOptions& options, bool terminal) {
   if (options.raw) style.form = LineStyle::Form::kRaw;
   if (options.json) style.form = LineStyle::Form::kJson;
   if (options.timestamp)
-    style.timestamp = TimeFormat(options.timestamp->empty() ? kDefaultTimestamp : std::string_view(*options.timestamp));
+    style.timestamp = TimeFormat(options.timestamp->empty() ? kDefaultTimestamp
+                                                            : std::string_view(*options.timestamp));
   style.highlight = options.highlight;
   return style;
 }
 
 class LogsView {
  public:
-  LogsView(Fs& fs, const Clock& clock, const LogsOptions& options, rotate::LineFilter filter, LogsOutput& output)
+  LogsView(Fs& fs, const Clock& clock, const LogsOptions& options, rotate::LineFilter filter,
+           LogsOutput& output)
       : fs_(fs),
         clock_(clock),
         options_(options),
@@ -102,7 +108,8 @@ class LogsView {
 Result<std::vector<LogSource>> LogsView::sources() {
   const auto workers = PMX_TRY(read_log_workers(fs_, options_.home));
   const bool both = options_.out_only == options_.err_only;
-  return sources_of(workers, options_.target, options_.home, {both || options_.out_only, both || options_.err_only});
+  return sources_of(workers, options_.target, options_.home,
+                    {both || options_.out_only, both || options_.err_only});
 }
 
 void LogsView::seek(rotate::LogReader& reader) const {
@@ -117,7 +124,8 @@ void LogsView::fit_labels() {
 Result<void> LogsView::start() {
   auto found = PMX_TRY(sources());
   if (out_style_.form == LineStyle::Form::kPlain && (options_.since.empty() || options_.lines))
-    output_.out() += tail_header(out_style_, options_.lines.value_or(kDefaultTailLines), options_.target);
+    output_.out() +=
+        tail_header(out_style_, options_.lines.value_or(kDefaultTailLines), options_.target);
   merge_.update(std::move(found), [this](rotate::LogReader& reader) { seek(reader); });
   fit_labels();
   return {};
@@ -128,11 +136,14 @@ bool LogsView::print(const LogSource& source, const rotate::LogLine& line) {
   LineOrigin origin;
   origin.label = source.label_of(line);
   origin.app_name = feed.name;
-  origin.worker = source.one_worker || line.worker == rotate::kUnknownWorker ? feed.worker : line.worker;
+  origin.worker =
+      source.one_worker || line.worker == rotate::kUnknownWorker ? feed.worker : line.worker;
   origin.kind = source.kind_of(line);
   origin.own_log = source.own_log;
-  const bool to_err = out_style_.form == LineStyle::Form::kRaw && (origin.kind == StreamKind::kErr || line.dropped_notice);
-  append_line(to_err ? output_.err() : output_.out(), to_err ? err_style_ : out_style_, origin, line);
+  const bool to_err = out_style_.form == LineStyle::Form::kRaw &&
+                      (origin.kind == StreamKind::kErr || line.dropped_notice);
+  append_line(to_err ? output_.err() : output_.out(), to_err ? err_style_ : out_style_, origin,
+              line);
   output_.flush_if_full();
   return !output_.closed();
 }
@@ -142,29 +153,34 @@ void LogsView::warn() {
   for (const std::string& warning : merge_.take_warnings()) {
     if (!warned_.insert(warning).second) continue;
     output_.err() += "[PM2][WARN] ";
-    if (err_style_.terminal) append_for_terminal(output_.err(), warning);
-    else output_.err() += warning;
+    if (err_style_.terminal)
+      append_for_terminal(output_.err(), warning);
+    else
+      output_.err() += warning;
     output_.err() += '\n';
   }
 }
 
 void LogsView::print_new() {
-  merge_.print_all([this](const LogSource& source, const rotate::LogLine& line) { return print(source, line); });
+  merge_.print_all(
+      [this](const LogSource& source, const rotate::LogLine& line) { return print(source, line); });
   warn();
 }
 
 // A prompt or dots without a newline: shown as they are when nothing has come for a moment.
 void LogsView::print_unfinished(std::chrono::milliseconds quiet) {
-  merge_.print_unfinished(clock_.steady_now() - quiet, [this](const LogSource& source, const rotate::LogLine& line) {
-    return print(source, line);
-  });
+  merge_.print_unfinished(
+      clock_.steady_now() - quiet,
+      [this](const LogSource& source, const rotate::LogLine& line) { return print(source, line); });
 }
 
 // Workers that are started meanwhile are followed too; what their logs have from before is no news.
 void LogsView::take_new_workers() {
   auto found = sources();
-  if (!found) return;  // All gone, or a target that is not there any more: the logs are still followed.
-  merge_.update(std::move(*found), [this](rotate::LogReader& reader) { reader.seek_time(now_ns_); });
+  if (!found)
+    return;  // All gone, or a target that is not there any more: the logs are still followed.
+  merge_.update(std::move(*found),
+                [this](rotate::LogReader& reader) { reader.seek_time(now_ns_); });
   fit_labels();
 }
 
@@ -175,7 +191,8 @@ bool LogsView::wait() {
   pollfd waits[] = {{output_.out_fd(), 0, 0}, {follower.fd(), POLLIN, 0}};
   auto timeout = follower.poll_timeout();
   if (const auto since = merge_.unfinished_since()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*since + kQuiet - clock_.steady_now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(*since + kQuiet - clock_.steady_now());
     timeout = std::clamp(left, std::chrono::milliseconds(0), timeout.value_or(kQuiet));
   }
   (void)::poll(waits, 2, timeout ? static_cast<int>(timeout->count()) : -1);

@@ -16,12 +16,13 @@ inline constexpr std::size_t kDefaultTailLines = 15;
 
 // As typed; run_logs() checks the values and says what is wrong with them.
 struct LogsOptions {
-  std::string home;                      // Absolute.
-  std::string target = "all";            // Name, id, namespace, /regex/, all, or pmx / PM2: our own log.
-  std::optional<std::size_t> lines;      // Of each log. nullopt: 15, or all of them where `since` is given.
-  bool follow = true;                    // false: --nostream.
-  bool out_only = false;                 // --out
-  bool err_only = false;                 // --err; with --out both are shown.
+  std::string home;            // Absolute.
+  std::string target = "all";  // Name, id, namespace, /regex/, all, or pmx / PM2: our own log.
+  std::optional<std::size_t>
+      lines;              // Of each log. nullopt: 15, or all of them where `since` is given.
+  bool follow = true;     // false: --nostream.
+  bool out_only = false;  // --out
+  bool err_only = false;  // --err; with --out both are shown.
   bool raw = false;
   bool json = false;
   std::optional<std::string> timestamp;  // dayjs pattern; "": PM2's own, YYYY-MM-DD-HH:mm:ss.

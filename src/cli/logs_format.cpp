@@ -7,9 +7,12 @@ namespace pmx::cli {
 namespace {
 
 // As chalk writes them, so that PM2's users see the same.
-constexpr std::string_view kGreen = "\x1b[32m", kRed = "\x1b[31m", kBlue = "\x1b[34m", kYellow = "\x1b[33m";
-constexpr std::string_view kGray = "\x1b[90m", kDefault = "\x1b[39m", kDim = "\x1b[2m", kBold = "\x1b[1m";
-constexpr std::string_view kNormal = "\x1b[22m", kBackground = "\x1b[100m", kNoBackground = "\x1b[49m";
+constexpr std::string_view kGreen = "\x1b[32m", kRed = "\x1b[31m", kBlue = "\x1b[34m",
+                           kYellow = "\x1b[33m";
+constexpr std::string_view kGray = "\x1b[90m", kDefault = "\x1b[39m", kDim = "\x1b[2m",
+                           kBold = "\x1b[1m";
+constexpr std::string_view kNormal = "\x1b[22m", kBackground = "\x1b[100m",
+                           kNoBackground = "\x1b[49m";
 constexpr std::string_view kReset = "\x1b[0m";
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
@@ -31,9 +34,12 @@ std::size_t utf8_length(std::string_view text, std::size_t& bad) {
   std::size_t length = 0;
   unsigned char low = 0x80, high = 0xBF;
   if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) length = 2;
-  else if (first >= 0xE0 && first <= 0xEF) length = 3;
-  else if (first >= 0xF0 && first <= 0xF4) length = 4;
+  if (first >= 0xC2 && first <= 0xDF)
+    length = 2;
+  else if (first >= 0xE0 && first <= 0xEF)
+    length = 3;
+  else if (first >= 0xF0 && first <= 0xF4)
+    length = 4;
   if (first == 0xE0) low = 0xA0;
   if (first == 0xED) high = 0x9F;
   if (first == 0xF0) low = 0x90;
@@ -47,12 +53,15 @@ std::size_t utf8_length(std::string_view text, std::size_t& bad) {
 }
 
 void append_text(std::string& out, const LineStyle& style, std::string_view text) {
-  if (style.terminal) append_for_terminal(out, text);
-  else out += text;
+  if (style.terminal)
+    append_for_terminal(out, text);
+  else
+    out += text;
 }
 
 void append_highlighted(std::string& out, const LineStyle& style, std::string_view text) {
-  const std::size_t found = style.highlight.empty() || !style.color ? std::string_view::npos : text.find(style.highlight);
+  const std::size_t found =
+      style.highlight.empty() || !style.color ? std::string_view::npos : text.find(style.highlight);
   if (found == std::string_view::npos) return append_text(out, style, text);
   append_text(out, style, text.substr(0, found));
   out += kBackground;
@@ -61,7 +70,8 @@ void append_highlighted(std::string& out, const LineStyle& style, std::string_vi
   append_text(out, style, text.substr(found + style.highlight.size()));
 }
 
-void append_json(std::string& out, const LineStyle& style, const LineOrigin& origin, const rotate::LogLine& line) {
+void append_json(std::string& out, const LineStyle& style, const LineOrigin& origin,
+                 const rotate::LogLine& line) {
   // With log_type json the file has this very object.
   if (line.render == RenderSpec::Kind::kJson) {
     out += line.text;
@@ -70,9 +80,11 @@ void append_json(std::string& out, const LineStyle& style, const LineOrigin& ori
   }
   Json object = Json::object();
   object.set("message", without_date(line));
-  object.set("timestamp", style.timestamp ? style.timestamp->format(line.time_ns) : iso_time(line.time_ns));
+  object.set("timestamp",
+             style.timestamp ? style.timestamp->format(line.time_ns) : iso_time(line.time_ns));
   object.set("type", line.dropped_notice || origin.own_log ? "pmx" : name_of(origin.kind));
-  object.set("process_id", origin.worker == rotate::kUnknownWorker ? Json() : Json(origin.worker.value));
+  object.set("process_id",
+             origin.worker == rotate::kUnknownWorker ? Json() : Json(origin.worker.value));
   object.set("app_name", origin.app_name);
   out += object.dump();
   out += '\n';
@@ -119,7 +131,8 @@ void append_for_terminal(std::string& out, std::string_view text) {
   if (colored) out += kReset;  // The next line must not have this one's colour.
 }
 
-void append_line(std::string& out, const LineStyle& style, const LineOrigin& origin, const rotate::LogLine& line) {
+void append_line(std::string& out, const LineStyle& style, const LineOrigin& origin,
+                 const rotate::LogLine& line) {
   if (style.form == LineStyle::Form::kJson) return append_json(out, style, origin, line);
   if (style.form == LineStyle::Form::kPlain) {
     if (style.timestamp) {

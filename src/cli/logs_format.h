@@ -22,7 +22,7 @@ void append_for_terminal(std::string& out, std::string_view text);
 struct LineOrigin {
   std::string label;  // "0|web"
   std::string app_name;
-  WorkerId worker;    // kUnknownWorker: not known.
+  WorkerId worker;  // kUnknownWorker: not known.
   StreamKind kind = StreamKind::kOut;
   bool own_log = false;
 };
@@ -31,12 +31,13 @@ struct LineStyle {
   enum class Form { kPlain, kRaw, kJson } form = Form::kPlain;
   bool color = false;
   bool terminal = false;
-  std::size_t label_width = 10;           // PM2 pads to this; longer labels make it wider.
+  std::size_t label_width = 10;  // PM2 pads to this; longer labels make it wider.
   std::optional<TimeFormat> timestamp = {};
-  std::string highlight;                  // Its first occurrence in a line.
+  std::string highlight;  // Its first occurrence in a line.
 };
 
-void append_line(std::string& out, const LineStyle& style, const LineOrigin& origin, const rotate::LogLine& line);
+void append_line(std::string& out, const LineStyle& style, const LineOrigin& origin,
+                 const rotate::LogLine& line);
 std::string tail_header(const LineStyle& style, std::size_t lines, std::string_view target);
 
 }  // namespace pmx::cli

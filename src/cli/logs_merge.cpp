@@ -20,8 +20,9 @@ LogsMerge::LogsMerge(Fs& fs, const Clock& clock, std::string home, rotate::LineF
 
 void LogsMerge::update(std::vector<LogSource> sources, const Seek& seek) {
   for (LogSource& source : sources) {
-    const auto known = std::find_if(logs_.begin(), logs_.end(),
-                                    [&](const auto& log) { return log->source.path == source.path; });
+    const auto known = std::find_if(logs_.begin(), logs_.end(), [&](const auto& log) {
+      return log->source.path == source.path;
+    });
     if (known != logs_.end()) {
       (*known)->source = std::move(source);
       continue;
@@ -29,11 +30,14 @@ void LogsMerge::update(std::vector<LogSource> sources, const Seek& seek) {
     auto log = std::make_unique<Log>();
     log->source = std::move(source);
     rotate::LineFilter filter = filter_;
-    filter.wants = [wanted = &log->source](WorkerId worker, StreamKind kind) { return wanted->wants(worker, kind); };
-    log->reader = std::make_unique<rotate::LogReader>(fs_, rotate::LogDir(home_ + "/state", log->source.path), std::move(filter));
+    filter.wants = [wanted = &log->source](WorkerId worker, StreamKind kind) {
+      return wanted->wants(worker, kind);
+    };
+    log->reader = std::make_unique<rotate::LogReader>(
+        fs_, rotate::LogDir(home_ + "/state", log->source.path), std::move(filter));
     seek(*log->reader);
     logs_.push_back(std::move(log));
-    if (follower_) follower_->follow(*logs_.back()->reader, logs_.size() - 1);
+    if (follower_) follow_log(logs_.size() - 1);
     pull(logs_.size() - 1);
   }
 }
@@ -46,8 +50,16 @@ std::size_t LogsMerge::longest_label() const {
 
 void LogsMerge::follow(const std::string& path) {
   follower_.emplace(clock_);
-  for (std::size_t i = 0; i < logs_.size(); ++i) follower_->follow(*logs_[i]->reader, i);
+  for (std::size_t i = 0; i < logs_.size(); ++i) follow_log(i);
   follower_->watch_file(path, kPathKey);
+}
+
+void LogsMerge::follow_log(std::size_t log) {
+  // pmx.log has no index, and need not be there yet.
+  if (logs_[log]->source.own_log)
+    follower_->watch_file(logs_[log]->source.path, log);
+  else
+    follower_->follow(*logs_[log]->reader, log);
 }
 
 bool LogsMerge::path_changed() {
@@ -70,8 +82,10 @@ void LogsMerge::pull(std::size_t log) {
 void LogsMerge::look_at_changed() {
   if (!follower_) return;
   for (const rotate::LogFollower::Key key : follower_->take_changed()) {
-    if (key == kPathKey) path_changed_ = true;
-    else if (!logs_[key]->line) pull(key);
+    if (key == kPathKey)
+      path_changed_ = true;
+    else if (!logs_[key]->line)
+      pull(key);
   }
 }
 
@@ -103,14 +117,16 @@ bool LogsMerge::print_unfinished(TimePoint quiet_since, const Print& print) {
 
 std::optional<LogsMerge::TimePoint> LogsMerge::unfinished_since() const {
   std::optional<TimePoint> since;
-  for (const auto& [log, quiet_since] : unfinished_) since = std::min(since.value_or(quiet_since), quiet_since);
+  for (const auto& [log, quiet_since] : unfinished_)
+    since = std::min(since.value_or(quiet_since), quiet_since);
   return since;
 }
 
 std::vector<std::string> LogsMerge::take_warnings() {
   std::vector<std::string> warnings;
   for (const auto& log : logs_)
-    for (std::string& warning : log->reader->take_warnings()) warnings.push_back(std::move(warning));
+    for (std::string& warning : log->reader->take_warnings())
+      warnings.push_back(std::move(warning));
   return warnings;
 }
 

@@ -39,7 +39,7 @@ class LogsMerge {
   // From then on, print_all() also looks at what changed. `path` is reported by path_changed().
   void follow(const std::string& path);
   rotate::LogFollower* follower() { return follower_ ? &*follower_ : nullptr; }
-  bool path_changed();                     // Once for each change; looks at the events first.
+  bool path_changed();  // Once for each change; looks at the events first.
 
   // Every line that is there now. False: `print` said stop.
   bool print_all(const Print& print);
@@ -52,7 +52,7 @@ class LogsMerge {
   struct Log {
     LogSource source;
     std::unique_ptr<rotate::LogReader> reader;
-    std::optional<rotate::LogLine> line;   // Its next one; valid until the reader is asked again.
+    std::optional<rotate::LogLine> line;  // Its next one; valid until the reader is asked again.
   };
   struct Head {
     std::int64_t time_ns;
@@ -62,6 +62,7 @@ class LogsMerge {
     }
   };
   void pull(std::size_t log);
+  void follow_log(std::size_t log);
   void look_at_changed();
 
   static constexpr rotate::LogFollower::Key kPathKey = SIZE_MAX;
@@ -72,7 +73,8 @@ class LogsMerge {
   rotate::LineFilter filter_;
   std::vector<std::unique_ptr<Log>> logs_;  // By pointer: readers' filters point to their source.
   std::vector<Head> heads_;                 // A heap, the oldest line on top.
-  std::map<std::size_t, TimePoint> unfinished_;  // Logs that wait for the end of a line, and since when.
+  std::map<std::size_t, TimePoint>
+      unfinished_;  // Logs that wait for the end of a line, and since when.
   std::optional<rotate::LogFollower> follower_;
   bool path_changed_ = false;
 };

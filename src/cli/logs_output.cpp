@@ -24,7 +24,10 @@ extern "C" void leave_plainly(int) { ::_exit(0); }
 }  // namespace
 
 LogsOutput::LogsOutput(int out_fd, int err_fd)
-    : out_fd_(out_fd), err_fd_(err_fd), out_is_terminal_(::isatty(out_fd) == 1), err_is_terminal_(::isatty(err_fd) == 1) {}
+    : out_fd_(out_fd),
+      err_fd_(err_fd),
+      out_is_terminal_(::isatty(out_fd) == 1),
+      err_is_terminal_(::isatty(err_fd) == 1) {}
 
 void LogsOutput::flush() {
   write(out_fd_, out_);
@@ -42,7 +45,8 @@ void LogsOutput::write(int fd, std::string& buffer) {
     if (n) {
       rest.remove_prefix(*n);
     } else if (n.error().sys_errno() == EAGAIN) {
-      pollfd full{fd, POLLOUT, 0};  // Somebody made the descriptor non-blocking for all who share it.
+      pollfd full{fd, POLLOUT,
+                  0};  // Somebody made the descriptor non-blocking for all who share it.
       (void)::poll(&full, 1, -1);
     } else {
       closed_ = true;  // EPIPE: the reader has what it wanted. Else: nobody could be told where to.

@@ -13,7 +13,9 @@ namespace {
 
 using rotate::kUnknownWorker;
 
-bool is_log_file(const std::string& path) { return path.starts_with('/') && !path.starts_with("/dev/"); }
+bool is_log_file(const std::string& path) {
+  return path.starts_with('/') && !path.starts_with("/dev/");
+}
 
 // out_file, or the combined log_file where that is all there is.
 const std::string& path_of(const LogWorker& worker, StreamKind kind) {
@@ -21,7 +23,9 @@ const std::string& path_of(const LogWorker& worker, StreamKind kind) {
   return is_log_file(own) ? own : worker.log;
 }
 
-bool is_own_log(std::string_view target) { return target == "pmx" || target == "PM2" || target == "pm2"; }
+bool is_own_log(std::string_view target) {
+  return target == "pmx" || target == "PM2" || target == "pm2";
+}
 
 bool feeds(const LogWorker& worker, StreamKind kind, const std::string& path) {
   return worker.log == path || (kind == StreamKind::kOut ? worker.out : worker.err) == path;
@@ -65,16 +69,20 @@ void describe(LogSource& source, const std::vector<LogWorker>& workers) {
 }
 
 // The positions in `workers` that the target means.
-Result<std::vector<std::size_t>> chosen(const std::vector<LogWorker>& workers, std::string_view target) {
+Result<std::vector<std::size_t>> chosen(const std::vector<LogWorker>& workers,
+                                        std::string_view target) {
   std::vector<std::size_t> all(workers.size());
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
   if (target == "all") return all;
   // Ids may be unknown here, so candidates are numbered, and only real ids answer to a number.
   std::vector<supervisor::TargetCandidate> candidates;
-  for (const LogWorker& worker : workers) candidates.push_back({worker.id, worker.name, worker.app_namespace, {}});
+  for (const LogWorker& worker : workers)
+    candidates.push_back({worker.id, worker.name, worker.app_namespace, {}});
   const auto ids = PMX_TRY(supervisor::resolve_target(target, {}, candidates));
   if (std::find(ids.begin(), ids.end(), kUnknownWorker) == ids.end()) {
-    std::erase_if(all, [&](std::size_t i) { return std::find(ids.begin(), ids.end(), workers[i].id) == ids.end(); });
+    std::erase_if(all, [&](std::size_t i) {
+      return std::find(ids.begin(), ids.end(), workers[i].id) == ids.end();
+    });
     return all;
   }
   std::vector<std::size_t> named;
@@ -145,8 +153,9 @@ Result<std::vector<LogWorker>> read_log_workers(Fs& fs, const std::string& home)
   return workers;
 }
 
-Result<std::vector<LogSource>> sources_of(const std::vector<LogWorker>& workers, std::string_view target,
-                                          const std::string& home, WantedKinds kinds) {
+Result<std::vector<LogSource>> sources_of(const std::vector<LogWorker>& workers,
+                                          std::string_view target, const std::string& home,
+                                          WantedKinds kinds) {
   const auto matching = chosen(workers, target);
   if (!matching) {
     if (!is_own_log(target)) return matching.error();
@@ -161,7 +170,8 @@ Result<std::vector<LogSource>> sources_of(const std::vector<LogWorker>& workers,
     for (const StreamKind kind : {StreamKind::kOut, StreamKind::kErr}) {
       const std::string& path = path_of(workers[i], kind);
       if (!is_log_file(path) || !(kind == StreamKind::kOut ? kinds.out : kinds.err)) continue;
-      auto source = std::find_if(sources.begin(), sources.end(), [&](const LogSource& s) { return s.path == path; });
+      auto source = std::find_if(sources.begin(), sources.end(),
+                                 [&](const LogSource& s) { return s.path == path; });
       if (source == sources.end()) {
         sources.push_back({});
         source = std::prev(sources.end());

@@ -24,12 +24,12 @@ struct LogFeed {
 };
 
 struct LogSource {
-  std::string path;             // Of the active file.
-  std::vector<LogFeed> feeds;   // Those that are wanted.
-  bool one_worker = true;       // Nobody else feeds it, whatever the id in old records.
+  std::string path;            // Of the active file.
+  std::vector<LogFeed> feeds;  // Those that are wanted.
+  bool one_worker = true;      // Nobody else feeds it, whatever the id in old records.
   bool one_kind = true;
-  bool complete = true;         // All that feed it are wanted.
-  bool own_log = false;         // pmx.log
+  bool complete = true;  // All that feed it are wanted.
+  bool own_log = false;  // pmx.log
 
   bool wants(WorkerId worker, StreamKind kind) const;
   // Who printed this line, as far as that is known: "0|web".
@@ -53,7 +53,8 @@ struct WantedKinds {
   bool out = true, err = true;
 };
 // In the order of their first worker. Empty only for "all".
-Result<std::vector<LogSource>> sources_of(const std::vector<LogWorker>& workers, std::string_view target,
-                                          const std::string& home, WantedKinds kinds);
+Result<std::vector<LogSource>> sources_of(const std::vector<LogWorker>& workers,
+                                          std::string_view target, const std::string& home,
+                                          WantedKinds kinds);
 
 }  // namespace pmx::cli

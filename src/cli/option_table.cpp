@@ -32,7 +32,8 @@ constexpr std::array kOwnOptions{
     OptionRow{"--highlight", "<text>", "Mark this text."},
     OptionRow{"--since", "<time>", "Lines from 10m ago, or from 2026-11-23T10:00."},
     OptionRow{"--until", "<time>", "Lines up to this time."},
-    OptionRow{"--level", "<level>", "Lines of this level and worse: debug, info, warn, error, fatal."},
+    OptionRow{"--level", "<level>",
+              "Lines of this level and worse: debug, info, warn, error, fatal."},
     OptionRow{"--grep", "<pattern>", "Lines that match this regular expression."},
     // Accepted because PM2's users have them in scripts; each is without effect here.
     OptionRow{"--parallel", "<number>", "Accepted for PM2's sake; without effect."},

@@ -10,8 +10,8 @@
 namespace pmx::cli {
 
 std::vector<OptionRow> all_options();
-// The rows whose first long name is among `names` (separated by spaces), plus the settings of apps where
-// `names` contains "app".
+// The rows whose first long name is among `names` (separated by spaces), plus the settings of apps
+// where `names` contains "app".
 std::vector<OptionRow> options_of(std::string_view names);
 
 }  // namespace pmx::cli

@@ -36,8 +36,15 @@ Result<Session> make_session(CommandLine line, Console console, const std::strin
     console.notice("Spawning pmx daemon with home=" + home);
     return boot_daemon(home);
   };
-  return Session{std::move(line), "", console, std::move(env), cwd, called_as, home,
-                 ApiClient(home, std::move(start)), RealClock()};
+  return Session{std::move(line),
+                 "",
+                 console,
+                 std::move(env),
+                 cwd,
+                 called_as,
+                 home,
+                 ApiClient(home, std::move(start)),
+                 RealClock()};
 }
 
 int dispatch(CommandLine line, Console& console, const std::string& called_as) {
@@ -49,7 +56,8 @@ int dispatch(CommandLine line, Console& console, const std::string& called_as) {
   const std::string word = line.words.front();
   const Command* command = find_command(word);
   if (command == nullptr) return unknown_command(console, word);
-  if (line.has("no-daemon")) return misused(console, "--no-daemon: use `pmx run` for an app in the foreground");
+  if (line.has("no-daemon"))
+    return misused(console, "--no-daemon: use `pmx run` for an app in the foreground");
   if (line.has("help")) {
     console.data(usage_text(*command));
     return 0;
@@ -72,7 +80,8 @@ int failed(Session& session, const Error& error) {
 }
 
 int missing_argument(Session& session, std::string_view name) {
-  session.console.error("missing required argument `" + std::string(name) + "': see pmx help " + session.command);
+  session.console.error("missing required argument `" + std::string(name) + "': see pmx help " +
+                        session.command);
   return 1;
 }
 

@@ -1,5 +1,5 @@
-// `pmx run -- program`: this process becomes the keeper of one app and ends as the app ends, which is
-// what a container wants of its first process.
+// `pmx run -- program`: this process becomes the keeper of one app and ends as the app ends, which
+// is what a container wants of its first process.
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -21,7 +21,8 @@ Result<std::string> take_program(CommandLine& line) {
     line.app_args.insert(line.app_args.begin(), line.words.begin() + 1, line.words.end());
     return program;
   }
-  if (line.app_args.empty()) return invalid("missing required argument `program': pmx run -- <program> [arguments]");
+  if (line.app_args.empty())
+    return invalid("missing required argument `program': pmx run -- <program> [arguments]");
   std::string program = line.app_args.front();
   line.app_args.erase(line.app_args.begin());
   return program;
@@ -39,8 +40,11 @@ Error start(Session& session) {
   if (!app) return app.error();
 
   const std::string file = session.home + "/state/run.json";
-  const Result<void> made = RealFs().make_directories(session.home + "/state", 0700);
-  if (!made) return made.error();
+  // One by one: what is made on the way to a directory gets everybody's rights.
+  for (const std::string& directory : {session.home, session.home + "/state"}) {
+    const Result<void> made = RealFs().make_directories(directory, 0700);
+    if (!made) return made.error();
+  }
   // 0600: it holds the whole environment.
   const Result<void> written = RealFs().replace_file(file, config::app_to_json(*app).dump(), 0600);
   if (!written) return written.error();

@@ -16,12 +16,12 @@
 namespace pmx::cli {
 
 struct Session {
-  CommandLine line;        // `words` without the command itself.
-  std::string command;     // Its first name in the table.
+  CommandLine line;     // `words` without the command itself.
+  std::string command;  // Its first name in the table.
   Console console;
   Environment env;
   std::string cwd;
-  std::string called_as;   // argv[0]
+  std::string called_as;  // argv[0]
   std::string home;
   ApiClient client;
   RealClock clock;

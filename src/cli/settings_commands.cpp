@@ -7,7 +7,9 @@
 namespace pmx::cli {
 namespace {
 
-std::string text_of(const Json& value) { return value.is_string() ? value.as_string() : value.dump(); }
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.as_string() : value.dump();
+}
 
 Result<void> change(Session& session, const Json& wanted) {
   // Checked here first: a wrong value needs no daemon to be said so.
@@ -50,7 +52,9 @@ int run_set(Session& session) {
   const Result<void> changed =
       change(session, Json::object({{"set", Json::object({{name->key, value}})}}));
   if (!changed) return failed(session, changed.error());
-  session.console.info(name->key + " is " + value + " for apps that are started from now on");
+  session.console.info(name->key + " is " + value +
+                       (name->key.starts_with("max_disk") ? ""
+                                                          : " for apps that are started from now on"));
   return 0;
 }
 
@@ -84,8 +88,10 @@ int run_install(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "module");
   const std::string& module = session.line.words.front();
   if (module != "pm2-logrotate")
-    return failed(session, invalid("modules cannot be installed: \"" + module + "\" is written for PM2's own daemon"));
-  session.console.info("Rotation is built in and on: nothing to install. See `pmx get rotate.max_size`, `pmx set`");
+    return failed(session, invalid("modules cannot be installed: \"" + module +
+                                   "\" is written for PM2's own daemon"));
+  session.console.info(
+      "Rotation is built in and on: nothing to install. See `pmx get rotate.max_size`, `pmx set`");
   return 0;
 }
 

@@ -1,5 +1,5 @@
-// `pmx start`, by PM2's rules for what a word means: a file of apps, something that is listed already, or
-// a script.
+// `pmx start`, by PM2's rules for what a word means: a file of apps, something that is listed
+// already, or a script.
 #include <algorithm>
 
 #include "base/units.h"
@@ -32,7 +32,8 @@ Result<void> post_apps(Session& session, const std::vector<AppSpec>& apps) {
   Json list = Json::array();
   for (const AppSpec& app : apps) list.push_back(config::app_to_json(app));
   const Json answer = PMX_TRY(session.client.post(
-      "/v1/start", Json::object({{"apps", std::move(list)}, {"force", session.line.has("force")}})));
+      "/v1/start",
+      Json::object({{"apps", std::move(list)}, {"force", session.line.has("force")}})));
   print_messages(session, answer);
   return {};
 }
@@ -51,15 +52,18 @@ Result<void> start_file(Session& session, const std::string& file) {
       continue;
     }
     session.console.info("Applying action restartProcessId on app [" + app.name + "]");
-    const Json answer = PMX_TRY(session.client.post(
-        "/v1/act", Json::object({{"action", "restart"}, {"target", app.name}, {"cwd", session.cwd},
-                                 {"changes", changes_of(app)}})));
+    const Json answer =
+        PMX_TRY(session.client.post("/v1/act", Json::object({{"action", "restart"},
+                                                             {"target", app.name},
+                                                             {"cwd", session.cwd},
+                                                             {"changes", changes_of(app)}})));
     print_messages(session, answer);
   }
   if (missing.empty()) return {};
   PMX_TRY(post_apps(session, missing));
   for (const AppSpec& app : missing)
-    session.console.info("App [" + app.name + "] launched (" + std::to_string(app.instances) + " instances)");
+    session.console.info("App [" + app.name + "] launched (" + std::to_string(app.instances) +
+                         " instances)");
   return {};
 }
 
@@ -86,7 +90,8 @@ Result<void> start_listed(Session& session, const std::string& word) {
 
 Result<void> start_script(Session& session, const std::string& script) {
   const AppSpec app = PMX_TRY(script_app(session, script));
-  session.console.info("Starting " + app.script + " in " + app.exec_mode + " (" + instances_text(app));
+  session.console.info("Starting " + app.script + " in " + app.exec_mode + " (" +
+                       instances_text(app));
   PMX_TRY(post_apps(session, {app}));
   session.console.info("Done.");
   return {};
@@ -96,11 +101,13 @@ Result<void> start_word(Session& session, const std::string& word) {
   if (word == "-" || config::is_config_file(word)) return start_file(session, word);
   const bool number = parse_integer(word).has_value();
   const bool plain = word.find('/') == std::string::npos && word.find(' ') == std::string::npos;
-  // A name with a dot is a script for PM2, even where there is no such file and an app is called so.
+  // A name with a dot is a script for PM2, even where there is no such file and an app is called
+  // so.
   if (plain && (number || word.find('.') == std::string::npos || !file_exists(session, word))) {
     const Json list = PMX_TRY(session.list());
     if (is_listed(list, word)) return start_listed(session, word);
-    if (number && !file_exists(session, word)) return Error(Errc::kNotFound, word + " : id unknown");
+    if (number && !file_exists(session, word))
+      return Error(Errc::kNotFound, word + " : id unknown");
   }
   return start_script(session, word);
 }

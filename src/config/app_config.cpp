@@ -7,8 +7,8 @@ namespace {
 
 constexpr std::string_view kRotatePrefix = "rotate.";
 
-// Keys of AppSpec that no user writes: they are set while the app is resolved and must survive the way
-// through the API and the roster.
+// Keys of AppSpec that no user writes: they are set while the app is resolved and must survive the
+// way through the API and the roster.
 Result<void> set_internal(AppSpec& app, std::string_view key, const Json& value) {
   if (key == "instances_given") app.instances_given = value.as_bool();
   if (key == "version") app.version = value.as_string_or(app.version);

@@ -9,8 +9,8 @@
 
 namespace pmx::config {
 
-// `json` has canonical keys only (aliases are resolved by the loader); missing keys take `defaults`.
-// The error names the key, the value and what is allowed. All or nothing.
+// `json` has canonical keys only (aliases are resolved by the loader); missing keys take
+// `defaults`. The error names the key, the value and what is allowed. All or nothing.
 Result<AppSpec> app_from_json(const Json& json, const AppSpec& defaults = {});
 Json app_to_json(const AppSpec& app);
 

@@ -28,10 +28,12 @@ Result<Json> read_content(const std::string& path) {
   if (contains(path, ".yml") || contains(path, ".yaml")) return yaml_value(text);
   Result<Json> strict = Json::parse(text);
   if (strict) return strict;
-  // PM2 evaluates .json as JavaScript: comments, unquoted keys and expressions are common in the wild.
+  // PM2 evaluates .json as JavaScript: comments, unquoted keys and expressions are common in the
+  // wild.
   Result<Json> loose = expression_value(text);
   if (loose || loose.error().code() != Errc::kNotFound) return loose;
-  return invalid(strict.error().message() + " (and no node, bun or deno is in PATH to read it as JavaScript)");
+  return invalid(strict.error().message() +
+                 " (and no node, bun or deno is in PATH to read it as JavaScript)");
 }
 
 }  // namespace
@@ -54,8 +56,10 @@ Result<Ecosystem> ecosystem_from(const Json& content) {
       }
     file.deploy = content["deploy"];
   }
-  if (list->is_array()) file.apps = list->items();
-  else if (list->is_object()) file.apps = {*list};
+  if (list->is_array())
+    file.apps = list->items();
+  else if (list->is_object())
+    file.apps = {*list};
   for (const Json& app : file.apps)
     if (!app.is_object()) return invalid("an app is an object with a script, not " + app.dump());
   if (file.apps.empty()) return invalid("no apps in it: expected { apps: [ { script: … } ] }");
@@ -67,8 +71,7 @@ Result<Ecosystem> load_ecosystem(const std::string& path) {
   Result<Json> content = read_content(path);
   if (!content && content.error().sys_errno() != 0 && content.error().code() == Errc::kNotFound)
     return Error(Errc::kNotFound, "File " + path + " not found");
-  if (!content)
-    return invalid("File " + shown + " malformated: " + content.error().message());
+  if (!content) return invalid("File " + shown + " malformated: " + content.error().message());
   return PMX_TRY_WITHIN(shown, ecosystem_from(*content));
 }
 
@@ -85,14 +88,17 @@ Result<std::vector<Json>> only_apps(std::vector<Json> apps, std::string_view onl
     }
     std::vector<std::string_view> known;
     for (const Json& app : apps) known.push_back(app["name"].as_string());
-    if (!found) return invalid("--only: no app \"" + name + "\" in the file" + suggestion(name, known));
+    if (!found)
+      return invalid("--only: no app \"" + name + "\" in the file" + suggestion(name, known));
     name.clear();
     return {};
   };
   if (only.empty()) return apps;
   for (const char c : only) {
-    if (c != ',' && c != ' ') name += c;
-    else PMX_TRY(take());
+    if (c != ',' && c != ' ')
+      name += c;
+    else
+      PMX_TRY(take());
   }
   PMX_TRY(take());
   return chosen;

@@ -20,14 +20,15 @@ struct Ecosystem {
   Json deploy;             // null where the file has none.
 };
 
-// `path` absolute, or "-" for JSON on the standard input. Runs the user's node, bun or deno where the
-// file is more than strict JSON or YAML.
+// `path` absolute, or "-" for JSON on the standard input. Runs the user's node, bun or deno where
+// the file is more than strict JSON or YAML.
 Result<Ecosystem> load_ecosystem(const std::string& path);
 
 // {apps:[…]}, {pm2:[…]}, […] or one app.
 Result<Ecosystem> ecosystem_from(const Json& content);
 
-// The apps that --only names ("a,b" or "a b"); all where it is empty. A name that no app has is an error.
+// The apps that --only names ("a,b" or "a b"); all where it is empty. A name that no app has is an
+// error.
 Result<std::vector<Json>> only_apps(std::vector<Json> apps, std::string_view only);
 
 }  // namespace pmx::config

@@ -36,8 +36,10 @@ void put_rotate(Normalised& out, const std::string& name, const Json& value) {
   for (const auto& [key, member] : value.members()) {
     const std::string full = "rotate." + key;
     const Setting* setting = find_setting(full);
-    if (setting != nullptr) put(out.app, *setting, full, member);
-    else put_unknown(out, name, full);
+    if (setting != nullptr)
+      put(out.app, *setting, full, member);
+    else
+      put_unknown(out, name, full);
   }
 }
 
@@ -70,8 +72,7 @@ void choose_env(Normalised& out, const Json& written, const std::string& name,
 
 }  // namespace
 
-Normalised normalise_app(const Json& written, const std::string& env_name,
-                         const Json& deploy_env) {
+Normalised normalise_app(const Json& written, const std::string& env_name, const Json& deploy_env) {
   Normalised out;
   out.app = Json::object();
   const std::string name = written["name"].as_string_or(written["script"].as_string());
@@ -87,8 +88,7 @@ Normalised normalise_app(const Json& written, const std::string& env_name,
       put_unknown(out, name, key);
     }
   }
-  if (!later.empty())
-    out.warnings.push_back("app " + name + ": no effect yet: " + later);
+  if (!later.empty()) out.warnings.push_back("app " + name + ": no effect yet: " + later);
   choose_env(out, written, name, env_name, deploy_env);
   return out;
 }

@@ -22,8 +22,8 @@ std::string value_of(const std::map<std::string, std::string>& env, const std::s
   return found == env.end() ? "" : found->second;
 }
 
-// PM2: one name drops that variable, a list drops every variable whose name contains an entry. `true`
-// drops all in PM2's documentation (and nothing in its code).
+// PM2: one name drops that variable, a list drops every variable whose name contains an entry.
+// `true` drops all in PM2's documentation (and nothing in its code).
 std::map<std::string, std::string> shell_environment(const Json& app,
                                                      const ResolveContext& context) {
   const Json& filter = app["filter_env"];
@@ -89,7 +89,8 @@ void resolve_mode(AppSpec& app, const Json& json, const ResolveContext& context)
   if (app.instances <= 0) app.instances += context.cpus;
   app.instances = std::max<std::int64_t>(app.instances, 1);
   const std::string_view program = base_name(app.interpreter);
-  if (json["execute_command"].as_bool()) app.exec_mode = "fork_mode";
+  if (json["execute_command"].as_bool())
+    app.exec_mode = "fork_mode";
   else if (json.find("exec_mode") == nullptr)
     app.exec_mode = app.instances_given && (program.ends_with("node") || program.ends_with("bun"))
                         ? "cluster_mode"

@@ -1,5 +1,6 @@
-// From what a user asked for to what can be started: PM2's rules for script, interpreter, mode, instances
-// and environment (docs/PM2.md lists the differences), applied in the user's shell, by the CLI.
+// From what a user asked for to what can be started: PM2's rules for script, interpreter, mode,
+// instances and environment (docs/PM2.md lists the differences), applied in the user's shell, by
+// the CLI.
 #pragma once
 
 #include <map>
@@ -17,12 +18,13 @@ struct ResolveContext {
   std::map<std::string, std::string> env;  // The shell's.
   std::int64_t cpus = 1;
   bool is_root = false;
-  std::string env_name;                    // --env
-  AppSpec defaults;                        // From Settings.
+  std::string env_name;  // --env
+  AppSpec defaults;      // From Settings.
 };
 
-// `app` has canonical keys (normalise_app). The result is complete: absolute script, cwd and log paths,
-// the worker's whole environment, instances of 1 and more. Errors use PM2's words where PM2 has some.
+// `app` has canonical keys (normalise_app). The result is complete: absolute script, cwd and log
+// paths, the worker's whole environment, instances of 1 and more. Errors use PM2's words where PM2
+// has some.
 Result<AppSpec> resolve_app(const Json& app, const ResolveContext& context);
 
 }  // namespace pmx::config

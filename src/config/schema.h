@@ -1,5 +1,5 @@
-// The table of every setting of an app: one row each, in schema.cpp, and nowhere else. From it come the
-// loader, the checks, the command line's options, aliases, suggestions and docs/SETTINGS.md.
+// The table of every setting of an app: one row each, in schema.cpp, and nowhere else. From it come
+// the loader, the checks, the command line's options, aliases, suggestions and docs/SETTINGS.md.
 //
 // Invariants: keys and aliases are unique; a row of role kApp has a field, the others have none.
 #pragma once
@@ -19,17 +19,16 @@
 
 namespace pmx::config {
 
-// Where a row's value lives. The type says how it is written, checked and printed: std::int64_t is a
-// number, std::uint32_t a count, std::uint64_t a size, std::vector<std::string> words.
+// Where a row's value lives. The type says how it is written, checked and printed: std::int64_t is
+// a number, std::uint32_t a count, std::uint64_t a size, std::vector<std::string> words.
 template <class T>
 using FieldOf = T& (*)(AppSpec&);
-using Field =
-    std::variant<std::monostate, FieldOf<std::string>, FieldOf<bool>, FieldOf<std::optional<bool>>,
-                 FieldOf<std::int64_t>, FieldOf<std::uint32_t>, FieldOf<int>,
-                 FieldOf<std::uint64_t>, FieldOf<std::chrono::milliseconds>,
-                 FieldOf<std::vector<std::string>>, FieldOf<std::vector<int>>,
-                 FieldOf<std::map<std::string, std::string>>, FieldOf<Compression>,
-                 FieldOf<WhenFull>, FieldOf<SyncPolicy>>;
+using Field = std::variant<std::monostate, FieldOf<std::string>, FieldOf<bool>,
+                           FieldOf<std::optional<bool>>, FieldOf<std::int64_t>,
+                           FieldOf<std::uint32_t>, FieldOf<int>, FieldOf<std::uint64_t>,
+                           FieldOf<std::chrono::milliseconds>, FieldOf<std::vector<std::string>>,
+                           FieldOf<std::vector<int>>, FieldOf<std::map<std::string, std::string>>,
+                           FieldOf<Compression>, FieldOf<WhenFull>, FieldOf<SyncPolicy>>;
 
 enum class Role : std::uint8_t {
   kApp,     // Fills a field of AppSpec.
@@ -43,8 +42,9 @@ struct Bounds {
 };
 
 struct Setting {
-  std::string_view key;      // PM2's canonical name; "rotate.…" inside `rotate`.
-  std::string_view aliases;  // Separated by spaces. The camelCase of key and aliases is understood too.
+  std::string_view key;  // PM2's canonical name; "rotate.…" inside `rotate`.
+  std::string_view
+      aliases;  // Separated by spaces. The camelCase of key and aliases is understood too.
   std::string_view options;  // "-n,--name"; "" where the command line has none.
   std::string_view value;    // "<name>" needed, "[path]" optional, "<a...>" repeatable, "" a flag.
   Role role = Role::kApp;
@@ -63,7 +63,8 @@ std::vector<std::string_view> setting_names();  // Keys and aliases, for suggest
 Result<void> set_value(const Setting& setting, AppSpec& app, const Json& value);
 Json get_value(const Setting& setting, const AppSpec& app);
 std::string allowed_text(const Setting& setting);  // "a size from 1K to 1024G, or 0 (off)"
-std::string default_text(const Setting& setting);  // As a user would write it; "" where there is none.
+std::string default_text(
+    const Setting& setting);  // As a user would write it; "" where there is none.
 
 // "a 'b c' \"d\"" → three words, as PM2 splits a list that is given as one string.
 std::vector<std::string> split_words(std::string_view text);

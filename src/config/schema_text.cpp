@@ -1,4 +1,5 @@
-// What the table says in words: the values that a row allows, its default, words split as PM2 splits.
+// What the table says in words: the values that a row allows, its default, words split as PM2
+// splits.
 #include <algorithm>
 #include <array>
 
@@ -137,8 +138,10 @@ std::vector<std::string> split_words(std::string_view text) {
   char quote = '\0';
   for (const char c : text) {
     if (quote != '\0') {
-      if (c == quote) quote = '\0';
-      else word += c;
+      if (c == quote)
+        quote = '\0';
+      else
+        word += c;
     } else if (c == '"' || c == '\'') {
       quote = c;
       in_word = true;  // "" is a word too.

@@ -14,8 +14,8 @@ namespace {
 using std::chrono::milliseconds;
 
 Error not_allowed(const Setting& setting, const Json& value) {
-  return invalid(std::string(setting.key) + ": " + value.dump() + " is not allowed: " +
-                 allowed_text(setting));
+  return invalid(std::string(setting.key) + ": " + value.dump() +
+                 " is not allowed: " + allowed_text(setting));
 }
 
 bool within(const Bounds& bounds, std::int64_t number) {
@@ -23,8 +23,9 @@ bool within(const Bounds& bounds, std::int64_t number) {
 }
 
 bool is_word(const Setting& setting, std::string_view text) {
-  return !text.empty() && (" " + std::string(setting.words) + " ")
-                                  .find(" " + std::string(text) + " ") != std::string::npos;
+  return !text.empty() &&
+         (" " + std::string(setting.words) + " ").find(" " + std::string(text) + " ") !=
+             std::string::npos;
 }
 
 std::optional<bool> as_bool(const Json& value) {
@@ -175,7 +176,8 @@ bool read(const Setting&, std::map<std::string, std::string>& out, const Json& v
   } else {
     if (!value.is_object()) return false;
     for (const auto& [name, item] : value.members())
-      if (!item.is_null() && !add(name, item.is_object() || item.is_array() ? item.dump() : scalar_text(item)))
+      if (!item.is_null() &&
+          !add(name, item.is_object() || item.is_array() ? item.dump() : scalar_text(item)))
         return false;
   }
   out = std::move(variables);
@@ -185,10 +187,14 @@ bool read(const Setting&, std::map<std::string, std::string>& out, const Json& v
 bool read(const Setting&, Compression& out, const Json& value) {
   const std::string text = scalar_text(value);
   // PM2's logrotate knows true and false only, and its true is gzip.
-  if (text == "zstd") out = Compression::kZstd;
-  else if (text == "gzip" || text == "true") out = Compression::kGzip;
-  else if (text == "none" || text == "false") out = Compression::kNone;
-  else return false;
+  if (text == "zstd")
+    out = Compression::kZstd;
+  else if (text == "gzip" || text == "true")
+    out = Compression::kGzip;
+  else if (text == "none" || text == "false")
+    out = Compression::kNone;
+  else
+    return false;
   return true;
 }
 

@@ -16,10 +16,23 @@ constexpr std::string_view kMaxDisk = "max_disk";
 constexpr std::uint64_t kLeastDiskBytes = 1_MiB;
 
 // Settings of an app that make sense as a default for all of them.
-constexpr std::array<std::string_view, 17> kDefaultable{
-    "rotate.max_size", "rotate.every", "rotate.retain", "rotate.max_age", "rotate.max_total_size",
-    "rotate.compress", "rotate.level", "when_full", "sync", "log_date_format", "time", "log_type",
-    "max_restarts", "min_uptime", "restart_delay", "exp_backoff_restart_delay", "kill_timeout"};
+constexpr std::array<std::string_view, 17> kDefaultable{"rotate.max_size",
+                                                        "rotate.every",
+                                                        "rotate.retain",
+                                                        "rotate.max_age",
+                                                        "rotate.max_total_size",
+                                                        "rotate.compress",
+                                                        "rotate.level",
+                                                        "when_full",
+                                                        "sync",
+                                                        "log_date_format",
+                                                        "time",
+                                                        "log_type",
+                                                        "max_restarts",
+                                                        "min_uptime",
+                                                        "restart_delay",
+                                                        "exp_backoff_restart_delay",
+                                                        "kill_timeout"};
 
 struct LogrotateName {
   std::string_view name;  // pm2-logrotate's.

@@ -1,5 +1,6 @@
-// Home-wide settings (`pmx set`): defaults for new apps, and max_disk. Kept in state/settings.json as
-// one flat object of what was set, with canonical keys: {"rotate.max_size":"20M","max_disk":"4G"}.
+// Home-wide settings (`pmx set`): defaults for new apps, and max_disk. Kept in state/settings.json
+// as one flat object of what was set, with canonical keys:
+// {"rotate.max_size":"20M","max_disk":"4G"}.
 #pragma once
 
 #include <cstdint>
@@ -13,19 +14,19 @@
 namespace pmx::config {
 
 struct Settings {
-  AppSpec app_defaults;               // For app_from_json's second argument.
-  std::uint64_t max_disk_bytes = 0;   // 0: 10% of the file system, at most 4 GiB.
+  AppSpec app_defaults;              // For app_from_json's second argument.
+  std::uint64_t max_disk_bytes = 0;  // 0: 10% of the file system, at most 4 GiB.
 };
 
 // From the file's object; null is none set. Unknown keys are an error that names them.
 Result<Settings> settings_from_json(const Json& values);
 
-// The file's object after {"set":{key:value},"unset":[key]} (POST /v1/settings): canonical, checked,
-// all or nothing.
+// The file's object after {"set":{key:value},"unset":[key]} (POST /v1/settings): canonical,
+// checked, all or nothing.
 Result<Json> change_settings(const Json& values, const Json& change);
 
-// What a user calls a setting: "pm2-logrotate:max_size", "pm2-logrotate.retain" and "rotate.max_size"
-// alike. `key` is "" where pmx has no use for it, and `note` says why.
+// What a user calls a setting: "pm2-logrotate:max_size", "pm2-logrotate.retain" and
+// "rotate.max_size" alike. `key` is "" where pmx has no use for it, and `note` says why.
 struct SettingName {
   std::string key;
   std::string note;

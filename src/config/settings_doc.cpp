@@ -53,7 +53,9 @@ std::string settings_markdown() {
            (row.role == Role::kApp ? cell(allowed_text(row), false) : "") + " | " +
            cell(default_text(row), true) + " | " + cell(row.help, false) + " |\n";
   }
-  out += "\n## Accepted, without effect yet\n\nKeys of PM2 that are kept and shown; `pmx start` warns of them.\n\n";
+  out +=
+      "\n## Accepted, without effect yet\n\nKeys of PM2 that are kept and shown; `pmx start` warns "
+      "of them.\n\n";
   out += "| key | aliases | option | meaning in PM2 |\n|---|---|---|---|\n";
   for (const Setting& row : settings())
     if (row.role == Role::kLater)

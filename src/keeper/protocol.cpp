@@ -65,7 +65,7 @@ Result<void> send(int socket, const Header& header, std::string_view name,
   std::array<char, sizeof(Header) + kMaxNameBytes> message;
   if (name.size() > kMaxNameBytes) return invalid("name of a descriptor is longer than 200 bytes");
   std::memcpy(message.data(), &header, sizeof header);
-  std::memcpy(message.data() + sizeof header, name.data(), name.size());
+  (void)name.copy(message.data() + sizeof header, name.size());
   return sys::send_message(socket, {message.data(), sizeof header + name.size()}, fds);
 }
 

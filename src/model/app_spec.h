@@ -16,25 +16,25 @@ namespace pmx {
 struct AppSpec {
   std::string name;
   std::string app_namespace = "default";
-  std::string script;                 // Absolute path or a program found in PATH, or a shell line's shell.
+  std::string script;  // Absolute path or a program found in PATH, or a shell line's shell.
   std::vector<std::string> args;
-  std::string interpreter = "none";   // "none": exec the script itself.
+  std::string interpreter = "none";  // "none": exec the script itself.
   std::vector<std::string> interpreter_args;
   std::string cwd;
   std::map<std::string, std::string> env;  // The whole environment of the worker.
   std::string exec_mode = "fork_mode";
   std::int64_t instances = 1;
-  bool instances_given = false;       // PM2: `instances` named at all makes logs unmerged.
+  bool instances_given = false;  // PM2: `instances` named at all makes logs unmerged.
   std::string instance_var = "NODE_APP_INSTANCE";
   std::string version = "N/A";
-  std::string uid, gid;               // As written; "" keeps ours.
+  std::string uid, gid;  // As written; "" keeps ours.
   std::string username;
 
   std::string out_file, error_file, log_file;  // As written; "" is the default (log_file: none).
   std::optional<bool> merge_logs;
   bool disable_logs = false;
   bool time = false;
-  std::string log_type;               // "" or "json"
+  std::string log_type;  // "" or "json"
   std::string log_date_format;
   std::string pid_file;
   RotatePolicy rotate;
@@ -43,7 +43,7 @@ struct AppSpec {
 
   bool autorestart = true;
   bool autostart = true;
-  std::int64_t max_restarts = 16;     // Unstable restarts before `errored`.
+  std::int64_t max_restarts = 16;  // Unstable restarts before `errored`.
   std::chrono::milliseconds min_uptime{1000};
   std::chrono::milliseconds restart_delay{0};
   std::chrono::milliseconds exp_backoff_restart_delay{0};

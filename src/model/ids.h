@@ -22,7 +22,9 @@ struct RunId {
 };
 
 enum class StreamKind : std::uint8_t { kOut = 1, kErr = 2 };
-inline std::string_view name_of(StreamKind kind) { return kind == StreamKind::kOut ? "out" : "err"; }
+inline std::string_view name_of(StreamKind kind) {
+  return kind == StreamKind::kOut ? "out" : "err";
+}
 
 // One pipe of one run. A restarted worker has new streams, so halves of lines never mix.
 struct StreamId {
@@ -46,7 +48,9 @@ LogId log_id_of(std::string_view active_path);
 
 template <>
 struct std::hash<pmx::StreamId> {
-  std::size_t operator()(pmx::StreamId id) const noexcept { return id.value * 0x9E3779B97F4A7C15ULL; }
+  std::size_t operator()(pmx::StreamId id) const noexcept {
+    return id.value * 0x9E3779B97F4A7C15ULL;
+  }
 };
 template <>
 struct std::hash<pmx::LogId> {

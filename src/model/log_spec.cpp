@@ -46,22 +46,22 @@ LogSpec log_from_json(const Json& json) {
   log.sync.mode = static_cast<SyncPolicy::Mode>(json["sync"].as_int());
   log.sync.interval = std::chrono::milliseconds(json["sync_ms"].as_int());
   if (json.find("uid"))
-    log.owner = FileOwner{static_cast<uid_t>(json["uid"].as_int()), static_cast<gid_t>(json["gid"].as_int())};
+    log.owner = FileOwner{static_cast<uid_t>(json["uid"].as_int()),
+                          static_cast<gid_t>(json["gid"].as_int())};
   return log;
 }
 
 }  // namespace
 
-bool LogSpec::operator==(const LogSpec& other) const {
-  return to_json(*this) == to_json(other);
-}
+bool LogSpec::operator==(const LogSpec& other) const { return to_json(*this) == to_json(other); }
 
 Json to_json(const RunSpec& spec) {
   Json streams = Json::array();
   for (const StreamSpec& stream : spec.streams) {
     Json logs = Json::array();
     for (const LogSpec& log : stream.logs) logs.push_back(to_json(log));
-    streams.push_back(Json::object({{"id", stream.id.value}, {"kind", static_cast<int>(stream.kind)}, {"logs", logs}}));
+    streams.push_back(Json::object(
+        {{"id", stream.id.value}, {"kind", static_cast<int>(stream.kind)}, {"logs", logs}}));
   }
   return Json::object({{"run", spec.run.value},
                        {"worker", spec.worker.value},

@@ -24,7 +24,7 @@ struct RotatePolicy {
   std::chrono::milliseconds max_age{0};       // 0: no bound.
   std::uint64_t max_total_size_bytes = 0;     // Of the log's sealed files; 0: no bound.
   Compression compress = Compression::kZstd;
-  int level = 0;                              // 0: the library's own default.
+  int level = 0;  // 0: the library's own default.
   bool operator==(const RotatePolicy&) const = default;
 };
 
@@ -47,8 +47,8 @@ struct RenderSpec {
 };
 
 struct LogSpec {
-  std::string path;         // Absolute path of the active file.
-  bool merged = false;      // More than one stream may feed it: whole lines only.
+  std::string path;     // Absolute path of the active file.
+  bool merged = false;  // More than one stream may feed it: whole lines only.
   RenderSpec render;
   RotatePolicy rotate;
   WhenFull when_full = WhenFull::kDrop;

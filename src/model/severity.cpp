@@ -11,19 +11,24 @@ struct Name {
   Severity severity;
 };
 constexpr std::array kNames{
-    Name{"trace", Severity::kTrace},   Name{"silly", Severity::kTrace},  Name{"verbose", Severity::kDebug},
-    Name{"debug", Severity::kDebug},   Name{"dbg", Severity::kDebug},    Name{"info", Severity::kInfo},
-    Name{"information", Severity::kInfo}, Name{"inf", Severity::kInfo},  Name{"log", Severity::kInfo},
-    Name{"notice", Severity::kInfo},   Name{"http", Severity::kInfo},    Name{"warn", Severity::kWarn},
-    Name{"warning", Severity::kWarn},  Name{"wrn", Severity::kWarn},     Name{"error", Severity::kError},
-    Name{"err", Severity::kError},     Name{"severe", Severity::kError}, Name{"fatal", Severity::kFatal},
-    Name{"ftl", Severity::kFatal},     Name{"critical", Severity::kFatal}, Name{"crit", Severity::kFatal},
-    Name{"alert", Severity::kFatal},   Name{"emerg", Severity::kFatal},  Name{"emergency", Severity::kFatal},
-    Name{"panic", Severity::kFatal},   Name{"dpanic", Severity::kFatal},
+    Name{"trace", Severity::kTrace},      Name{"silly", Severity::kTrace},
+    Name{"verbose", Severity::kDebug},    Name{"debug", Severity::kDebug},
+    Name{"dbg", Severity::kDebug},        Name{"info", Severity::kInfo},
+    Name{"information", Severity::kInfo}, Name{"inf", Severity::kInfo},
+    Name{"log", Severity::kInfo},         Name{"notice", Severity::kInfo},
+    Name{"http", Severity::kInfo},        Name{"warn", Severity::kWarn},
+    Name{"warning", Severity::kWarn},     Name{"wrn", Severity::kWarn},
+    Name{"error", Severity::kError},      Name{"err", Severity::kError},
+    Name{"severe", Severity::kError},     Name{"fatal", Severity::kFatal},
+    Name{"ftl", Severity::kFatal},        Name{"critical", Severity::kFatal},
+    Name{"crit", Severity::kFatal},       Name{"alert", Severity::kFatal},
+    Name{"emerg", Severity::kFatal},      Name{"emergency", Severity::kFatal},
+    Name{"panic", Severity::kFatal},      Name{"dpanic", Severity::kFatal},
 };
 
 bool equal_ignoring_case(std::string_view a, std::string_view lower) {
-  return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
+  return a.size() == lower.size() &&
+         std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
            return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == y;
          });
 }
@@ -31,7 +36,8 @@ bool equal_ignoring_case(std::string_view a, std::string_view lower) {
 }  // namespace
 
 std::string_view name_of(Severity severity) {
-  constexpr std::array<std::string_view, 6> kText{"trace", "debug", "info", "warn", "error", "fatal"};
+  constexpr std::array<std::string_view, 6> kText{"trace", "debug", "info",
+                                                  "warn",  "error", "fatal"};
   return kText[static_cast<std::size_t>(severity)];
 }
 

@@ -32,11 +32,20 @@ struct SeverityCounts {
   void add(Severity severity) {
     switch (severity) {
       case Severity::kTrace:
-      case Severity::kDebug: ++debug; break;
-      case Severity::kInfo: break;
-      case Severity::kWarn: ++warn; break;
-      case Severity::kError: ++error; break;
-      case Severity::kFatal: ++fatal; break;
+      case Severity::kDebug:
+        ++debug;
+        break;
+      case Severity::kInfo:
+        break;
+      case Severity::kWarn:
+        ++warn;
+        break;
+      case Severity::kError:
+        ++error;
+        break;
+      case Severity::kFatal:
+        ++fatal;
+        break;
     }
   }
 };

@@ -29,7 +29,8 @@ struct DropArea {
   } marks[9];
 };
 inline constexpr std::size_t kDropAreaOffset = 3904;
-static_assert(sizeof(Intent) <= kDropAreaOffset && kDropAreaOffset + sizeof(DropArea) <= kIntentBytes);
+static_assert(sizeof(Intent) <= kDropAreaOffset &&
+              kDropAreaOffset + sizeof(DropArea) <= kIntentBytes);
 
 class IntentPage {
  public:
@@ -47,7 +48,9 @@ class IntentPage {
     if (page_ != nullptr) ::munmap(page_, kIntentBytes);
   }
   Intent& operator*() { return *page_; }
-  DropArea& drops() { return *reinterpret_cast<DropArea*>(reinterpret_cast<char*>(page_) + kDropAreaOffset); }
+  DropArea& drops() {
+    return *reinterpret_cast<DropArea*>(reinterpret_cast<char*>(page_) + kDropAreaOffset);
+  }
 
  private:
   explicit IntentPage(Intent* page) : page_(page) {}

@@ -14,9 +14,10 @@ namespace pmx::rotate {
 namespace {
 
 constexpr std::chrono::milliseconds kPollInterval{1000};
-constexpr std::uint32_t kEvents = IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |
-                                  IN_MOVE_SELF | IN_MASK_ADD;
-constexpr std::uint32_t kTargetGone = IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED;  // Whatever its name.
+constexpr std::uint32_t kEvents = IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+                                  IN_DELETE_SELF | IN_MOVE_SELF | IN_MASK_ADD;
+constexpr std::uint32_t kTargetGone =
+    IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED;  // Whatever its name.
 
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -33,7 +34,8 @@ LogFollower::LogFollower(const Clock& clock, Use use) : clock_(clock) {
 std::optional<std::chrono::milliseconds> LogFollower::poll_timeout() const {
   if (incomplete_) return kPollInterval;
   if (!look_again_at_) return std::nullopt;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*look_again_at_ - clock_.steady_now());
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(*look_again_at_ - clock_.steady_now());
   return std::max(left, std::chrono::milliseconds(0));
 }
 
@@ -79,20 +81,24 @@ void LogFollower::arm(Target& target) {
   target.watched = path;
   by_watch_.emplace(target.watch, index);
   // A parent that nobody waits at any more would only wake us.
-  if (old_watch >= 0 && !by_watch_.contains(old_watch)) ::inotify_rm_watch(inotify_.get(), old_watch);
+  if (old_watch >= 0 && !by_watch_.contains(old_watch))
+    ::inotify_rm_watch(inotify_.get(), old_watch);
 }
 
 void LogFollower::report(const Target& target) { changed_.insert(target.key); }
 
 void LogFollower::on_event(int watch, std::uint32_t mask, const std::string& name) {
   std::vector<std::size_t> concerned;
-  for (auto [at, end] = by_watch_.equal_range(watch); at != end; ++at) concerned.push_back(at->second);
+  for (auto [at, end] = by_watch_.equal_range(watch); at != end; ++at)
+    concerned.push_back(at->second);
   for (const std::size_t index : concerned) {
     Target& target = targets_[index];
     const bool at_target = target.watched == target.path;
-    if (at_target && (mask & kTargetGone) == 0 && !target.name.empty() && name != target.name) continue;
+    if (at_target && (mask & kTargetGone) == 0 && !target.name.empty() && name != target.name)
+      continue;
     // Of a record appended to an index nothing else has changed in the directory.
-    if (target.reader != nullptr && (mask & ~std::uint32_t{IN_MODIFY}) != 0) target.reader->directory_changed();
+    if (target.reader != nullptr && (mask & ~std::uint32_t{IN_MODIFY}) != 0)
+      target.reader->directory_changed();
     if (at_target) report(target);
     // Removed or replaced as a whole, perhaps. Watching the same directory again changes nothing.
     if (at_target && (mask & ~std::uint32_t{IN_MODIFY}) == 0) continue;
@@ -130,7 +136,8 @@ std::vector<LogFollower::Key> LogFollower::take_changed() {
         look_at_all(false);
         continue;
       }
-      on_event(event.wd, event.mask, event.len > 0 ? std::string(name, ::strnlen(name, event.len)) : std::string());
+      on_event(event.wd, event.mask,
+               event.len > 0 ? std::string(name, ::strnlen(name, event.len)) : std::string());
     }
   }
   const bool due = look_again_at_ && clock_.steady_now() >= *look_again_at_;

@@ -37,8 +37,9 @@ class LogFollower {
   void watch_file(const std::string& path, Key key);
 
   int fd() const { return inotify_.get(); }  // Readable: call take_changed(). -1: there is none.
-  std::optional<std::chrono::milliseconds> poll_timeout() const;  // Call take_changed() at least that often.
-  std::vector<Key> take_changed();           // Ascending; each once. Never waits.
+  std::optional<std::chrono::milliseconds> poll_timeout()
+      const;                        // Call take_changed() at least that often.
+  std::vector<Key> take_changed();  // Ascending; each once. Never waits.
 
  private:
   struct Target {
@@ -60,7 +61,7 @@ class LogFollower {
   std::vector<Target> targets_;
   std::multimap<int, std::size_t> by_watch_;  // To targets_.
   std::set<Key> changed_;
-  bool incomplete_ = false;                   // Something could not be watched.
+  bool incomplete_ = false;  // Something could not be watched.
   std::optional<std::chrono::steady_clock::time_point> look_again_at_;
 };
 

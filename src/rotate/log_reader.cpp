@@ -14,10 +14,14 @@ constexpr std::size_t kMaxWarnings = 100;  // Between two take_warnings(); more 
 
 std::string_view text_of(DropReason reason) {
   switch (reason) {
-    case DropReason::kDiskFull: return "disk full";
-    case DropReason::kUnclean: return "daemon and keeper both ended";
-    case DropReason::kUser: return "the file was changed by somebody else";
-    case DropReason::kRetention: return "retention";
+    case DropReason::kDiskFull:
+      return "disk full";
+    case DropReason::kUnclean:
+      return "daemon and keeper both ended";
+    case DropReason::kUser:
+      return "the file was changed by somebody else";
+    case DropReason::kRetention:
+      return "retention";
   }
   return "unknown reason";
 }
@@ -37,10 +41,14 @@ bool has_none_of(const SeverityCounts& counts, Severity level) {
   switch (level) {
     case Severity::kTrace:
     case Severity::kDebug:
-    case Severity::kInfo: return false;
-    case Severity::kWarn: return counts.warn + counts.error + counts.fatal == 0;
-    case Severity::kError: return counts.error + counts.fatal == 0;
-    case Severity::kFatal: return counts.fatal == 0;
+    case Severity::kInfo:
+      return false;
+    case Severity::kWarn:
+      return counts.warn + counts.error + counts.fatal == 0;
+    case Severity::kError:
+      return counts.error + counts.fatal == 0;
+    case Severity::kFatal:
+      return counts.fatal == 0;
   }
   return false;
 }
@@ -108,7 +116,8 @@ std::optional<LogLine> LogReader::next_of_batch() {
     piece.goes_on = last && batch_.has(flags::kPartial) && !own_line;
     piece.line = line_of(batch_, line_, source_);
     piece.line.text = rest_.substr(0, newline);
-    piece.line.has_newline = newline != std::string_view::npos && !(last && batch_.has(flags::kPartial));
+    piece.line.has_newline =
+        newline != std::string_view::npos && !(last && batch_.has(flags::kPartial));
     if (auto line = joiner_->before(piece)) return line;
     rest_.remove_prefix(last ? rest_.size() : newline + 1);
     ++line_;
@@ -118,7 +127,8 @@ std::optional<LogLine> LogReader::next_of_batch() {
 }
 
 LogReader::Step LogReader::next_record() {
-  if (stop_ && (segment_ > stop_->segment || (segment_ == stop_->segment && record_ >= stop_->record)))
+  if (stop_ &&
+      (segment_ > stop_->segment || (segment_ == stop_->segment && record_ >= stop_->record)))
     return Step::kEnd;
   if (!current_) return next_segment() ? Step::kAgain : Step::kEnd;
   if (record_ >= current_->records()) {
@@ -137,7 +147,8 @@ LogReader::Step LogReader::next_record() {
 
 LogReader::Step LogReader::take_record(const Record& record) {
   switch (record.record_type()) {
-    case RecordType::kData: return take_data(record);
+    case RecordType::kData:
+      return take_data(record);
     case RecordType::kEnd: {
       source_ = current_->source_of(record, record_++);
       const auto line = joiner_->end_stream(source_.stream);
@@ -147,14 +158,17 @@ LogReader::Step LogReader::take_record(const Record& record) {
     }
     case RecordType::kDropped: {
       source_ = current_->source_of(record, record_++);
-      notice_ = "[pmx] " + (record.raw_end > 0 ? std::to_string(record.raw_end) + " lines" : "some lines") +
+      notice_ = "[pmx] " +
+                (record.raw_end > 0 ? std::to_string(record.raw_end) + " lines" : "some lines") +
                 " dropped (" + std::string(text_of(static_cast<DropReason>(record.lines))) + ")";
       given_ = line_of(record, 0, source_);
       given_.text = notice_;
       given_.dropped_notice = true;
       return Step::kLine;
     }
-    default: ++record_; return Step::kAgain;
+    default:
+      ++record_;
+      return Step::kAgain;
   }
 }
 
@@ -166,7 +180,8 @@ LogReader::Step LogReader::take_data(const Record& record) {
   }
   const auto text = current_->text(record);
   if (!text) {
-    if (retryable(text.error())) {  // Too many open files, say: the lines are there, and come later.
+    if (retryable(
+            text.error())) {  // Too many open files, say: the lines are there, and come later.
       warn(text.error().message());
       return Step::kEnd;
     }
@@ -192,44 +207,50 @@ bool LogReader::next_segment() {
     if (!current_->damage().empty()) warn(current_->damage());
   }
   if (current_ && segment_ != kUnindexedActive && *next != kUnindexedActive && *next > segment_ + 1)
-    warn(dir_.active_path() + ": " + std::to_string(*next - segment_ - 1) + " segments were removed before they were read");
+    warn(dir_.active_path() + ": " + std::to_string(*next - segment_ - 1) +
+         " segments were removed before they were read");
   passed_offset_ = 0;
   if (segment_ == kUnindexedActive && current_ && current_->records() > 0) {
     const auto last = current_->record(current_->records() - 1);
     if (last) passed_offset_ = last->file_end;
   }
-  for (auto segment = next; segment; segment = segments_->after(*segment))
-    if (open(*segment)) return true;
-    else if (*segment == kUnindexedActive) break;
+  for (auto segment = next; segment; segment = segments_->after(*segment)) {
+    const Opened opened = open(*segment);
+    if (opened != Opened::kGone) return opened == Opened::kYes;
+    if (*segment == kUnindexedActive) break;
+  }
   return false;
 }
 
-// False: it was removed between our look at the directory and now, or cannot be read.
-bool LogReader::open(std::uint64_t segment) {
+LogReader::Opened LogReader::open(std::uint64_t segment) {
   auto opened = segment == kUnindexedActive ? SegmentReader::open_unindexed(fs_, dir_)
                                             : SegmentReader::open(fs_, dir_, segment);
   if (!opened) {
+    // Not found: it was removed between our look at the directory and now.
     if (opened.error().code() != Errc::kNotFound) warn(opened.error().message());
-    return false;
+    return retryable(opened.error()) ? Opened::kLater : Opened::kGone;
   }
   current_ = std::move(*opened);
   segment_ = segment;
   record_ = 0;
   warned_of_text_ = false;
-  return true;
+  return Opened::kYes;
 }
 
 bool LogReader::may_hold_wanted(const Record& record, const SegmentReader::Source& source) const {
   if (filter_.wants && !filter_.wants(source.worker, source.kind)) return false;
   // A line in pieces is judged as a whole, so its pieces are all read.
   if (record.has(flags::kPartial) || record.has(flags::kContinues)) return true;
-  if (record.time_ns > filter_.until_ns || record.time_ns + record.lines <= filter_.since_ns) return false;
-  return !filter_.level || record.has(flags::kUnparsed) || !has_none_of(record.severities, *filter_.level);
+  if (record.time_ns > filter_.until_ns || record.time_ns + record.lines <= filter_.since_ns)
+    return false;
+  return !filter_.level || record.has(flags::kUnparsed) ||
+         !has_none_of(record.severities, *filter_.level);
 }
 
 bool LogReader::wanted(const LogLine& line) const {
   if (line.time_ns < filter_.since_ns || line.time_ns > filter_.until_ns) return false;
-  if (line.dropped_notice) return !filter_.matches;  // It is no line of the app's, but it matters at every level.
+  if (line.dropped_notice)
+    return !filter_.matches;  // It is no line of the app's, but it matters at every level.
   if (filter_.level && !severe_enough(line)) return false;
   return !filter_.matches || filter_.matches(line.text);
 }

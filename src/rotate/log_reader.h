@@ -35,10 +35,11 @@ class LineJoiner;
 struct LineFilter {
   std::int64_t since_ns = std::numeric_limits<std::int64_t>::min();
   std::int64_t until_ns = std::numeric_limits<std::int64_t>::max();  // Both inclusive.
-  std::optional<Severity> level = {};                                // This and worse; needs severity_of.
-  std::function<Severity(std::string_view)> severity_of = {};        // Reads up to 64 bytes past the line.
-  std::function<bool(std::string_view)> matches = {};                // Empty: every text.
-  std::function<bool(WorkerId, StreamKind)> wants = {};              // Empty: every stream. Asked once a batch.
+  std::optional<Severity> level = {};  // This and worse; needs severity_of.
+  std::function<Severity(std::string_view)> severity_of =
+      {};                                                // Reads up to 64 bytes past the line.
+  std::function<bool(std::string_view)> matches = {};    // Empty: every text.
+  std::function<bool(WorkerId, StreamKind)> wants = {};  // Empty: every stream. Asked once a batch.
 };
 
 class LogReader {
@@ -66,7 +67,7 @@ class LogReader {
   void directory_changed();  // Segments may have come or gone.
   void release_memory();     // Buffers; the next line costs a read more.
   const LogDir& dir() const { return dir_; }
-  bool unindexed() const;    // It reads an active file that pmx did not write.
+  bool unindexed() const;  // It reads an active file that pmx did not write.
   std::vector<std::string> take_warnings();
 
  private:
@@ -81,7 +82,8 @@ class LogReader {
   Step take_record(const Record& record);
   Step take_data(const Record& record);
   bool next_segment();
-  bool open(std::uint64_t segment);
+  enum class Opened { kYes, kGone, kLater };
+  Opened open(std::uint64_t segment);
   std::optional<LogLine> unskipped(const LogLine& line);
   std::optional<LogLine> next_of_batch();
   bool may_hold_wanted(const Record& record, const SegmentReader::Source& source) const;
@@ -100,18 +102,18 @@ class LogReader {
   LineFilter filter_;
   std::unique_ptr<SegmentList> segments_;
   std::unique_ptr<LineJoiner> joiner_;
-  std::unique_ptr<SegmentReader> current_;     // nullptr: before the first.
-  std::uint64_t segment_ = 0, record_ = 0;     // The next record of segment_.
-  std::uint64_t skip_lines_ = 0;               // Wanted ones that last_lines() does not want.
-  std::uint64_t passed_offset_ = 0;            // Text that was read before it had an index.
-  std::optional<Position> stop_;               // Only while last_lines() counts.
-  bool warned_of_text_ = false;                // Once a segment.
+  std::unique_ptr<SegmentReader> current_;  // nullptr: before the first.
+  std::uint64_t segment_ = 0, record_ = 0;  // The next record of segment_.
+  std::uint64_t skip_lines_ = 0;            // Wanted ones that last_lines() does not want.
+  std::uint64_t passed_offset_ = 0;         // Text that was read before it had an index.
+  std::optional<Position> stop_;            // Only while last_lines() counts.
+  bool warned_of_text_ = false;             // Once a segment.
   // The batch being read.
   std::string_view rest_;
   Record batch_;
   SegmentReader::Source source_;
-  std::int64_t line_ = 0;                      // Number in the batch.
-  LogLine given_;                              // Of Step::kLine.
+  std::int64_t line_ = 0;  // Number in the batch.
+  LogLine given_;          // Of Step::kLine.
   std::string notice_;
   std::vector<std::string> warnings_;
 };

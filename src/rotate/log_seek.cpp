@@ -14,7 +14,8 @@ namespace pmx::rotate {
 namespace {
 
 constexpr std::uint64_t kFirstStretchLines = 256;
-constexpr std::uint64_t kMostLines = std::uint64_t{1} << 48U;  // More than a log has; four times it fits.
+constexpr std::uint64_t kMostLines = std::uint64_t{1}
+                                     << 48U;  // More than a log has; four times it fits.
 
 }  // namespace
 
@@ -34,7 +35,7 @@ void LogReader::seek_start() { restart(true); }
 void LogReader::seek_end() {
   restart(true);
   const auto newest = segments_->newest();
-  if (newest && open(*newest)) record_ = current_->records();
+  if (newest && open(*newest) == Opened::kYes) record_ = current_->records();
 }
 
 void LogReader::seek_time(std::int64_t time_ns) {
@@ -48,7 +49,7 @@ void LogReader::seek_time(std::int64_t time_ns) {
     segment = before;
   }
   for (; segment; segment = segments_->after(*segment)) {
-    if (!open(*segment)) continue;
+    if (open(*segment) != Opened::kYes) continue;
     const auto record = current_->first_record_at(time_ns);
     if (record) record_ = *record;
     return;
@@ -69,7 +70,7 @@ std::uint64_t LogReader::line_starts(const Record& record, std::uint64_t number)
 bool LogReader::back_by_lines(std::uint64_t n, std::uint64_t& lines) {
   lines = 0;
   for (auto segment = segments_->newest(); segment; segment = segments_->before(*segment)) {
-    if (!open(*segment)) continue;
+    if (open(*segment) != Opened::kYes) continue;
     for (std::uint64_t number = current_->records(); number > 0;) {
       const auto record = current_->record(--number);
       if (!record) break;  // Cut meanwhile; next() will say so.
@@ -87,7 +88,8 @@ void LogReader::last_lines(std::uint64_t n) {
   if (n == 0) return seek_end();
   n = std::min(n, kMostLines);
   const LineFilter none;
-  if (filter_.level || filter_.matches || filter_.since_ns != none.since_ns || filter_.until_ns != none.until_ns)
+  if (filter_.level || filter_.matches || filter_.since_ns != none.since_ns ||
+      filter_.until_ns != none.until_ns)
     return last_filtered_lines(n);
   restart(false);
   std::uint64_t lines = 0;
@@ -98,7 +100,7 @@ void LogReader::last_lines(std::uint64_t n) {
 void LogReader::last_filtered_lines(std::uint64_t n) {
   restart(false);
   const auto newest = segments_->newest();
-  if (!newest || !open(*newest)) return;
+  if (!newest || open(*newest) != Opened::kYes) return;
   const Position end{*newest, current_->records()};
   for (std::uint64_t stretch = std::max(n, kFirstStretchLines);; stretch *= 4) {
     restart(false);
@@ -111,7 +113,7 @@ void LogReader::last_filtered_lines(std::uint64_t n) {
     stop_.reset();
     if (found < n && more_before) continue;
     restart(!more_before);
-    if (open(begin.segment)) record_ = begin.record;
+    if (open(begin.segment) == Opened::kYes) record_ = begin.record;
     skip_lines_ = found - std::min(found, n);
     return;
   }

@@ -47,10 +47,7 @@ void Packer::stop() {
 
 bool Packer::post(PackJob job) { return enqueue(std::move(job), false); }
 
-bool Packer::scan(PackJob job) {
-  job.segment = kNoFloor;
-  return enqueue(std::move(job), true);
-}
+bool Packer::scan(PackJob job) { return enqueue(std::move(job), true); }
 
 bool Packer::enqueue(PackJob job, bool remove_half_archives) {
   if (posted_.fetch_add(1) >= kMaxPosted) {

@@ -77,8 +77,7 @@ class Packer {
 
   // False: too many are on their way. Nothing is lost: the log's next job covers this one.
   bool post(PackJob job);
-  // At start, after recovery: everything of the log that is sealed, and leftovers of a half
-  // archive.
+  // The same at start, after recovery: half archives of an earlier daemon go first.
   bool scan(PackJob job);
   void stop();  // After the frame that is being packed. A half archive is left to the next scan().
 

@@ -25,7 +25,8 @@ std::vector<Record> valid_records(std::string_view index_bytes, std::uint64_t se
     Record record;
     std::memcpy(&record, index_bytes.data(), kRecordBytes);
     if (!valid(record, segment)) break;
-    if (records.empty() && (record.record_type() != RecordType::kHead || record.raw_end != segment)) break;
+    if (records.empty() && (record.record_type() != RecordType::kHead || record.raw_end != segment))
+      break;
     records.push_back(record);
   }
   return records;
@@ -33,7 +34,8 @@ std::vector<Record> valid_records(std::string_view index_bytes, std::uint64_t se
 
 std::uint32_t intent_crc(const Intent& intent) {
   const std::size_t n = intent.n <= kMaxIntentRecords ? intent.n : 0;
-  return crc32c(reinterpret_cast<const char*>(&intent) + 4, offsetof(Intent, records) - 4 + n * kRecordBytes);
+  return crc32c(reinterpret_cast<const char*>(&intent) + 4,
+                offsetof(Intent, records) - 4 + n * kRecordBytes);
 }
 
 }  // namespace pmx::rotate

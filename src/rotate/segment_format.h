@@ -33,15 +33,20 @@ enum class RecordType : std::uint8_t {
 };
 
 namespace flags {
-inline constexpr std::uint8_t kPartial = 1;     // DATA: the last line has no newline yet.
-inline constexpr std::uint8_t kForeign = 2;     // HEAD: a clean start of a log whose file was there before.
-inline constexpr std::uint8_t kCut = 4;         // HEAD: somebody truncated, renamed or deleted the file. DATA: a newline was added.
-inline constexpr std::uint8_t kRecovered = 8;   // DATA, HEAD: found in the file, times are estimates.
-inline constexpr std::uint8_t kContinues = 16;  // DATA: the first line continues the stream's last one.
-inline constexpr std::uint8_t kUnparsed = 32;   // DATA: severities were not counted.
-inline constexpr std::uint8_t kUnclean = 64;    // HEAD: the rings were lost before this segment.
-inline constexpr std::uint8_t kClockStep = 128; // DATA: the clock had gone back by more than 10 s.
-inline constexpr std::uint8_t kAtEnd = 1;       // STREAM: already ended. (kContinues: in the middle of a line.)
+inline constexpr std::uint8_t kPartial = 1;  // DATA: the last line has no newline yet.
+inline constexpr std::uint8_t kForeign =
+    2;  // HEAD: a clean start of a log whose file was there before.
+inline constexpr std::uint8_t kCut =
+    4;  // HEAD: somebody truncated, renamed or deleted the file. DATA: a newline was added.
+inline constexpr std::uint8_t kRecovered =
+    8;  // DATA, HEAD: found in the file, times are estimates.
+inline constexpr std::uint8_t kContinues =
+    16;  // DATA: the first line continues the stream's last one.
+inline constexpr std::uint8_t kUnparsed = 32;    // DATA: severities were not counted.
+inline constexpr std::uint8_t kUnclean = 64;     // HEAD: the rings were lost before this segment.
+inline constexpr std::uint8_t kClockStep = 128;  // DATA: the clock had gone back by more than 10 s.
+inline constexpr std::uint8_t kAtEnd =
+    1;  // STREAM: already ended. (kContinues: in the middle of a line.)
 }  // namespace flags
 
 enum class DropReason : std::uint16_t { kDiskFull = 1, kUnclean = 2, kUser = 3, kRetention = 4 };

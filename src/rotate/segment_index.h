@@ -34,13 +34,13 @@ class SegmentIndex {
   bool empty() const { return slots_ == 0; }
   std::uint64_t segment() const { return segment_; }
   std::uint64_t slots() const { return slots_; }
-  std::uint64_t base() const { return base_; }          // Log position of the file's first byte.
+  std::uint64_t base() const { return base_; }  // Log position of the file's first byte.
   std::uint64_t file_end() const { return file_end_; }
   std::uint64_t next_seq() const { return next_seq_; }
   std::int64_t last_time_ns() const { return last_time_ns_; }
   std::uint32_t epoch() const { return epoch_; }
   std::uint64_t dropped_lines() const { return dropped_lines_; }
-  std::uint64_t inode() const { return inode_; }             // Of the open active file.
+  std::uint64_t inode() const { return inode_; }  // Of the open active file.
   std::uint64_t previous_inode() const { return previous_inode_; }
   std::uint64_t name_number() const { return name_number_; }
   std::int64_t head_time_ns() const { return head_time_ns_; }

@@ -100,11 +100,12 @@ Result<bool> SegmentReader::refresh() {
   for (bool more = true; more && !sealed_;) {
     std::vector<Record> block(kBlockRecords);
     char* const bytes = reinterpret_cast<char*>(block.data());
-    const std::size_t n =
-        PMX_TRY(index_->pread_all(std::span(bytes, kBlockRecords * kRecordBytes), count_ * kRecordBytes));
+    const std::size_t n = PMX_TRY(
+        index_->pread_all(std::span(bytes, kBlockRecords * kRecordBytes), count_ * kRecordBytes));
     std::size_t good = 0;
     for (; good < n / kRecordBytes && valid(block[good], segment_); ++good) {
-      const bool head = block[good].record_type() == RecordType::kHead && block[good].raw_end == segment_;
+      const bool head =
+          block[good].record_type() == RecordType::kHead && block[good].raw_end == segment_;
       if (count_ + good == 0 && !head) break;
       note(block[good], count_ + good);
     }
@@ -121,20 +122,30 @@ Result<bool> SegmentReader::refresh() {
 
 void SegmentReader::note(const Record& record, std::uint64_t number) {
   switch (record.record_type()) {
-    case RecordType::kStream: streams_.emplace_back(number, record); break;
-    case RecordType::kOpen: inode_ = record.raw_end; break;
-    case RecordType::kName: name_number_ = record.raw_end; break;
-    case RecordType::kSeal: sealed_ = true; break;
+    case RecordType::kStream:
+      streams_.emplace_back(number, record);
+      break;
+    case RecordType::kOpen:
+      inode_ = record.raw_end;
+      break;
+    case RecordType::kName:
+      name_number_ = record.raw_end;
+      break;
+    case RecordType::kSeal:
+      sealed_ = true;
+      break;
     case RecordType::kData: {
       data_end_ = record.file_end;
       const std::int64_t last = record.time_ns + std::max<std::int64_t>(record.lines, 1) - 1;
       if (latest_.empty() || number >= latest_.back().first + kBlockRecords)
-        latest_.emplace_back(number, latest_.empty() ? last : std::max(last, latest_.back().second));
+        latest_.emplace_back(number,
+                             latest_.empty() ? last : std::max(last, latest_.back().second));
       else
         latest_.back().second = std::max(latest_.back().second, last);
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -145,15 +156,16 @@ std::string SegmentReader::damage() const {
 }
 
 Result<Record> SegmentReader::record(std::uint64_t number) {
-  if (number >= block_first_ && number < block_first_ + block_.size()) return block_[number - block_first_];
+  if (number >= block_first_ && number < block_first_ + block_.size())
+    return block_[number - block_first_];
   if (!index_ || number >= count_) return corrupt("no record " + std::to_string(number));
   // Walking back, the block ends with the record that is asked for.
   const bool back = number < block_first_;
   const std::uint64_t first = back ? number - std::min(number, kBlockRecords - 1) : number;
   std::vector<Record> block(std::min(kBlockRecords, count_ - first));
   char* const bytes = reinterpret_cast<char*>(block.data());
-  const std::size_t n =
-      PMX_TRY(index_->pread_all(std::span(bytes, block.size() * kRecordBytes), first * kRecordBytes));
+  const std::size_t n = PMX_TRY(
+      index_->pread_all(std::span(bytes, block.size() * kRecordBytes), first * kRecordBytes));
   if (n != block.size() * kRecordBytes || !valid(block[number - first], segment_))
     return corrupt(dir_.index_path(segment_) + " was cut while it was read");
   block_first_ = first;
@@ -168,7 +180,8 @@ SegmentReader::Source SegmentReader::source_of(const Record& record, std::uint64
     if (stream.stream != record.stream) continue;
     source.stream = {stream.seq};
     source.worker = {stream.raw_len};
-    source.kind = stream.lines == static_cast<std::uint16_t>(StreamKind::kErr) ? StreamKind::kErr : StreamKind::kOut;
+    source.kind = stream.lines == static_cast<std::uint16_t>(StreamKind::kErr) ? StreamKind::kErr
+                                                                               : StreamKind::kOut;
     source.render = static_cast<RenderSpec::Kind>(stream.data_sum);
   }
   return source;
@@ -180,7 +193,8 @@ Result<std::uint64_t> SegmentReader::first_record_at(std::int64_t time_ns) {
   if (block == latest_.end()) return count_;
   for (std::uint64_t number = block->first; number < count_; ++number) {
     const Record at = PMX_TRY(record(number));
-    if (at.record_type() == RecordType::kData && at.time_ns + std::max<std::int64_t>(at.lines, 1) > time_ns)
+    if (at.record_type() == RecordType::kData &&
+        at.time_ns + std::max<std::int64_t>(at.lines, 1) > time_ns)
       return number;
   }
   return count_;
@@ -189,7 +203,8 @@ Result<std::uint64_t> SegmentReader::first_record_at(std::int64_t time_ns) {
 // Rotation and packing may rename the file between our look at the index and at the directory: the
 // names are tried again, with what the index says then.
 Result<void> SegmentReader::open_text() {
-  Error last(Errc::kNotFound, "segment " + std::to_string(segment_) + " of " + dir_.active_path() + " is gone");
+  Error last(Errc::kNotFound,
+             "segment " + std::to_string(segment_) + " of " + dir_.active_path() + " is gone");
   for (int tries = 0; tries < kTries; ++tries) {
     // A sealed segment's file may still be called active for a moment, but inode numbers are used
     // again: for it the sealed names come first.
@@ -197,17 +212,22 @@ Result<void> SegmentReader::open_text() {
       if (active && inode_ == 0) continue;  // Not opened yet, so nothing is in it.
       if (active) {
         auto text = open_active_text(fs_, dir_, inode_);
-        if (text) text_ = std::make_unique<SegmentText>(std::move(*text));
-        else last = std::move(text).error();
+        if (text)
+          text_ = std::make_unique<SegmentText>(std::move(*text));
+        else
+          last = std::move(text).error();
       } else {
         auto sealed = open_sealed_text(fs_, dir_, segment_, inode_, name_number_);
-        if (sealed) text_ = std::make_unique<SegmentText>(std::move(sealed->text));
-        else last = std::move(sealed).error();
+        if (sealed)
+          text_ = std::make_unique<SegmentText>(std::move(sealed->text));
+        else
+          last = std::move(sealed).error();
       }
       if (text_) return {};
       if (retryable(last)) return last;
     }
-    (void)refresh();  // A SEAL or NAME that came meanwhile helps; without it the names are the same.
+    (void)
+        refresh();  // A SEAL or NAME that came meanwhile helps; without it the names are the same.
   }
   return last;
 }
@@ -232,10 +252,12 @@ Result<std::string_view> SegmentReader::text(const Record& record) {
   if (!text_) PMX_TRY(open_text());
   if (begin < window_begin_ || end > window_begin_ + window_size_) PMX_TRY(load_window(begin, end));
   if (end > window_begin_ + window_size_)
-    return corrupt(text_->path() + " was cut at byte " + std::to_string(window_begin_ + window_size_));
+    return corrupt(text_->path() + " was cut at byte " +
+                   std::to_string(window_begin_ + window_size_));
   const auto bytes = std::string_view(window_).substr(begin - window_begin_, record.file_len);
   if (data_sum(bytes) != record.data_sum)
-    return corrupt(text_->path() + ": the bytes from " + std::to_string(begin) + " on are not the ones that were written");
+    return corrupt(text_->path() + ": the bytes from " + std::to_string(begin) +
+                   " on are not the ones that were written");
   return bytes;
 }
 

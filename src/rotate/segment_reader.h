@@ -4,13 +4,15 @@
 //             retention do to their names.
 // Thread:     any, one at a time.
 // Invariants: records() only grows. text() gives bytes whose sum is the record's, or an error.
-// Errors:     open(): kNotFound where there is neither index nor text. text(): kCorrupt for bytes that
-//             are cut or changed, kNotFound for a file that is gone: other records may still be read.
+// Errors:     open(): kNotFound where there is neither index nor text. text(): kCorrupt for bytes
+// that
+//             are cut or changed, kNotFound for a file that is gone: other records may still be
+//             read.
 // Bounds:     64 KiB of records and 64 KiB of text at a time (1 MiB of an archive, or one batch).
 // Format:     docs/FORMATS.md, "Segment".
 //
-// Where the index is lost or has no HEAD, an archive's own records are used; where there are none, the
-// text is framed on the fly: kRecovered records with times from the sealed name's stamp.
+// Where the index is lost or has no HEAD, an archive's own records are used; where there are none,
+// the text is framed on the fly: kRecovered records with times from the sealed name's stamp.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +35,8 @@ namespace pmx::rotate {
 class SegmentText;
 
 inline constexpr WorkerId kUnknownWorker{0xFFFFFFFF};
-inline constexpr std::size_t kReadablePastEnd = 64;  // Bytes behind every text() (simdjson's padding).
+inline constexpr std::size_t kReadablePastEnd =
+    64;  // Bytes behind every text() (simdjson's padding).
 
 class SegmentReader {
  public:
@@ -46,26 +49,27 @@ class SegmentReader {
   };
   enum class Text { kIndexed, kFramed };
 
-  static Result<std::unique_ptr<SegmentReader>> open(Fs& fs, const LogDir& dir, std::uint64_t segment);
-  // The active file of a log that has no index: one that pmx did not write, or whose state was lost.
-  // refresh() finds what has been appended since.
+  static Result<std::unique_ptr<SegmentReader>> open(Fs& fs, const LogDir& dir,
+                                                     std::uint64_t segment);
+  // The active file of a log that has no index: one that pmx did not write, or whose state was
+  // lost. refresh() finds what has been appended since.
   static Result<std::unique_ptr<SegmentReader>> open_unindexed(Fs& fs, const LogDir& dir);
   ~SegmentReader();
 
   std::uint64_t segment() const { return segment_; }
   std::uint64_t records() const { return count_; }
-  bool sealed() const { return sealed_; }              // Nothing more will come.
+  bool sealed() const { return sealed_; }  // Nothing more will come.
   bool framed() const { return kind_ == Text::kFramed; }
-  std::string damage() const;                          // "": none. A whole record that is not valid ends the index.
+  std::string damage() const;  // "": none. A whole record that is not valid ends the index.
 
-  Result<Record> record(std::uint64_t number);         // number < records()
+  Result<Record> record(std::uint64_t number);  // number < records()
   Source source_of(const Record& record, std::uint64_t number) const;
   // The first record whose lines may be as late as `time_ns`; records() where all are older.
   Result<std::uint64_t> first_record_at(std::int64_t time_ns);
   // A DATA record's bytes, valid until the next call; kReadablePastEnd more may be read.
   Result<std::string_view> text(const Record& record);
-  Result<bool> refresh();                              // Looks for more records; true: there are some.
-  void release_memory();                               // Buffers only: for readers that wait.
+  Result<bool> refresh();  // Looks for more records; true: there are some.
+  void release_memory();   // Buffers only: for readers that wait.
 
  private:
   SegmentReader(Fs& fs, const LogDir& dir, std::uint64_t segment);
@@ -81,17 +85,18 @@ class SegmentReader {
   const LogDir& dir_;
   std::uint64_t segment_;
   Text kind_ = Text::kIndexed;
-  std::unique_ptr<File> index_;              // nullptr: block_ holds all records.
-  std::vector<Record> block_;                // Records [block_first_, block_first_ + size).
+  std::unique_ptr<File> index_;  // nullptr: block_ holds all records.
+  std::vector<Record> block_;    // Records [block_first_, block_first_ + size).
   std::uint64_t block_first_ = 0;
   std::uint64_t count_ = 0;
-  std::uint64_t invalid_bytes_ = 0;          // Behind the last valid record.
-  std::vector<std::pair<std::uint64_t, Record>> streams_;       // STREAM records by number.
-  std::vector<std::pair<std::uint64_t, std::int64_t>> latest_;  // (record number, latest time up to it), sparse.
+  std::uint64_t invalid_bytes_ = 0;                        // Behind the last valid record.
+  std::vector<std::pair<std::uint64_t, Record>> streams_;  // STREAM records by number.
+  std::vector<std::pair<std::uint64_t, std::int64_t>>
+      latest_;  // (record number, latest time up to it), sparse.
   std::uint64_t inode_ = 0, name_number_ = 0, data_end_ = 0;
   bool sealed_ = false;
   std::unique_ptr<SegmentText> text_;
-  std::string window_;                       // Text from window_begin_, and padding.
+  std::string window_;  // Text from window_begin_, and padding.
   std::uint64_t window_begin_ = 0, window_size_ = 0;
 };
 

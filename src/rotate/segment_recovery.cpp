@@ -21,7 +21,8 @@ namespace pmx::rotate {
 namespace {
 
 constexpr std::size_t kMaxIndexBytes = (kMaxRecords + 1024) * kRecordBytes;
-constexpr std::uint64_t kFoundBytes = 16U << 20U;  // Of a file that was there before us, its end is indexed.
+constexpr std::uint64_t kFoundBytes =
+    16U << 20U;  // Of a file that was there before us, its end is indexed.
 constexpr mode_t kLogPermissions = 0600;
 
 Record record_of(RecordType type) {
@@ -30,7 +31,9 @@ Record record_of(RecordType type) {
   return record;
 }
 
-std::uint32_t seconds_now(const Clock& clock) { return static_cast<std::uint32_t>(clock.system_ns() / 1'000'000'000); }
+std::uint32_t seconds_now(const Clock& clock) {
+  return static_cast<std::uint32_t>(clock.system_ns() / 1'000'000'000);
+}
 
 }  // namespace
 
@@ -49,9 +52,12 @@ Result<void> SegmentWriter::settle() {
 
 // The rings of some stream are gone, or the machine was started anew and the disk may lag behind.
 bool SegmentWriter::unclean() const {
-  if (index_.opened() && index_.boot() != static_cast<std::uint32_t>(sys::boot_id_hash())) return true;
+  if (index_.opened() && index_.boot() != static_cast<std::uint32_t>(sys::boot_id_hash()))
+    return true;
   return std::any_of(index_.streams().begin(), index_.streams().end(),
-                     [this](const IndexedStream& s) { return s.id.value != 0 && !s.ended && attached(s.id) == nullptr; });
+                     [this](const IndexedStream& s) {
+                       return s.id.value != 0 && !s.ended && attached(s.id) == nullptr;
+                     });
 }
 
 Result<void> SegmentWriter::load() {
@@ -82,7 +88,8 @@ Result<void> SegmentWriter::load() {
 
 // A new log, or one whose index is lost: numbers go on above those of every sealed file that is there.
 Result<void> SegmentWriter::first_index() {
-  PMX_TRY(world_.state.replace_file(dir_.index_directory() + "/log.json", Json::object({{"path", dir_.active_path()}}).dump()));
+  PMX_TRY(world_.state.replace_file(dir_.index_directory() + "/log.json",
+                                    Json::object({{"path", dir_.active_path()}}).dump()));
   Record head = record_of(RecordType::kHead);
   head.raw_end = 1;
   head.raw_len = seconds_now(world_.clock);
@@ -98,14 +105,16 @@ Result<void> SegmentWriter::first_index() {
       head.seq = last.next_seq();
       head.time_ns = last.last_time_ns();
     }
-    notice("its index is gone: numbers go on after segment " + std::to_string(sealed->back().name.segment));
+    notice("its index is gone: numbers go on after segment " +
+           std::to_string(sealed->back().name.segment));
   }
   is_first_ = true;
   std::array records{head, record_of(RecordType::kPrev)};
   return write_index(head.raw_end, records);
 }
 
-Result<void> SegmentWriter::start_next_index(std::uint64_t previous_inode, std::uint8_t head_flags) {
+Result<void> SegmentWriter::start_next_index(std::uint64_t previous_inode,
+                                             std::uint8_t head_flags) {
   const SegmentIndex old = index_;
   std::vector<Record> records{record_of(RecordType::kHead), record_of(RecordType::kPrev)};
   Record& head = records[0];
@@ -114,9 +123,12 @@ Result<void> SegmentWriter::start_next_index(std::uint64_t previous_inode, std::
   head.file_end = old.base() + old.file_end();
   head.seq = old.next_seq();
   head.time_ns = old.last_time_ns();
-  head.raw_len = (head_flags & flags::kUnclean) != 0 ? std::max(old.epoch() + 1, seconds_now(world_.clock)) : old.epoch();
+  head.raw_len = (head_flags & flags::kUnclean) != 0
+                     ? std::max(old.epoch() + 1, seconds_now(world_.clock))
+                     : old.epoch();
   head.file_len = kFormatVersion;
-  head.data_sum = static_cast<std::uint32_t>(std::min<std::uint64_t>(old.dropped_lines(), 0xFFFFFFFFU));
+  head.data_sum =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(old.dropped_lines(), 0xFFFFFFFFU));
   records[1].raw_end = previous_inode;
   for (const IndexedStream& stream : old.streams()) {
     if (attached(stream.id) == nullptr) continue;  // Dropped by the keeper, or its ring is lost.
@@ -127,7 +139,8 @@ Result<void> SegmentWriter::start_next_index(std::uint64_t previous_inode, std::
     bind.raw_len = stream.worker.value;
     bind.lines = static_cast<std::uint16_t>(stream.kind);
     bind.data_sum = static_cast<std::uint32_t>(attached(stream.id)->binding.render.kind);
-    bind.flags = static_cast<std::uint8_t>((stream.ended ? flags::kAtEnd : 0) | (stream.mid_line ? flags::kContinues : 0));
+    bind.flags = static_cast<std::uint8_t>((stream.ended ? flags::kAtEnd : 0) |
+                                           (stream.mid_line ? flags::kContinues : 0));
     records.push_back(bind);
   }
   return write_index(old.segment() + 1, records);
@@ -160,13 +173,15 @@ Result<void> SegmentWriter::rename_to_sealed() {
   if (index_.previous_inode() == 0) return {};
   const auto active = world_.files.info(dir_.active_path());
   if (!active && active.error().code() != Errc::kNotFound) return active.error();
-  SealedName name{index_.segment() - 1, utc_file_stamp(index_.head_time_ns()), index_.name_number(), Compression::kNone};
+  SealedName name{index_.segment() - 1, utc_file_stamp(index_.head_time_ns()), index_.name_number(),
+                  Compression::kNone};
   if (active && active->inode == index_.previous_inode()) {
     for (;;) {
       const auto renamed = world_.files.rename_new(dir_.active_path(), dir_.sealed_path(name));
       if (renamed) break;
       if (renamed.error().code() != Errc::kExists) return renamed.error();
-      Record other = record_of(RecordType::kName);  // Somebody's file has the name: ours gets a number.
+      Record other =
+          record_of(RecordType::kName);  // Somebody's file has the name: ours gets a number.
       other.raw_end = name.number = std::max<std::uint64_t>(name.number + 1, 2);
       PMX_TRY(control(other, CrashPoint::kCount, CrashPoint::kCount));
     }
@@ -189,11 +204,15 @@ Result<void> SegmentWriter::open_active() {
   active_ = std::move(file).value();
   crash_point(CrashPoint::kAfterCreate);
   const FileInfo info = PMX_TRY(active_->info());
-  if (!info.is_regular) return invalid(dir_.active_path() + " is not a regular file: give another path as out_file or error_file");
+  if (!info.is_regular)
+    return invalid(dir_.active_path() +
+                   " is not a regular file: give another path as out_file or error_file");
   const bool index_found_text = is_first_ && info.size_bytes > 0;
   Record open = record_of(RecordType::kOpen);
   open.raw_end = info.inode;
-  open.file_end = index_found_text && info.size_bytes > kFoundBytes ? info.size_bytes - kFoundBytes : (index_found_text ? 0 : info.size_bytes);
+  open.file_end = index_found_text && info.size_bytes > kFoundBytes
+                      ? info.size_bytes - kFoundBytes
+                      : (index_found_text ? 0 : info.size_bytes);
   open.time_ns = world_.clock.system_ns();
   open.data_sum = static_cast<std::uint32_t>(sys::boot_id_hash());
   PMX_TRY(control(open, CrashPoint::kOpenHalf, CrashPoint::kAfterOpen));
@@ -212,14 +231,17 @@ Result<void> SegmentWriter::reopen_active() {
     return {};
   }
   notice("was moved or deleted by somebody else: a new file is begun");
-  PMX_TRY(start_next_index(0, static_cast<std::uint8_t>(flags::kCut | (unclean() ? flags::kUnclean : 0))));
+  PMX_TRY(start_next_index(
+      0, static_cast<std::uint8_t>(flags::kCut | (unclean() ? flags::kUnclean : 0))));
   return open_active();
 }
 
 Result<void> SegmentWriter::recover_tail() {
   const Intent outstanding = *page_;
-  const bool is_outstanding = outstanding.n > 0 && outstanding.n <= kMaxIntentRecords && outstanding.segment == index_.segment() &&
-                              outstanding.slot <= index_.slots() && index_.slots() < outstanding.slot + outstanding.n &&
+  const bool is_outstanding = outstanding.n > 0 && outstanding.n <= kMaxIntentRecords &&
+                              outstanding.segment == index_.segment() &&
+                              outstanding.slot <= index_.slots() &&
+                              index_.slots() < outstanding.slot + outstanding.n &&
                               outstanding.crc == intent_crc(outstanding);
   if (is_outstanding) {
     PMX_TRY(redo(outstanding));
@@ -240,7 +262,8 @@ Result<void> SegmentWriter::recover_tail() {
 
 // Makes the dead daemon's batch ours, at the byte where the file ends.
 Result<void> SegmentWriter::redo(const Intent& outstanding) {
-  index_ = SegmentIndex(std::span(loaded_records_).first(outstanding.slot));  // A group is written whole.
+  index_ = SegmentIndex(
+      std::span(loaded_records_).first(outstanding.slot));  // A group is written whole.
   InFlight& batch = in_flight_.emplace();
   batch.intent = outstanding;
   batch.redo = true;
@@ -248,10 +271,14 @@ Result<void> SegmentWriter::redo(const Intent& outstanding) {
   for (std::uint32_t i = 0; i < outstanding.n; ++i) {
     const Record& record = outstanding.records[i];
     preview.apply(record);
-    const bool of_stream = record.record_type() == RecordType::kData || record.record_type() == RecordType::kStream;
-    batch.streams.push_back(of_stream && record.stream < preview.streams().size() ? preview.streams()[record.stream].id : StreamId());
+    const bool of_stream =
+        record.record_type() == RecordType::kData || record.record_type() == RecordType::kStream;
+    batch.streams.push_back(of_stream && record.stream < preview.streams().size()
+                                ? preview.streams()[record.stream].id
+                                : StreamId());
     if (of_stream && attached(batch.streams.back()) == nullptr)
-      return in_flight_.reset(), corrupt("the intent of " + dir_.active_path() + " names a stream that nobody holds");
+      return in_flight_.reset(),
+             corrupt("the intent of " + dir_.active_path() + " names a stream that nobody holds");
   }
   render(batch);
   const FileInfo now = PMX_TRY(active_->info());
@@ -265,7 +292,8 @@ Result<void> SegmentWriter::redo(const Intent& outstanding) {
     auto reader = PMX_TRY(world_.files.open(dir_.active_path(), OpenMode::kRead, 0));
     found.resize(PMX_TRY(reader->pread_all(found, batch.intent.begin)));
     std::string wanted;
-    for (const iovec& part : batch.parts) wanted.append(static_cast<const char*>(part.iov_base), part.iov_len);
+    for (const iovec& part : batch.parts)
+      wanted.append(static_cast<const char*>(part.iov_base), part.iov_len);
     if (wanted.starts_with(found)) {
       batch.written = found.size();
     } else {  // Not ours: it stays, and the whole batch comes behind it.
@@ -286,20 +314,24 @@ Result<void> SegmentWriter::recover_without_rings() {
     const Record& r = loaded_records_[good];
     if (r.record_type() != RecordType::kData && r.record_type() != RecordType::kDropped) continue;
     text.resize(r.file_len);
-    bears_out = r.file_end <= info.size_bytes && PMX_TRY((*file)->pread_all(text, r.file_end - r.file_len)) == r.file_len && data_sum(text) == r.data_sum;
+    bears_out = r.file_end <= info.size_bytes &&
+                PMX_TRY((*file)->pread_all(text, r.file_end - r.file_len)) == r.file_len &&
+                data_sum(text) == r.data_sum;
     if (!bears_out) break;
   }
   recovered_ = true;
   if (info.inode != index_.inode()) return {};  // Another file: reopen_active() begins a new one.
   if (good < loaded_records_.size()) {
-    notice("its last " + std::to_string(loaded_records_.size() - good) + " batches are not in the file as recorded");
+    notice("its last " + std::to_string(loaded_records_.size() - good) +
+           " batches are not in the file as recorded");
     index_ = SegmentIndex(std::span(loaded_records_).first(good));
     PMX_TRY(index_file_->truncate(good * kRecordBytes));
   }
   const bool half_line_recorded = index_.mid_line();
   active_ = PMX_TRY(world_.files.open(dir_.active_path(), OpenMode::kAppend, kLogPermissions));
   PMX_TRY(index_found_lines(index_.file_end(), !half_line_recorded));
-  notice("what was in memory when keeper and daemon both ended is lost: at most 2 MiB of each stream");
+  notice(
+      "what was in memory when keeper and daemon both ended is lost: at most 2 MiB of each stream");
   if (index_.sealed()) return {};
   Record seal = record_of(RecordType::kSeal);
   seal.file_end = index_.file_end();
@@ -321,11 +353,13 @@ Result<void> SegmentWriter::index_found_lines(std::uint64_t from, bool cut_half_
     text.resize(PMX_TRY(reader->pread_all(text, at)));
     std::size_t end = 0;
     std::uint32_t lines = 0;
-    for (std::size_t newline = text.find('\n'); newline != std::string::npos && lines < kMaxBatchLines; newline = text.find('\n', end)) {
+    for (std::size_t newline = text.find('\n');
+         newline != std::string::npos && lines < kMaxBatchLines; newline = text.find('\n', end)) {
       end = newline + 1;
       ++lines;
     }
-    if (end == 0 && text.size() == kMaxBatchBytes) end = text.size(), lines = 1;  // One very long line: a piece.
+    if (end == 0 && text.size() == kMaxBatchBytes)
+      end = text.size(), lines = 1;  // One very long line: a piece.
     if (end == 0) break;
     Record found = record_of(RecordType::kData);
     found.flags = flags::kRecovered | flags::kUnparsed;
@@ -341,9 +375,11 @@ Result<void> SegmentWriter::index_found_lines(std::uint64_t from, bool cut_half_
     at += end;
   }
   if (at < info.size_bytes && cut_half_line) {
-    auto file = PMX_TRY(world_.files.open(dir_.active_path(), OpenMode::kReadWrite, kLogPermissions));
+    auto file =
+        PMX_TRY(world_.files.open(dir_.active_path(), OpenMode::kReadWrite, kLogPermissions));
     PMX_TRY(file->truncate(at));
-    notice("half a line of " + std::to_string(info.size_bytes - at) + " bytes at its end was cut off");
+    notice("half a line of " + std::to_string(info.size_bytes - at) +
+           " bytes at its end was cut off");
   } else if (at < info.size_bytes) {
     index_.skip_to(info.size_bytes);
   }

@@ -1,11 +1,11 @@
 // The ordinary way of a batch: intent, data, record. Three commit points, each held by the kernel.
 //
-// The intent (64 bytes a batch, plain stores into a page that the keeper holds, 24 ns) says what will be
-// written where. Then one writev, mostly straight from the ring. Then the record, 64 bytes in the index,
-// which no kill can tear because it crosses no page. Whoever comes after a kill finds: no intent, and
-// nothing has happened; an intent, and the file tells how much of it is there; a record, and it is done.
-// Cutting the file back instead would lose nothing either, but `tail -F` would start it again: 272 MB
-// printed of a 100 MB file in 400 kills.
+// The intent (64 bytes a batch, plain stores into a page that the keeper holds, 24 ns) says what
+// will be written where. Then one writev, mostly straight from the ring. Then the record, 64 bytes
+// in the index, which no kill can tear because it crosses no page. Whoever comes after a kill
+// finds: no intent, and nothing has happened; an intent, and the file tells how much of it is
+// there; a record, and it is done. Cutting the file back instead would lose nothing either, but
+// `tail -F` would start it again: 272 MB printed of a 100 MB file in 400 kills.
 #include "rotate/segment_writer.h"
 
 #include <algorithm>
@@ -20,8 +20,7 @@
 namespace pmx::rotate {
 namespace {
 
-constexpr std::int64_t kClockStepNs = 10'000'000'000;  // Further back than this is a step, not jitter.
-constexpr std::uint64_t kReserveSlots = 128;           // 8 KiB of index at a time.
+constexpr std::uint64_t kReserveSlots = 128;  // 8 KiB of index at a time.
 
 }  // namespace
 
@@ -39,9 +38,11 @@ void SegmentWriter::forget(StreamId stream) {
 }
 
 SegmentWriter::Attached* SegmentWriter::attached(StreamId stream) {
-  const auto found = std::find_if(streams_.begin(), streams_.end(), [stream](const Attached& a) { return a.binding.id == stream; });
+  const auto found = std::find_if(streams_.begin(), streams_.end(),
+                                  [stream](const Attached& a) { return a.binding.id == stream; });
   return found == streams_.end() ? nullptr : &*found;
 }
+
 const SegmentWriter::Attached* SegmentWriter::attached(StreamId stream) const {
   return const_cast<SegmentWriter*>(this)->attached(stream);
 }
@@ -63,116 +64,6 @@ bool SegmentWriter::ended(StreamId stream) const {
 
 std::vector<SealedSegment> SegmentWriter::take_sealed() { return std::exchange(sealed_, {}); }
 std::vector<std::string> SegmentWriter::take_notices() { return std::exchange(notices_, {}); }
-
-std::int64_t SegmentWriter::next_time(bool& stepped) const {
-  const std::int64_t now = world_.clock.system_ns();
-  stepped = index_.last_time_ns() - now > kClockStepNs;
-  return stepped ? now : std::max(now, index_.last_time_ns() + 1);
-}
-
-Record SegmentWriter::bind_record(const StreamBinding& binding, const SegmentIndex& index) {
-  Record bind;
-  bind.type = static_cast<std::uint8_t>(RecordType::kStream);
-  bind.stream = static_cast<std::uint16_t>(index.streams().size());
-  bind.seq = binding.id.value;
-  bind.raw_len = binding.worker.value;
-  bind.lines = static_cast<std::uint16_t>(binding.kind);
-  bind.data_sum = static_cast<std::uint32_t>(binding.render.kind);
-  return bind;
-}
-
-// Numbers every batch, and binds streams that this index does not know yet.
-Intent SegmentWriter::make_intent(std::span<const StreamBatch> batches) {
-  Intent intent;
-  intent.segment = index_.segment();
-  intent.slot = index_.slots();
-  intent.begin = index_.file_end();
-  bool stepped = false;
-  std::int64_t time_ns = next_time(stepped);
-  std::uint64_t seq = index_.next_seq();
-  SegmentIndex preview = index_;
-  for (const StreamBatch& batch : batches) {
-    const Attached* stream = attached(batch.stream);
-    PMX_CHECK(stream != nullptr && intent.n + 2 <= kMaxIntentRecords);
-    if (!preview.local(batch.stream)) {
-      intent.records[intent.n] = bind_record(stream->binding, preview);
-      preview.apply(intent.records[intent.n++]);
-    }
-    Record data;
-    data.type = static_cast<std::uint8_t>(RecordType::kData);
-    data.stream = *preview.local(batch.stream);
-    data.raw_len = static_cast<std::uint32_t>(batch.lines.bytes.size());
-    data.raw_end = preview.streams()[data.stream].tail + data.raw_len;
-    data.seq = seq;
-    data.time_ns = time_ns;
-    data.lines = static_cast<std::uint16_t>(batch.lines.lines);
-    data.severities = batch.lines.severities;
-    const bool newline_added = batch.torn || (batch.lines.partial && (merged_ || (batch.at_end && !stream->renderer.is_raw())));
-    data.flags = static_cast<std::uint8_t>((batch.lines.partial && !batch.torn ? flags::kPartial : 0) | (batch.lines.continues ? flags::kContinues : 0) |
-                                           (batch.lines.parsed ? 0 : flags::kUnparsed) | (newline_added ? flags::kCut : 0) |
-                                           (stepped ? flags::kClockStep : 0));
-    stepped = false;
-    seq += data.lines;
-    time_ns += data.lines;
-    intent.records[intent.n++] = data;
-    preview.apply(data);
-  }
-  intent.crc = intent_crc(intent);
-  return intent;
-}
-
-void SegmentWriter::store_intent(const Intent& intent) {
-  if (crash_due(CrashPoint::kIntentHalf)) {
-    std::memcpy(static_cast<void*>(&*page_), &intent, 40);
-    crash_points::die();
-  }
-  std::memcpy(static_cast<void*>(&*page_), &intent, offsetof(Intent, records) + intent.n * kRecordBytes);
-  asm volatile("" ::: "memory");  // The stores come before the system calls that follow.
-  crash_point(CrashPoint::kAfterIntent);
-}
-
-// The text of each record, from the ring and the record alone.
-void SegmentWriter::render(InFlight& batch) {
-  const std::span<const Record> records(batch.intent.records, batch.intent.n);
-  std::vector<std::size_t> rendered_at(records.size(), std::string::npos);
-  batch.parts.assign(records.size(), iovec{nullptr, 0});
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    const Record& r = records[i];
-    if (r.record_type() == RecordType::kDropped) {
-      rendered_at[i] = batch.rendered.size();
-      batch.rendered += "[pmx] " + std::to_string(r.raw_end) + " lines were dropped until " + iso_time(r.time_ns) + ": the disk was full\n";
-    }
-    if (r.record_type() != RecordType::kData) continue;
-    const Attached* stream = attached(batch.streams[i]);
-    PMX_CHECK(stream != nullptr);
-    const std::string_view raw = world_.raw.raw_bytes(batch.streams[i], r.raw_end - r.raw_len, r.raw_len);
-    if (stream->renderer.is_raw() && !r.has(flags::kCut)) {
-      batch.parts[i] = {const_cast<char*>(raw.data()), raw.size()};
-      continue;
-    }
-    rendered_at[i] = batch.rendered.size();
-    if (stream->renderer.is_raw() && !merged_) {  // A torn line: the renderer leaves raw bytes alone.
-      batch.rendered.append(raw).append("\n");
-      continue;
-    }
-    stream->renderer.append({.raw = raw,
-                             .time_ns = r.time_ns,
-                             .continues = r.has(flags::kContinues),
-                             .partial = r.has(flags::kPartial) || r.has(flags::kCut),
-                             .last = r.has(flags::kCut),
-                             .kind = stream->binding.kind,
-                             .worker = stream->binding.worker},
-                            batch.rendered);
-  }
-  std::size_t end = batch.rendered.size();  // Views only now: the string has stopped growing.
-  for (std::size_t i = records.size(); i-- > 0;) {
-    if (rendered_at[i] == std::string::npos) continue;
-    batch.parts[i] = {batch.rendered.data() + rendered_at[i], end - rendered_at[i]};
-    end = rendered_at[i];
-  }
-  batch.total = 0;
-  for (const iovec& part : batch.parts) batch.total += part.iov_len;
-}
 
 // A batch begins only where its records have room: what is in the file can always be described.
 Result<void> SegmentWriter::reserve_records() {
@@ -202,62 +93,8 @@ Result<void> SegmentWriter::append(std::span<const StreamBatch> batches) {
   return settle();
 }
 
-bool SegmentWriter::note_dropped(StreamId stream, std::uint64_t position, std::uint64_t lines, std::uint64_t size_bytes) {
-  DropArea& drops = page_.drops();
-  DropArea::Mark* free_mark = nullptr;
-  for (DropArea::Mark& mark : drops.marks) {
-    if (mark.stream == stream.value && mark.position == position) {
-      free_mark = &mark;
-      break;
-    }
-    if (mark.stream == 0 && free_mark == nullptr) free_mark = &mark;
-  }
-  if (free_mark == nullptr) return false;
-  free_mark->position = position;
-  free_mark->stream = stream.value;
-  drops.lines += lines;
-  drops.bytes += size_bytes;
-  asm volatile("" ::: "memory");  // In the page before the bytes leave the pipe.
-  return true;
-}
-
-std::optional<std::uint64_t> SegmentWriter::torn_at(StreamId stream) {
-  for (DropArea::Mark& mark : page_.drops().marks) {
-    if (mark.stream != stream.value) continue;
-    if (mark.position > tail(stream)) return mark.position;
-    mark.stream = 0;  // Recorded up to there.
-  }
-  return std::nullopt;
-}
-
-Result<void> SegmentWriter::record_dropped() {
-  PMX_CHECK(settled_ && !in_flight_);
-  PMX_TRY(look_at_active());
-  PMX_TRY(reserve_records());
-  DropArea& drops = page_.drops();
-  InFlight batch;
-  Record& r = batch.intent.records[0];
-  r.type = static_cast<std::uint8_t>(RecordType::kDropped);
-  r.raw_end = drops.lines;
-  r.raw_len = static_cast<std::uint32_t>(std::min<std::uint64_t>((drops.bytes + 1023) / 1024, std::numeric_limits<std::uint32_t>::max()));
-  r.lines = static_cast<std::uint16_t>(DropReason::kDiskFull);
-  r.seq = index_.next_seq();
-  bool stepped = false;
-  r.time_ns = next_time(stepped);
-  batch.intent.n = 1;
-  batch.intent.segment = drops.segment = index_.segment();
-  batch.intent.slot = drops.slot = index_.slots();
-  batch.intent.begin = index_.file_end();
-  batch.intent.crc = intent_crc(batch.intent);
-  store_intent(batch.intent);
-  batch.streams.push_back({});
-  in_flight_ = std::move(batch);
-  render(*in_flight_);  // Where it stays: the parts point into it.
-  settled_ = false;
-  return settle();
-}
-
-// One stat before each batch: a truncated, renamed or deleted file is noticed before more goes into it.
+// One stat before each batch: a truncated, renamed or deleted file is noticed before more goes into
+// it.
 Result<void> SegmentWriter::look_at_active() {
   const auto found = world_.files.info(dir_.active_path());
   if (!found && found.error().code() != Errc::kNotFound) return found.error();
@@ -267,11 +104,13 @@ Result<void> SegmentWriter::look_at_active() {
     return settle();
   }
   if (found->size_bytes < index_.file_end()) {
-    notice("was truncated by somebody else from " + std::to_string(index_.file_end()) + " to " + std::to_string(found->size_bytes) + " bytes");
+    notice("was truncated by somebody else from " + std::to_string(index_.file_end()) + " to " +
+           std::to_string(found->size_bytes) + " bytes");
     return cut(Cut::kTruncated);
   }
   if (found->size_bytes > index_.file_end()) {
-    notice("somebody else appended " + std::to_string(found->size_bytes - index_.file_end()) + " bytes");
+    notice("somebody else appended " + std::to_string(found->size_bytes - index_.file_end()) +
+           " bytes");
     index_.skip_to(found->size_bytes);
   }
   return {};
@@ -297,8 +136,10 @@ Result<void> SegmentWriter::cut(Cut how) {
 
 Result<void> SegmentWriter::write_data() {
   InFlight& batch = *in_flight_;
-  const bool half = batch.total > 1 && crash_due(batch.redo ? CrashPoint::kRedoHalf : CrashPoint::kDataHalf);
-  const std::uint64_t limit = half ? batch.written + (batch.total - batch.written) / 2 : batch.total;
+  const bool half =
+      batch.total > 1 && crash_due(batch.redo ? CrashPoint::kRedoHalf : CrashPoint::kDataHalf);
+  const std::uint64_t limit =
+      half ? batch.written + (batch.total - batch.written) / 2 : batch.total;
   while (batch.written < limit) {
     std::array<iovec, kMaxIntentRecords> left;
     std::size_t n = 0;
@@ -321,12 +162,15 @@ Result<void> SegmentWriter::finish() {
   if (!batch.in_file) {
     PMX_TRY(write_data());
     crash_point(batch.redo ? CrashPoint::kRedoBeforeRecord : CrashPoint::kAfterData);
-    // Where our bytes ended, whoever else appends to the file; a redo that found all of them wrote none.
+    // Where our bytes ended, whoever else appends to the file; a redo that found all of them wrote
+    // none.
     std::uint64_t end = batch.intent.begin + batch.total;
-    if (batch.total > 0 && !(batch.redo && batch.written == batch.total && end <= PMX_TRY(active_->info()).size_bytes))
+    if (batch.total > 0 &&
+        !(batch.redo && batch.written == batch.total && end <= PMX_TRY(active_->info()).size_bytes))
       end = PMX_TRY(active_->position());
     if (end < batch.intent.begin + batch.total && batch.total > 0) {
-      notice("was truncated by somebody else while a batch was written: the batch is written again");
+      notice(
+          "was truncated by somebody else while a batch was written: the batch is written again");
       batch.written = 0;
       batch.redo = false;
       PMX_TRY(cut(Cut::kTruncated));
@@ -341,41 +185,12 @@ Result<void> SegmentWriter::finish() {
       if (r.record_type() == RecordType::kStream) continue;
       r.file_end = at;
       r.file_len = static_cast<std::uint32_t>(batch.parts[i].iov_len);
-      r.data_sum = data_sum({static_cast<const char*>(batch.parts[i].iov_base), batch.parts[i].iov_len});
+      r.data_sum =
+          data_sum({static_cast<const char*>(batch.parts[i].iov_base), batch.parts[i].iov_len});
     }
     batch.in_file = true;
   }
   return write_records();
-}
-
-// After a cut in the middle of a batch: its records go into the new index, which binds streams anew.
-void SegmentWriter::move_to_current_index(InFlight& batch) {
-  Intent moved;
-  moved.segment = index_.segment();
-  moved.slot = index_.slots();
-  moved.begin = index_.file_end();
-  std::vector<StreamId> streams;
-  std::vector<iovec> parts;
-  SegmentIndex preview = index_;
-  const auto add = [&](const Record& record, StreamId stream, iovec part) {
-    moved.records[moved.n++] = record;
-    preview.apply(record);
-    streams.push_back(stream);
-    parts.push_back(part);
-  };
-  for (std::uint32_t i = 0; i < batch.intent.n; ++i) {
-    Record record = batch.intent.records[i];
-    if (record.record_type() == RecordType::kStream) continue;
-    if (record.record_type() == RecordType::kData) {
-      if (!preview.local(batch.streams[i]))
-        add(bind_record(attached(batch.streams[i])->binding, preview), batch.streams[i], {nullptr, 0});
-      record.stream = *preview.local(batch.streams[i]);
-    }
-    add(record, batch.streams[i], batch.parts[i]);
-  }
-  batch.intent = moved;
-  batch.streams = std::move(streams);
-  batch.parts = std::move(parts);
 }
 
 Result<void> SegmentWriter::write_records() {
@@ -395,15 +210,6 @@ Result<void> SegmentWriter::write_records() {
   in_flight_.reset();
   crash_point(redone ? CrashPoint::kAfterRedo : CrashPoint::kAfterRecord);
   return {};
-}
-
-// The DROPPED record is in the index: what it counts is no longer ours to tell.
-void SegmentWriter::forget_recorded_drops() {
-  DropArea& drops = page_.drops();
-  if (drops.segment == 0 || drops.segment > index_.segment()) return;
-  if (drops.segment == index_.segment() && index_.slots() <= drops.slot) return;
-  drops.lines = drops.bytes = 0;
-  drops.segment = 0;
 }
 
 Result<void> SegmentWriter::control(Record record, CrashPoint half, CrashPoint after) {

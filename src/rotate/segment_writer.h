@@ -35,7 +35,8 @@ namespace pmx::rotate {
 class RawBytes {
  public:
   virtual ~RawBytes() = default;
-  virtual std::string_view raw_bytes(StreamId stream, std::uint64_t from, std::uint64_t size_bytes) = 0;
+  virtual std::string_view raw_bytes(StreamId stream, std::uint64_t from,
+                                     std::uint64_t size_bytes) = 0;
 };
 
 struct StreamBinding {
@@ -60,8 +61,8 @@ struct SealedSegment {
 class SegmentWriter {
  public:
   struct World {
-    Fs& state;    // For the index.
-    Fs& files;    // For the log's own files, with their owner's rights.
+    Fs& state;  // For the index.
+    Fs& files;  // For the log's own files, with their owner's rights.
     const Clock& clock;
     RawBytes& raw;
   };
@@ -83,11 +84,13 @@ class SegmentWriter {
   Result<void> append(std::span<const StreamBatch> batches);
   Result<void> look() { return look_at_active(); }  // The same look without a batch.
   Result<void> end_stream(StreamId stream);
-  Result<void> seal();                        // The decision is durable after this; then settles.
+  Result<void> seal();  // The decision is durable after this; then settles.
   // Lines that are about to be thrown away, `stream` being at `position`; false where no more streams
   // can be marked. They are counted, and a line in the log says so, by record_dropped().
-  bool note_dropped(StreamId stream, std::uint64_t position, std::uint64_t lines, std::uint64_t size_bytes);
-  std::optional<std::uint64_t> torn_at(StreamId stream);  // The position of such a mark, not yet recorded.
+  bool note_dropped(StreamId stream, std::uint64_t position, std::uint64_t lines,
+                    std::uint64_t size_bytes);
+  std::optional<std::uint64_t> torn_at(
+      StreamId stream);  // The position of such a mark, not yet recorded.
   bool has_dropped() { return page_.drops().lines > 0; }
   Result<void> record_dropped();
 
@@ -99,15 +102,15 @@ class SegmentWriter {
   const LogDir& dir() const { return dir_; }
   std::uint64_t size_bytes() const { return index_.file_end(); }
 
-  std::vector<SealedSegment> take_sealed();   // Sealed and renamed since the last call.
-  std::vector<std::string> take_notices();    // Lines for pmx.log.
+  std::vector<SealedSegment> take_sealed();  // Sealed and renamed since the last call.
+  std::vector<std::string> take_notices();   // Lines for pmx.log.
 
  private:
   struct InFlight {
     Intent intent;
-    std::vector<StreamId> streams;     // Of each record of the intent.
-    std::string rendered;              // Text of the batches that are not written straight from a ring.
-    std::vector<iovec> parts;          // Of each record; empty for those without text.
+    std::vector<StreamId> streams;  // Of each record of the intent.
+    std::string rendered;      // Text of the batches that are not written straight from a ring.
+    std::vector<iovec> parts;  // Of each record; empty for those without text.
     std::uint64_t total = 0, written = 0;
     bool redo = false, in_file = false;
   };

@@ -23,8 +23,7 @@ std::size_t end_leftovers(const std::vector<Leftover>& leftovers, const Clock& c
   }
   const auto until = clock.steady_now() + kPatience;
   for (const Fd& pidfd : ending) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        until - clock.steady_now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - clock.steady_now());
     pollfd waiting{pidfd.get(), POLLIN, 0};
     (void)::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
   }

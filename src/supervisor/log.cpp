@@ -11,18 +11,24 @@
 namespace pmx::supervisor {
 namespace {
 
-constexpr std::uint64_t kMergedLineBytes = 256U << 10U;   // Longer lines of a merged log are ended here.
-constexpr std::uint64_t kPieceBytes = kMaxBatchBytes;     // Longer lines of other logs are written in pieces.
-constexpr std::uint64_t kCutInsideLineBytes = 16U << 20U;  // A segment may end inside a line this long.
-constexpr std::size_t kGroupBatches = rotate::kMaxIntentRecords / 2;  // Each may need a STREAM record beside it.
+constexpr std::uint64_t kMergedLineBytes = 256U
+                                           << 10U;  // Longer lines of a merged log are ended here.
+constexpr std::uint64_t kPieceBytes =
+    kMaxBatchBytes;  // Longer lines of other logs are written in pieces.
+constexpr std::uint64_t kCutInsideLineBytes = 16U
+                                              << 20U;  // A segment may end inside a line this long.
+constexpr std::size_t kGroupBatches =
+    rotate::kMaxIntentRecords / 2;  // Each may need a STREAM record beside it.
 
 }  // namespace
 
-Log::Log(LogSpec spec, std::string state_directory, rotate::IntentPage page, const Clock& clock, rotate::RawBytes& raw)
+Log::Log(LogSpec spec, std::string state_directory, rotate::IntentPage page, const Clock& clock,
+         rotate::RawBytes& raw)
     : spec_(std::move(spec)),
       clock_(clock),
       files_(spec_.owner),
-      writer_({state_, files_, clock, raw}, rotate::LogDir(std::move(state_directory), spec_.path), std::move(page), spec_.merged),
+      writer_({state_, files_, clock, raw}, rotate::LogDir(std::move(state_directory), spec_.path),
+              std::move(page), spec_.merged),
       counters_(std::make_shared<LogCounters>()) {
   counters_->path = spec_.path;
   adopt(spec_);
@@ -46,7 +52,8 @@ void Log::schedule_next_rotation() {
 }
 
 void Log::feed(Stream& stream) {
-  const auto spec = std::find_if(stream.spec.logs.begin(), stream.spec.logs.end(), [this](const LogSpec& s) { return s.path == spec_.path; });
+  const auto spec = std::find_if(stream.spec.logs.begin(), stream.spec.logs.end(),
+                                 [this](const LogSpec& s) { return s.path == spec_.path; });
   writer_.attach({stream.spec.id, stream.worker, stream.spec.kind, spec->render});
   feeds_.push_back({&stream});
   stream.logs.push_back(this);
@@ -88,7 +95,8 @@ Result<void> Log::commit() {
   PMX_TRY(load());
   for (const Feed& feed : feeds_) {
     if (feed.stream->ring) continue;
-    if (!open_ring(*feed.stream)) return Error(Errc::kUnavailable, spec_.path + " waits for another log of the same stream");
+    if (!open_ring(*feed.stream))
+      return Error(Errc::kUnavailable, spec_.path + " waits for another log of the same stream");
     touched_.push_back(feed.stream);
   }
   if (!writer_.settled()) {
@@ -115,8 +123,10 @@ bool Log::open_ring(Stream& stream) {
     if (!log->writer_.loaded()) return false;
     smallest = std::min(smallest, log->tail(stream));
   }
-  auto ring = capture::Ring::open(std::move(stream.ring_memfd), smallest == UINT64_MAX ? 0 : smallest);
-  PMX_CHECK(ring.has_value());  // Our own memfd, sealed to its size: only a bug or a lack of address space.
+  auto ring =
+      capture::Ring::open(std::move(stream.ring_memfd), smallest == UINT64_MAX ? 0 : smallest);
+  PMX_CHECK(
+      ring.has_value());  // Our own memfd, sealed to its size: only a bug or a lack of address space.
   stream.ring = std::move(ring).value();
   return true;
 }
@@ -130,12 +140,15 @@ rotate::StreamBatch Log::next_batch(const Feed& feed) {
       .max_line_bytes = spec_.merged ? kMergedLineBytes : kPieceBytes,
       .max_batch_bytes = kMaxBatchBytes,
       .at_end = stream.at_end() || torn_at,
-      .flush_partial = stream.flush_partial && !spec_.merged && spec_.render.kind == RenderSpec::Kind::kRaw,
+      .flush_partial =
+          stream.flush_partial && !spec_.merged && spec_.render.kind == RenderSpec::Kind::kRaw,
   };
-  LineBatch lines = capture::frame(stream.ring->bytes(feed.tail, end - feed.tail), limits, feed.mid_line);
+  LineBatch lines =
+      capture::frame(stream.ring->bytes(feed.tail, end - feed.tail), limits, feed.mid_line);
   if (!lines.bytes.empty() && !stream.over_half_full) capture::count_severities(lines);
   const bool reaches_end = feed.tail + lines.bytes.size() == end;
-  return {stream.spec.id, lines, stream.at_end() && reaches_end, torn_at && reaches_end && lines.partial};
+  return {stream.spec.id, lines, stream.at_end() && reaches_end,
+          torn_at && reaches_end && lines.partial};
 }
 
 Result<bool> Log::append_ready() {
@@ -181,9 +194,12 @@ bool Log::rotation_due() const {
   const rotate::SegmentIndex& index = writer_.index();
   if (index.file_end() == 0) return false;
   const bool raw = spec_.render.kind == RenderSpec::Kind::kRaw;
-  if (index.mid_line() && !(raw && index.file_end() > std::max(kCutInsideLineBytes, spec_.rotate.max_size_bytes))) return false;
+  if (index.mid_line() &&
+      !(raw && index.file_end() > std::max(kCutInsideLineBytes, spec_.rotate.max_size_bytes)))
+    return false;
   if (index.slots() >= rotate::kMaxRecords) return true;
-  if (spec_.rotate.max_size_bytes > 0 && index.file_end() >= spec_.rotate.max_size_bytes) return true;
+  if (spec_.rotate.max_size_bytes > 0 && index.file_end() >= spec_.rotate.max_size_bytes)
+    return true;
   return next_rotation_ns_ && clock_.system_ns() >= *next_rotation_ns_;
 }
 
@@ -201,13 +217,20 @@ Result<void> Log::look() {
   return writer_.look();
 }
 
+// What is gone already is no error: the packer may be at work on the same segments.
 Result<void> Log::flush() {
   PMX_TRY(rotate());
   (void)writer_.take_sealed();  // Nothing is left to pack.
   const rotate::LogDir& dir = writer_.dir();
-  for (const rotate::SealedFile& file : PMX_TRY(dir.sealed_files(files_))) PMX_TRY(files_.remove(file.path));
+  const auto remove = [](Fs& fs, const std::string& path) -> Result<void> {
+    auto removed = fs.remove(path);
+    if (!removed && removed.error().code() != Errc::kNotFound) return removed;
+    return {};
+  };
+  for (const rotate::SealedFile& file : PMX_TRY(dir.sealed_files(files_)))
+    PMX_TRY(remove(files_, file.path));
   for (const std::uint64_t segment : PMX_TRY(dir.index_segments(state_)))
-    if (segment < writer_.index().segment()) PMX_TRY(state_.remove(dir.index_path(segment)));
+    if (segment < writer_.index().segment()) PMX_TRY(remove(state_, dir.index_path(segment)));
   return {};
 }
 
@@ -220,7 +243,10 @@ bool Log::drop_newest() {
     const auto peeked = peek_lines(stream.pipe->fd());
     if (!peeked || peeked->bytes == 0) continue;
     bool noted = true;
-    for (Log* log : stream.logs) noted = log->writer_.note_dropped(stream.spec.id, stream.ring->head(), peeked->lines, peeked->bytes) && noted;
+    for (Log* log : stream.logs)
+      noted = log->writer_.note_dropped(stream.spec.id, stream.ring->head(), peeked->lines,
+                                        peeked->bytes) &&
+              noted;
     if (noted) dropped = discard(stream.pipe->fd(), peeked->bytes).has_value() || dropped;
   }
   return dropped;

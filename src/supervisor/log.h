@@ -29,24 +29,26 @@ namespace pmx::supervisor {
 // What others may look at while the log thread works.
 struct LogCounters {
   std::string path;
-  std::atomic<std::uint64_t> captured_lines = 0, captured_bytes = 0, dropped_lines = 0, waiting_bytes = 0, active_size_bytes = 0, segment = 0;
+  std::atomic<std::uint64_t> captured_lines = 0, captured_bytes = 0, dropped_lines = 0,
+                             waiting_bytes = 0, active_size_bytes = 0, segment = 0;
   Guarded<std::string> trouble;
 };
 
 class Log {
  public:
-  Log(LogSpec spec, std::string state_directory, rotate::IntentPage page, const Clock& clock, rotate::RawBytes& raw);
+  Log(LogSpec spec, std::string state_directory, rotate::IntentPage page, const Clock& clock,
+      rotate::RawBytes& raw);
 
-  void feed(Stream& stream);    // A new stream; takes over the newest policy.
+  void feed(Stream& stream);  // A new stream; takes over the newest policy.
   void adopt(const LogSpec& spec);
   void release(Stream& stream);  // Its descriptors are dropped.
 
   // Finishes what is unfinished and appends all that is ready. After an error: call again later.
   Result<void> commit();
-  Result<void> load();           // Reads where each stream stands.
-  Result<void> rotate();         // Seals now where there is anything to seal.
-  Result<void> flush();          // Seals and removes every sealed file.
-  Result<void> look();           // Whether somebody moved or truncated the active file.
+  Result<void> load();    // Reads where each stream stands.
+  Result<void> rotate();  // Seals now where there is anything to seal.
+  Result<void> flush();   // Seals and removes every sealed file.
+  Result<void> look();    // Whether somebody moved or truncated the active file.
   // Frees own archives, oldest first, down to one; false where there is nothing to free.
   bool make_room();
   // Throws away what waits in the pipes of full rings, counted; false where there was nothing.
@@ -69,7 +71,9 @@ class Log {
     std::chrono::milliseconds delay{20};
   };
   std::optional<Trouble>& trouble() { return trouble_; }
-  std::vector<Stream*> take_touched() { return std::exchange(touched_, {}); }  // By the last commit().
+  std::vector<Stream*> take_touched() {
+    return std::exchange(touched_, {});
+  }                     // By the last commit().
   bool queued = false;  // Is in the pipeline's list of logs with something to do.
 
  private:

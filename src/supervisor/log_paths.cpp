@@ -110,8 +110,8 @@ LogPlan plan_logs(const AppSpec& app, WorkerId id, const std::string& logs_direc
   const bool many = app.instances > 1 && !has_own_files(app);
   const auto add = [&](std::vector<LogSpec>& logs, const std::string& path, bool both_streams) {
     if (path.empty()) return;
-    const bool there = std::any_of(logs.begin(), logs.end(),
-                                   [&](const LogSpec& log) { return log.path == path; });
+    const bool there =
+        std::any_of(logs.begin(), logs.end(), [&](const LogSpec& log) { return log.path == path; });
     if (there) return;  // out_file and log_file name one file: each line goes there once.
     LogSpec log;
     log.path = path;
@@ -121,7 +121,9 @@ LogPlan plan_logs(const AppSpec& app, WorkerId id, const std::string& logs_direc
     log.rotate = app.rotate;
     log.when_full = app.when_full;
     log.sync = app.sync;
-    if (!is_device(path)) log.owner = owner;
+    // In our own directory nobody else can put a link in a file's place, and the app's user may not be
+    // able to reach it: it is often root's home.
+    if (!is_device(path) && !path.starts_with(logs_directory + "/")) log.owner = owner;
     logs.push_back(std::move(log));
   };
   const LogFiles& files = plan.files;

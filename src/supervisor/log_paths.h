@@ -25,7 +25,7 @@ std::string file_name_of(std::string_view app_name);
 // True where each worker of the app has files of its own, told apart by "-<id>".
 bool has_own_files(const AppSpec& app);
 LogFiles log_files(const AppSpec& app, WorkerId id, const std::string& logs_directory);
-// `owner`: whose files they are where the app has a uid. `shared` lists paths that other workers of the
+// `owner`: who opens files outside of `logs_directory` where the app has a uid. `shared` lists paths that other workers of the
 // roster feed as well: such a log takes whole lines only.
 LogPlan plan_logs(const AppSpec& app, WorkerId id, const std::string& logs_directory,
                   std::optional<FileOwner> owner, const std::vector<std::string>& shared);

@@ -47,22 +47,22 @@ struct LogStatus {
   std::uint64_t captured_lines = 0;  // Since the log began: recorded + dropped.
   std::uint64_t captured_bytes = 0;
   std::uint64_t dropped_lines = 0;
-  std::uint64_t waiting_bytes = 0;   // In ring and pipe, not yet recorded.
+  std::uint64_t waiting_bytes = 0;  // In ring and pipe, not yet recorded.
   std::uint64_t active_size_bytes = 0;
   std::uint64_t segment = 0;
-  std::string trouble;               // "": none. Else one line: "disk full since 10:02:11: write …".
+  std::string trouble;  // "": none. Else one line: "disk full since 10:02:11: write …".
 };
 
 class Pipeline {
  public:
   struct Options {
-    std::string home;             // Absolute.
+    std::string home;                  // Absolute.
     std::uint64_t max_disk_bytes = 0;  // 0: the default of DESIGN section 3.
   };
   struct Events {
-    std::function<void(StreamId)> stream_ended;           // All its logs have its END: DROP its descriptors.
-    std::function<void(RunId)> run_ended;                 // All streams of the run: DROP "run.<run>".
-    std::function<void(const std::string&)> notice;       // One line for pmx.log.
+    std::function<void(StreamId)> stream_ended;  // All its logs have its END: DROP its descriptors.
+    std::function<void(RunId)> run_ended;        // All streams of the run: DROP "run.<run>".
+    std::function<void(const std::string&)> notice;  // One line for pmx.log.
   };
 
   static Result<Fd> make_ring();
@@ -70,7 +70,8 @@ class Pipeline {
 
   // Recovery is the start path: with what the keeper held, from the very first start (nothing) on.
   // `runs_lost` tells that the keeper had nothing although the state says that workers ran.
-  static Result<std::unique_ptr<Pipeline>> start(Options options, const Clock& clock, std::vector<RunFds> runs,
+  static Result<std::unique_ptr<Pipeline>> start(Options options, const Clock& clock,
+                                                 std::vector<RunFds> runs,
                                                  std::vector<IntentFd> intents, Events events);
   virtual ~Pipeline() = default;  // Drains what is there, joins the threads.
 
@@ -78,13 +79,15 @@ class Pipeline {
   // Seals the active segments of these logs and, with `remove`, deletes everything sealed (pmx flush).
   // Answers on the log thread when done.
   enum class Rotate { kSeal, kFlush };
-  virtual void rotate(std::vector<std::string> paths, Rotate how, std::function<void(Result<void>)> done) = 0;
+  virtual void rotate(std::vector<std::string> paths, Rotate how,
+                      std::function<void(Result<void>)> done) = 0;
   // The keeper has been told to drop the stream's descriptors: until then rotations carry its tail along.
   virtual void stream_dropped(StreamId) {}
   virtual void reopen() = 0;  // reloadLogs: look at once whether files were moved.
   virtual std::vector<LogStatus> status() const = 0;  // A copy; any thread.
   // Waits until what the run has printed so far is recorded, or its streams have ended, or `deadline` passes.
-  virtual void drained(RunId run, std::chrono::milliseconds deadline, std::function<void()> done) = 0;
+  virtual void drained(RunId run, std::chrono::milliseconds deadline,
+                       std::function<void()> done) = 0;
   virtual std::uint64_t wakeups() const = 0;
 };
 

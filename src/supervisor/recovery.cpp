@@ -50,10 +50,12 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
   add_recovered(std::move(contents.workers));
 
   std::set<WorkerId> resumed;
+  std::set<RunId> answered;
   for (const auto& [run, child] : children) {
     Worker* const worker = worker_of(run);
     if (worker == nullptr) continue;
     resumed.insert(worker->record().id);
+    answered.insert(run);
     const bool over =
         child.state == Child::State::kExited || child.state == Child::State::kSpawnFailed;
     if (over) exits_to_acknowledge_.push_back(run);
@@ -61,7 +63,7 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
     if (child.state == Child::State::kRunning) write_pid_file(worker->record());
   }
   for (const auto& [run, child] : children)
-    if (worker_of(run) == nullptr) adopt_or_end(child, owners);
+    if (!answered.contains(run)) adopt_or_end(child, owners);
   for (const auto& [id, worker] : workers_) {
     const bool idle = worker->record().run.value == 0 || !children.contains(worker->record().run);
     if (!resumed.contains(id) && idle) worker->resume(nullptr, true);
@@ -72,8 +74,7 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
 void Supervisor::add_recovered(std::vector<WorkerRecord> records) {
   for (WorkerRecord& record : records) {
     const WorkerId id = record.id;
-    workers_[id] =
-        std::make_unique<Worker>(std::move(record), host(), parts_.timers, parts_.clock);
+    workers_[id] = std::make_unique<Worker>(std::move(record), host(), parts_.timers, parts_.clock);
   }
 }
 
@@ -90,10 +91,11 @@ void Supervisor::end_lost_runs(const RosterContents& contents,
   }
   if (lost == 0) return;
   const std::size_t ended = end_leftovers(leftovers, parts_.clock);
-  parts_.notice("keeper and daemon ended together while " + std::to_string(lost) +
-                " process(es) ran: " + std::to_string(ended) +
-                " of them were still there and were ended; what they had printed and was not yet in "
-                "a file (at most 2 MiB a stream) may be lost");
+  parts_.notice(
+      "keeper and daemon ended together while " + std::to_string(lost) +
+      " process(es) ran: " + std::to_string(ended) +
+      " of them were still there and were ended; what they had printed and was not yet in "
+      "a file (at most 2 MiB a stream) may be lost");
 }
 
 void Supervisor::adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners) {

@@ -51,9 +51,8 @@ Json to_json(const WorkerRecord& worker) {
       {"start_ticks", worker.start_ticks},
       {"started_ns", worker.started_ns},
       {"created_ns", worker.created_ns},
-      {"logs", Json::object({{"out", worker.logs.out},
-                             {"err", worker.logs.err},
-                             {"log", worker.logs.log}})},
+      {"logs", Json::object(
+                   {{"out", worker.logs.out}, {"err", worker.logs.err}, {"log", worker.logs.log}})},
       {"trouble", worker.trouble},
   });
 }
@@ -98,7 +97,8 @@ Roster::Roster(std::string path, Fs& files, KeeperLink& link, AppCodec codec)
 
 Result<RosterContents> Roster::parse(std::string_view text) const {
   const Json json = PMX_TRY(Json::parse(text));
-  if (!json.is_object() || !json["workers"].is_array()) return corrupt("it holds no list of workers");
+  if (!json.is_object() || !json["workers"].is_array())
+    return corrupt("it holds no list of workers");
   if (json["version"].as_int() > kVersion)
     return corrupt("it was written by a newer pmx (version " +
                    std::to_string(json["version"].as_int()) + ")");
@@ -112,9 +112,9 @@ Result<RosterContents> Roster::parse(std::string_view text) const {
       contents.next_id = std::max(contents.next_id, worker->id.value + 1);
       contents.workers.push_back(std::move(*worker));
     } else {
-      contents.notices.push_back("app " + item["name"].as_string() +
-                                 " of the saved list cannot be taken over: " +
-                                 worker.error().message());
+      contents.notices.push_back(
+          "app " + item["name"].as_string() +
+          " of the saved list cannot be taken over: " + worker.error().message());
     }
   }
   return contents;
@@ -129,8 +129,8 @@ RosterContents Roster::load(bool ignore_state) {
                       "; using the one on disk");
   }
   RosterContents contents;
-  auto text = path_.empty() ? Result<std::string>(Error(Errc::kNotFound, ""))
-                            : files_.read_file(path_);
+  auto text =
+      path_.empty() ? Result<std::string>(Error(Errc::kNotFound, "")) : files_.read_file(path_);
   if (text) {
     auto parsed = parse(*text);
     const bool whole = parsed && parsed->notices.empty();

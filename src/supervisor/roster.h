@@ -29,7 +29,8 @@ struct AppCodec {
 struct RosterContents {
   std::uint32_t next_id = 0;
   RunId last_run;
-  std::uint64_t boot = 0;  // sys::boot_id_hash() when it was saved: pids mean nothing after another.
+  std::uint64_t boot =
+      0;  // sys::boot_id_hash() when it was saved: pids mean nothing after another.
   std::vector<WorkerRecord> workers;
   std::vector<std::string> notices;  // What could not be taken over, one line each.
 };

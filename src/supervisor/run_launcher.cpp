@@ -132,8 +132,7 @@ Result<RunLauncher::Prepared> RunLauncher::prepare(const WorkerRecord& record,
   prepared.spec.run = next_run();
   prepared.spec.worker = record.id;
   prepared.spec.app_name = record.spec.name;
-  prepared.request =
-      PMX_TRY(spawn_request_of(record, prepared.spec.run, options_.home, identity));
+  prepared.request = PMX_TRY(spawn_request_of(record, prepared.spec.run, options_.home, identity));
   for (const StreamKind kind : {StreamKind::kOut, StreamKind::kErr}) {
     StreamSpec stream;
     stream.id = stream_of(prepared.spec.run, kind);
@@ -146,8 +145,7 @@ Result<RunLauncher::Prepared> RunLauncher::prepare(const WorkerRecord& record,
     prepared.spec.streams.push_back(std::move(stream));
   }
   prepared.intents = PMX_TRY(intents_for(prepared.spec));
-  prepared.description =
-      PMX_TRY(sys::memfd_of("pmx-run", to_json(prepared.spec).dump()));
+  prepared.description = PMX_TRY(sys::memfd_of("pmx-run", to_json(prepared.spec).dump()));
   return prepared;
 }
 

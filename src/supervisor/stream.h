@@ -32,7 +32,7 @@ struct Stream {
   RunId run;
   WorkerId worker;
   std::optional<capture::PipeDrain> pipe;  // Gone once it was at its end.
-  Fd ring_memfd;                     // Until the ring is opened: that needs the recorded tails.
+  Fd ring_memfd;  // Until the ring is opened: that needs the recorded tails.
   std::optional<capture::Ring> ring;
   std::vector<Log*> logs;
   bool watched = false;

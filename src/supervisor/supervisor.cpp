@@ -49,8 +49,7 @@ Result<WorkerId> Supervisor::add(AppSpec spec) {
   record.spec = std::move(spec);
   record.logs = log_files(record.spec, record.id, options_.home + "/logs");
   const WorkerId id = record.id;
-  workers_[id] =
-      std::make_unique<Worker>(std::move(record), host(), parts_.timers, parts_.clock);
+  workers_[id] = std::make_unique<Worker>(std::move(record), host(), parts_.timers, parts_.clock);
   save_soon();
   return id;
 }
@@ -64,12 +63,8 @@ void Supervisor::stop(WorkerId id, Worker::Wanted wanted, Done done) {
 void Supervisor::restart(WorkerId id, std::optional<AppSpec> spec, Done done) {
   workers_.at(id)->restart(std::move(spec), std::move(done));
 }
-void Supervisor::remove_worker(WorkerId id, Done done) {
-  workers_.at(id)->remove(std::move(done));
-}
-void Supervisor::reset(WorkerId id) {
-  workers_.at(id)->reset();
-}
+void Supervisor::remove_worker(WorkerId id, Done done) { workers_.at(id)->remove(std::move(done)); }
+void Supervisor::reset(WorkerId id) { workers_.at(id)->reset(); }
 
 const Worker* Supervisor::find(WorkerId id) const {
   const auto found = workers_.find(id);
@@ -174,7 +169,8 @@ void Supervisor::signal_all(int signal) {
 }
 
 void Supervisor::run_ended(const WorkerRecord& record, RunId run) {
-  if (record.run.value == 0) (void)parts_.files.remove(pid_file_of(record));  // It may not be there.
+  if (record.run.value == 0)
+    (void)parts_.files.remove(pid_file_of(record));  // It may not be there.
   if (ended_) ended_(record, run);
 }
 
@@ -199,8 +195,8 @@ void Supervisor::save_soon() {
   if (save_timer_ != 0 && !retrying_) return;
   parts_.timers.cancel(save_timer_);
   retrying_ = false;
-  save_timer_ = parts_.timers.call_after(kSaveDelay + kSaveShare * save_took_,
-                                         [this] { save_now(); });
+  save_timer_ =
+      parts_.timers.call_after(kSaveDelay + kSaveShare * save_took_, [this] { save_now(); });
 }
 
 void Supervisor::save_now() {
@@ -256,8 +252,8 @@ void Supervisor::child_changed(const Child& child) {
 
 void Supervisor::write_pid_file(const WorkerRecord& record) {
   if (record.pid == 0) return;
-  const auto written = parts_.files.replace_file(pid_file_of(record), std::to_string(record.pid),
-                                                 0644);
+  const auto written =
+      parts_.files.replace_file(pid_file_of(record), std::to_string(record.pid), 0644);
   // Nothing of ours depends on it: one line, and the worker goes on.
   if (!written) parts_.notice("pid file: " + written.error().message());
 }

@@ -43,7 +43,7 @@ struct SupervisorParts {
 };
 
 struct SupervisorOptions {
-  std::string home;            // Absolute.
+  std::string home;  // Absolute.
   // Foreground mode: this app and no list on disk.
   std::optional<AppSpec> only_app = std::nullopt;
 };
@@ -75,13 +75,13 @@ class Supervisor final : private WorkerHost {
   void remove_worker(WorkerId id, Done done);
   void reset(WorkerId id);
   void save_now();
-  void end_sweeps();           // What is left in the groups of stopped workers is ended now.
+  void end_sweeps();  // What is left in the groups of stopped workers is ended now.
   void signal_all(int signal);
 
   const Worker* find(WorkerId id) const;
   std::vector<const Worker*> workers() const;  // By id.
   std::vector<TargetCandidate> candidates() const;
-  std::vector<RunId> live_runs() const;        // Runs whose streams have not all ended.
+  std::vector<RunId> live_runs() const;  // Runs whose streams have not all ended.
   std::string pid_file_of(const WorkerRecord& record) const;
   const std::string& trouble() const { return roster_.trouble(); }
 

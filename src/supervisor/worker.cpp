@@ -17,9 +17,9 @@ bool alive(WorkerState state) {
 }
 
 std::string describe(const ExitFacts& exit) {
-  if (exit.signal) return "via signal [SIG" + std::string(::sigabbrev_np(*exit.signal)
-                                                              ? ::sigabbrev_np(*exit.signal)
-                                                              : "?") + "]";
+  if (exit.signal)
+    return "via signal [SIG" +
+           std::string(::sigabbrev_np(*exit.signal) ? ::sigabbrev_np(*exit.signal) : "?") + "]";
   if (exit.code) return "with code [" + std::to_string(*exit.code) + "]";
   return "with an unknown status (its keeper was killed)";
 }
@@ -144,8 +144,8 @@ Result<void> Worker::outcome(const Step& step) const {
   if (record_.state != WorkerState::kErrored && record_.run.value == 0 && record_.last_exit &&
       record_.trouble.empty())
     return {};
-  return Error(Errc::kIo, record_.trouble.empty() ? record_.spec.name + " did not start"
-                                                  : record_.trouble);
+  return Error(Errc::kIo,
+               record_.trouble.empty() ? record_.spec.name + " did not start" : record_.trouble);
 }
 
 void Worker::complete(Result<void> result) {
@@ -224,10 +224,10 @@ void Worker::not_started(const std::string& why, int sys_errno) {
   record_.pid = 0;
   const Verdict verdict =
       after_failed_start(record_.spec, record_.memory, sys_errno, clock_.system_ns());
-  host_.notice(record_.trouble + (verdict.kind == Verdict::Kind::kAgain
-                                      ? "; trying again in " +
-                                            std::to_string(verdict.delay.count()) + " ms"
-                                      : ""));
+  host_.notice(record_.trouble +
+               (verdict.kind == Verdict::Kind::kAgain
+                    ? "; trying again in " + std::to_string(verdict.delay.count()) + " ms"
+                    : ""));
   apply_verdict(verdict);
 }
 
@@ -345,8 +345,8 @@ void Worker::adopt(const Child& child) {
   record_.pid = child.pid;
   record_.start_ticks = child.start_ticks;
   record_.started_ns = static_cast<std::int64_t>(child.run.value);  // A run's id is its birth.
-  record_.state = child.state == Child::State::kStarting ? WorkerState::kLaunching
-                                                         : WorkerState::kOnline;
+  record_.state =
+      child.state == Child::State::kStarting ? WorkerState::kLaunching : WorkerState::kOnline;
   host_.save_soon();
   if (!record_.should_run) stop(Wanted::kNoLonger, nullptr);
 }
@@ -367,8 +367,7 @@ void Worker::resume(const Child* child, bool again) {
         stop(Wanted::kNoLonger, nullptr);
       }
     } else {
-      const bool half_restart =
-          record_.state == WorkerState::kStopping && record_.should_run;
+      const bool half_restart = record_.state == WorkerState::kStopping && record_.should_run;
       child_changed(*child);
       if (half_restart) start(std::nullopt, nullptr);
     }

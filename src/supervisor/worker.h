@@ -63,7 +63,9 @@ class Worker {
   void adopt(const Child& child);  // A run of this worker that the roster did not know yet.
 
   const WorkerRecord& record() const { return record_; }
-  WorkerRecord& record_to_save() { return record_; }  // The roster keeps its text of the spec there.
+  WorkerRecord& record_to_save() {
+    return record_;
+  }  // The roster keeps its text of the spec there.
   std::int64_t restarts_in_last_minute() const;
   bool removing() const { return removing_; }
 

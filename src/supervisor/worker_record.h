@@ -23,21 +23,21 @@ struct LogFiles {
 struct WorkerRecord {
   WorkerId id;
   AppSpec spec;
-  std::string spec_text;       // The spec as the roster writes it; "": make it again.
+  std::string spec_text;  // The spec as the roster writes it; "": make it again.
   WorkerState state = WorkerState::kStopped;
-  bool should_run = false;     // What the user wants, whatever the state is just now.
-  std::int64_t instance = 0;   // NODE_APP_INSTANCE.
+  bool should_run = false;    // What the user wants, whatever the state is just now.
+  std::int64_t instance = 0;  // NODE_APP_INSTANCE.
   std::string unique_id;
   std::int64_t restarts = 0;
   RestartMemory memory;
   std::optional<ExitFacts> last_exit;
-  RunId run;                   // 0: no run is alive.
+  RunId run;  // 0: no run is alive.
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;
   std::int64_t started_ns = 0;  // Realtime, of the last run that reached exec.
   std::int64_t created_ns = 0;
   LogFiles logs;
-  std::string trouble;         // One line; "": none.
+  std::string trouble;  // One line; "": none.
 };
 
 }  // namespace pmx::supervisor

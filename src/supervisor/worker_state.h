@@ -14,9 +14,9 @@ enum class WorkerState : std::uint8_t {
   kStopped,
   kLaunching,  // Handed to the keeper, not yet exec'd.
   kOnline,
-  kStopping,   // Told to stop; SIGKILL follows at kill_timeout.
-  kWaiting,    // Ended; will be started again after a delay.
-  kErrored,    // Given up: too many unstable restarts, or it cannot be started at all.
+  kStopping,  // Told to stop; SIGKILL follows at kill_timeout.
+  kWaiting,   // Ended; will be started again after a delay.
+  kErrored,   // Given up: too many unstable restarts, or it cannot be started at all.
 };
 
 enum class WorkerEvent : std::uint8_t {
@@ -32,8 +32,8 @@ enum class WorkerEvent : std::uint8_t {
 
 enum class WorkerAction : std::uint8_t {
   kIgnore,
-  kLaunch,     // With a clean record of restarts: somebody asked for it.
-  kRelaunch,   // Counts a restart.
+  kLaunch,    // With a clean record of restarts: somebody asked for it.
+  kRelaunch,  // Counts a restart.
   kMarkOnline,
   kTerminate,  // SIGINT to the group, and the kill timer.
   kKill,       // SIGKILL to the group.
@@ -82,7 +82,8 @@ inline constexpr std::array kTransitions{
     Transition{kOnline, kRestartDue, kOnline, kIgnore},
 
     Transition{kStopping, kStart, kStopping, kIgnore},
-    Transition{kStopping, kRunning, kStopping, kTerminate},  // The first signal came before its exec.
+    Transition{kStopping, kRunning, kStopping,
+               kTerminate},  // The first signal came before its exec.
     Transition{kStopping, kEndedAgain, kStopped, kSettle},
     Transition{kStopping, kEndedDone, kStopped, kSettle},
     Transition{kStopping, kEndedBroken, kStopped, kSettle},

@@ -97,7 +97,7 @@ class Pmx:
         before = cpu_seconds(pids)
         begin = time.monotonic()
         self.run("start", generator[0], "--name", "gen", "--no-autorestart", *options, "--", *generator[1:])
-        if "0" in options:
+        if "--rotate-max-size" in options:  # Rotation is off.
             wait_until("all bytes are in the file", lambda: size_of(self.logs, "gen-out.log") >= size_bytes)
             seconds = time.monotonic() - begin
         else:
@@ -116,7 +116,6 @@ class Pmx:
         return int(subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout)
 
     def remove_logs(self) -> None:
-        self.run("flush")
         for path in self.logs.glob("gen-*"):
             path.unlink(missing_ok=True)
 

@@ -55,7 +55,8 @@ TEST_F(LogsFormatTest, PrintsOneJsonObjectALine) {
   style_.form = LineStyle::Form::kJson;
   origin_.kind = StreamKind::kErr;
   EXPECT_EQ(format("a \"b\"\xFF"),
-            "{\"message\":\"a \\\"b\\\"\xEF\xBF\xBD\",\"timestamp\":\"2026-11-23T10:00:00.123Z\",\"type\":\"err\","
+            "{\"message\":\"a "
+            "\\\"b\\\"\xEF\xBF\xBD\",\"timestamp\":\"2026-11-23T10:00:00.123Z\",\"type\":\"err\","
             "\"process_id\":0,\"app_name\":\"web\"}\n");
 }
 
@@ -80,11 +81,13 @@ TEST_F(LogsFormatTest, PadsNamesThatMustBeEscaped) {
 
 TEST_F(LogsFormatTest, SaysHowManyLinesItShows) {
   EXPECT_EQ(tail_header(style_, 15, "all"),
-            "[TAILING] Tailing last 15 lines for [all] processes (change the value with --lines option)\n");
+            "[TAILING] Tailing last 15 lines for [all] processes (change the value with --lines "
+            "option)\n");
 }
 
 TEST(LogsTerminalTest, PassesTextTabsAndColors) {
-  EXPECT_EQ(on_terminal("plain\ttext \xC3\xA4 \xF0\x9F\x98\x80"), "plain\ttext \xC3\xA4 \xF0\x9F\x98\x80");
+  EXPECT_EQ(on_terminal("plain\ttext \xC3\xA4 \xF0\x9F\x98\x80"),
+            "plain\ttext \xC3\xA4 \xF0\x9F\x98\x80");
   EXPECT_EQ(on_terminal("\x1b[1;38:5:1mred"), "\x1b[1;38:5:1mred\x1b[0m");
 }
 
@@ -97,8 +100,13 @@ TEST(LogsTerminalTest, ShowsEveryOtherControlByte) {
 }
 
 TEST(LogsTerminalTest, ShowsControlsOfC1AsTheSequencesThatTheyStandFor) {
-  EXPECT_EQ(on_terminal("\xC2\x9B" "2J"), "^[[2J");
-  EXPECT_EQ(on_terminal("\x9B" "2J"), "\xEF\xBF\xBD" "2J");
+  EXPECT_EQ(on_terminal("\xC2\x9B"
+                        "2J"),
+            "^[[2J");
+  EXPECT_EQ(on_terminal("\x9B"
+                        "2J"),
+            "\xEF\xBF\xBD"
+            "2J");
 }
 
 TEST(LogsTerminalTest, ReplacesWhatIsNotUtf8) {

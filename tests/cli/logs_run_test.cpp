@@ -71,13 +71,17 @@ class LogsRunTest : public ::testing::Test {
   void list(const std::vector<std::string>& names) {
     Json workers = Json::array();
     for (const std::string& name : names) {
-      Json worker = Json::object({{"id", workers.items().size()}, {"name", name}, {"namespace", "default"}});
-      worker.set("logs", Json::object({{"out", log_path(name + "-out")}, {"err", log_path(name + "-error")}, {"log", nullptr}}));
+      Json worker =
+          Json::object({{"id", workers.items().size()}, {"name", name}, {"namespace", "default"}});
+      worker.set("logs", Json::object({{"out", log_path(name + "-out")},
+                                       {"err", log_path(name + "-error")},
+                                       {"log", nullptr}}));
       workers.push_back(std::move(worker));
     }
     RealFs fs;
     ASSERT_TRUE(fs.make_directories(home_ / "state", 0700));
-    ASSERT_TRUE(fs.replace_file(apps_path(home_.path()), Json::object({{"workers", workers}}).dump()));
+    ASSERT_TRUE(
+        fs.replace_file(apps_path(home_.path()), Json::object({{"workers", workers}}).dump()));
   }
   // Lines of one worker, one batch each, at these seconds after kTime.
   std::unique_ptr<SegmentBuilder> write(const LogDir& dir, std::uint32_t id, StreamKind kind,
@@ -85,7 +89,9 @@ class LogsRunTest : public ::testing::Test {
     auto segment = std::make_unique<SegmentBuilder>(dir, 1);
     const auto stream = segment->stream(10 + id * 2, WorkerId{id}, kind);
     for (const auto& [second, text] : lines)
-      segment->data(stream, text, {.flags = rotate::flags::kUnparsed, .time_ns = kTime + second * 1'000'000'000LL});
+      segment->data(
+          stream, text,
+          {.flags = rotate::flags::kUnparsed, .time_ns = kTime + second * 1'000'000'000LL});
     segment->write();
     return segment;
   }
@@ -113,9 +119,11 @@ TEST_F(LogsRunTest, MergesTheLogsByTimeUnderPm2sHeader) {
   write(web_err_, 0, kErr, {{2, "two\n"}});
   write(api_out_, 1, kOut, {{3, "three\nand more\n"}});
   EXPECT_EQ(run(), 0);
-  EXPECT_EQ(out_,
-            "[TAILING] Tailing last 15 lines for [all] processes (change the value with --lines option)\n"
-            "0|web      | one\n0|web      | two\n1|api      | three\n1|api      | and more\n0|web      | four\n");
+  EXPECT_EQ(
+      out_,
+      "[TAILING] Tailing last 15 lines for [all] processes (change the value with --lines option)\n"
+      "0|web      | one\n0|web      | two\n1|api      | three\n1|api      | and more\n0|web      | "
+      "four\n");
   EXPECT_EQ(err_, "");
 }
 
@@ -145,7 +153,10 @@ TEST_F(LogsRunTest, ShowsAllLinesOfASpanOfTime) {
 }
 
 TEST_F(LogsRunTest, FiltersByLevelAndPattern) {
-  write(web_out_, 0, kOut, {{1, "{\"level\":\"error\",\"msg\":\"a\"}\n"}, {2, "{\"level\":\"info\",\"msg\":\"a\"}\n"}, {3, "ERROR b\n"}});
+  write(web_out_, 0, kOut,
+        {{1, "{\"level\":\"error\",\"msg\":\"a\"}\n"},
+         {2, "{\"level\":\"info\",\"msg\":\"a\"}\n"},
+         {3, "ERROR b\n"}});
   options_.raw = true;
   options_.level = "warn";
   EXPECT_EQ(run(), 0);
@@ -159,7 +170,9 @@ TEST_F(LogsRunTest, PrintsJson) {
   write(web_err_, 0, kErr, {{1, "a\n"}});
   options_.json = true;
   EXPECT_EQ(run(), 0);
-  EXPECT_EQ(out_, "{\"message\":\"a\",\"timestamp\":\"2026-11-23T10:00:01.000Z\",\"type\":\"err\",\"process_id\":0,\"app_name\":\"web\"}\n");
+  EXPECT_EQ(out_,
+            "{\"message\":\"a\",\"timestamp\":\"2026-11-23T10:00:01.000Z\",\"type\":\"err\","
+            "\"process_id\":0,\"app_name\":\"web\"}\n");
 }
 
 TEST_F(LogsRunTest, ShowsALastLineWithoutNewline) {
@@ -183,7 +196,8 @@ TEST_F(LogsRunTest, SaysWhatIsWrongInOneLine) {
   EXPECT_EQ(run(), 1);
   EXPECT_EQ(err_, "[PM2][ERROR] Process or Namespace nobody not found\n");
   EXPECT_EQ(out_, "");
-  for (std::string LogsOptions::*const option : {&LogsOptions::since, &LogsOptions::until, &LogsOptions::level, &LogsOptions::grep}) {
+  for (std::string LogsOptions::*const option :
+       {&LogsOptions::since, &LogsOptions::until, &LogsOptions::level, &LogsOptions::grep}) {
     LogsOptions bad;
     bad.*option = "(nonsense";
     bad.home = options_.home;

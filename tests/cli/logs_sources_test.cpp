@@ -35,17 +35,19 @@ class LogsSourcesTest : public ::testing::Test {
     return line;
   }
 
-  std::vector<LogWorker> workers_{{WorkerId{0}, "web", "shop", "/l/web-out.log", "/l/web-error.log", ""},
-                                  {WorkerId{1}, "api", "shop", "/l/api.log", "/l/api.log", ""},
-                                  {WorkerId{2}, "job", "default", "/l/job.log", "/dev/null", ""},
-                                  {WorkerId{3}, "job", "default", "/l/job.log", "/dev/null", ""}};
+  std::vector<LogWorker> workers_{
+      {WorkerId{0}, "web", "shop", "/l/web-out.log", "/l/web-error.log", ""},
+      {WorkerId{1}, "api", "shop", "/l/api.log", "/l/api.log", ""},
+      {WorkerId{2}, "job", "default", "/l/job.log", "/dev/null", ""},
+      {WorkerId{3}, "job", "default", "/l/job.log", "/dev/null", ""}};
   std::string error_;
 };
 
 TEST_F(LogsSourcesTest, ChoosesByNameIdNamespaceAndPattern) {
   EXPECT_THAT(paths(sources("web")), ElementsAre("/l/web-out.log", "/l/web-error.log"));
   EXPECT_THAT(paths(sources("1")), ElementsAre("/l/api.log"));
-  EXPECT_THAT(paths(sources("shop")), ElementsAre("/l/web-out.log", "/l/web-error.log", "/l/api.log"));
+  EXPECT_THAT(paths(sources("shop")),
+              ElementsAre("/l/web-out.log", "/l/web-error.log", "/l/api.log"));
   EXPECT_THAT(paths(sources("/^j/")), ElementsAre("/l/job.log"));
   EXPECT_EQ(sources("all").size(), 4U);
 }
@@ -102,8 +104,9 @@ TEST_F(LogsSourcesTest, TakesTheCombinedLogWhereThereIsNoOther) {
 
 TEST_F(LogsSourcesTest, ReadsTheDaemonsList) {
   const test::TempDir home;
-  test::write_bytes(apps_path(home.path()),
-                    R"({"workers":[{"id":4,"name":"web","namespace":"shop","logs":{"out":"/l/o","err":"/l/e","log":null}}]})");
+  test::write_bytes(
+      apps_path(home.path()),
+      R"({"workers":[{"id":4,"name":"web","namespace":"shop","logs":{"out":"/l/o","err":"/l/e","log":null}}]})");
   RealFs fs;
   const auto workers = read_log_workers(fs, home.path());
   ASSERT_TRUE(workers && workers->size() == 1);
@@ -122,7 +125,8 @@ TEST_F(LogsSourcesTest, GuessesTheWorkersFromTheLogsWhereThereIsNoList) {
     test::write_bytes(dir.index_directory() + "/log.json", "{\"path\":\"" + path + "\"}");
   }
   workers_ = read_log_workers(fs, home.path()).value_or({});
-  EXPECT_THAT(paths(sources("web")), ElementsAre(home / "logs/web-out.log", home / "logs/web-error.log"));
+  EXPECT_THAT(paths(sources("web")),
+              ElementsAre(home / "logs/web-out.log", home / "logs/web-error.log"));
   const auto web = sources("all");
   ASSERT_EQ(web.size(), 2U);
   EXPECT_EQ(web[0].label_of(line_of(WorkerId{5})), "5|web");

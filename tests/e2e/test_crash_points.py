@@ -96,7 +96,7 @@ def run_until_dead(home: Home, point: str, spec: str) -> None:
         if time.monotonic() > end:
             raise Failed(f"{point} was not passed: the daemon died {seen} times of {deaths}, {spec}")
         if churn:
-            home.run("restart", "churn")
+            home.run_through("restart", "churn")
         time.sleep(0.05)
 
 

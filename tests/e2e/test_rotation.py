@@ -91,7 +91,7 @@ def test_max_total_size_and_max_age():
 
 
 def test_flush_empties_this_log_and_lines_go_on():
-    home, count = rotated("--rotate-max-size", "64K")
+    home, count = rotated("--rotate-max-size", "64K", "--rotate-retain", "0")
     with home:
         home.run("flush", "a")
         wait_for("no line is left", lambda: not names(home) and read_log(home.logs / "a-out.log") == b"")

@@ -44,7 +44,9 @@ inline std::string relay_path(const std::string& home) { return home + "/relay.s
   const std::string pid = std::to_string(::getpid());
   if (!sys::send_message(relay->get(), pid, std::span<const int>(&socket, 1))) ::_exit(4);
   ::close(socket);
-  for (;;) ::pause();
+  char nothing;
+  (void)sys::read(relay->get(), {&nothing, 1});  // Until we are killed, or the test has ended.
+  ::_exit(0);
 }
 
 // glibc hands argc and argv to constructors.
@@ -91,7 +93,7 @@ class KeeperProcess {
   ~KeeperProcess() {
     stop_daemons();
     if (pid_ > 0) ::kill(pid_, SIGKILL);
-    for (const pid_t pid : relays_) ::kill(pid, SIGKILL);
+    for (const auto& [pid, relay] : relays_) ::kill(pid, SIGKILL);
     if (table_)
       for (const auto& child : table_->children)
         if (child.run != 0 && child.pid > 0 && child.state == keeper::ChildState::kRunning)
@@ -125,13 +127,13 @@ class KeeperProcess {
   RelayedDaemon accept() {
     RelayedDaemon daemon;
     if (!wait_readable(listener_.get())) return daemon;
-    const Fd relay(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    Fd relay(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!wait_readable(relay.get())) return daemon;
     auto message = sys::receive_message(relay.get(), 64);
     if (!message || !*message || (*message)->fds.size() != 1) return daemon;
     daemon.pid = std::atoi((*message)->bytes.c_str());
     daemon.socket = std::move((*message)->fds[0]);
-    relays_.push_back(daemon.pid);
+    relays_.push_back({daemon.pid, std::move(relay)});
     return daemon;
   }
 
@@ -168,7 +170,7 @@ class KeeperProcess {
   std::vector<std::string> options_;
   Fd listener_;
   pid_t pid_ = 0;
-  std::vector<pid_t> relays_;
+  std::vector<std::pair<pid_t, Fd>> relays_;
   const keeper::ChildTable* table_ = nullptr;
 };
 

@@ -276,6 +276,7 @@ TEST_F(KeeperTest, GivesAWorkerTheLimitsThatTheKeeperWasStartedWith) {
     ::getrlimit(RLIMIT_CORE, &core);
     core.rlim_cur = std::min<rlim_t>(core.rlim_max, 4096);
     ::setrlimit(RLIMIT_CORE, &core);
+    ::setenv("ASAN_OPTIONS", "disable_coredump=0", 1);  // Else the sanitizer sets it to 0.
   });
   const auto daemon = next_daemon();
   rlimit core{}, own{};
@@ -388,10 +389,10 @@ TEST_F(KeeperTest, IsRefusedAHomeThatAnotherKeeperHas) {
 
 TEST_F(KeeperTest, TellsTheNextDaemonHowTheOneBeforeEnded) {
   auto daemon = start();
-  daemon->die(SIGSEGV);
+  daemon->die(SIGABRT);
   daemon = next_daemon();
   EXPECT_EQ(daemon->hello.run, 1U);
-  EXPECT_EQ(WTERMSIG(daemon->table->header.last_daemon_status), SIGSEGV);
+  EXPECT_EQ(WTERMSIG(daemon->table->header.last_daemon_status), SIGABRT);
 }
 
 TEST_F(KeeperTest, EndsADaemonWhoseHeartStopsAndKeepsTheWorkers) {

@@ -49,10 +49,13 @@ class LogReaderTest : public ::testing::Test {
       SegmentBuilder segment(dir_, static_cast<std::uint64_t>(s), start);
       const auto out = segment.stream(10, WorkerId{0}, kOut);
       for (int k = 0; k < 3; ++k)
-        segment.data(out, std::to_string(s) + "." + std::to_string(k) + "\n", {.time_ns = s * 10'000 + k * 1'000});
+        segment.data(out, std::to_string(s) + "." + std::to_string(k) + "\n",
+                     {.time_ns = s * 10'000 + k * 1'000});
       start = segment.next();
-      if (s < n) segment.seal(kStamp);
-      else segment.write();
+      if (s < n)
+        segment.seal(kStamp);
+      else
+        segment.write();
     }
   }
 
@@ -136,7 +139,8 @@ TEST_F(LogReaderTest, GivesTheLastLinesOfASpanOfTime) {
 TEST_F(LogReaderTest, GivesTheLastMatchingLinesHoweverFarBackTheyAre) {
   SegmentBuilder segment(dir_, 1);
   const auto out = segment.stream(10, WorkerId{0}, kOut);
-  for (int i = 0; i < 5000; ++i) segment.data(out, (i % 1000 == 0 ? "hit " : "miss ") + std::to_string(i) + "\n");
+  for (int i = 0; i < 5000; ++i)
+    segment.data(out, (i % 1000 == 0 ? "hit " : "miss ") + std::to_string(i) + "\n");
   segment.write();
   const LineFilter hits{.matches = [](std::string_view text) { return text.starts_with("hit"); }};
   EXPECT_THAT(last(2, hits), ElementsAre("hit 3000", "hit 4000"));
@@ -151,7 +155,8 @@ TEST_F(LogReaderTest, PassesOverBatchesWithoutTheLevelAndParsesTheRest) {
   segment.data(out, "info\nerror two\n", {.flags = flags::kUnparsed});
   segment.write();
   int parsed = 0;
-  const LineFilter errors{.level = Severity::kError, .severity_of = [&parsed](std::string_view text) {
+  const LineFilter errors{.level = Severity::kError,
+                          .severity_of = [&parsed](std::string_view text) {
                             ++parsed;
                             return text.starts_with("error") ? Severity::kError : Severity::kInfo;
                           }};
@@ -162,8 +167,10 @@ TEST_F(LogReaderTest, PassesOverBatchesWithoutTheLevelAndParsesTheRest) {
 TEST_F(LogReaderTest, JudgesTheLevelOfWhatTheWorkerWroteAndNotOfOurWrapping) {
   SegmentBuilder segment(dir_, 1);
   const SegmentBuilder::Batch unparsed{.flags = flags::kUnparsed};
-  segment.data(segment.stream(10, WorkerId{0}, kOut, RenderSpec::Kind::kDate), "2026-11-23 10:00: bad\n", unparsed);
-  segment.data(segment.stream(12, WorkerId{0}, kOut, RenderSpec::Kind::kJson), "{\"message\":\"bad\"}\n", unparsed);
+  segment.data(segment.stream(10, WorkerId{0}, kOut, RenderSpec::Kind::kDate),
+               "2026-11-23 10:00: bad\n", unparsed);
+  segment.data(segment.stream(12, WorkerId{0}, kOut, RenderSpec::Kind::kJson),
+               "{\"message\":\"bad\"}\n", unparsed);
   segment.write();
   const LineFilter errors{.level = Severity::kError, .severity_of = [](std::string_view text) {
                             return text == "bad" ? Severity::kError : Severity::kInfo;
@@ -241,7 +248,8 @@ TEST_F(LogReaderTest, GivesALineOverTheBoundInPieces) {
   const auto out = segment.stream(10, WorkerId{0}, kOut);
   const std::string piece(400'000, 'x');
   segment.data(out, piece, {.flags = flags::kPartial});
-  for (int i = 0; i < 4; ++i) segment.data(out, piece, {.flags = flags::kPartial | flags::kContinues});
+  for (int i = 0; i < 4; ++i)
+    segment.data(out, piece, {.flags = flags::kPartial | flags::kContinues});
   segment.data(out, "end\n", {.flags = flags::kContinues});
   segment.write();
   const Lines lines = all();

@@ -94,7 +94,9 @@ TEST_F(SegmentReaderTest, FindsTheTextThatWasSealedAfterTheIndexWasRead) {
   auto reader = open(1);
   segment.name(2);
   segment.seal(kStamp);
-  write_bytes(segment.sealed_path(kStamp).replace(segment.sealed_path(kStamp).find("-2.log"), 6, ".log"), "not ours\n");
+  write_bytes(
+      segment.sealed_path(kStamp).replace(segment.sealed_path(kStamp).find("-2.log"), 6, ".log"),
+      "not ours\n");
   EXPECT_EQ(text_of(*reader), "a\n");
 }
 

@@ -335,7 +335,7 @@ TEST_F(KeeperLinkTest, SaysAgainToTheNewKeeperWhatTheOldOneNeverRead) {
   ASSERT_TRUE(link.link->put("pipe.4", memory.get()));
   link.replace_keeper();
   EXPECT_EQ(WEXITSTATUS(link.when(4, State::kExited).wait_status), 5);
-  EXPECT_THAT(link.seen[2], ElementsAre(State::kExited)) << "acknowledged is over";
+  EXPECT_EQ(std::count(link.seen[2].begin(), link.seen[2].end(), State::kExited), 1);
   EXPECT_EQ(link.link->children().size(), 1U);
 }
 

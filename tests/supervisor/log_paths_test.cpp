@@ -89,7 +89,13 @@ TEST_F(LogPathsTest, StdoutIsADeviceWithoutOwnerOrId) {
   const LogPlan to_stdout = plan_logs(app_, WorkerId{1}, "/h/logs", FileOwner{7, 7}, {});
   EXPECT_EQ(to_stdout.out.at(0).path, "/dev/stdout");
   EXPECT_FALSE(to_stdout.out.at(0).owner);
-  EXPECT_TRUE(to_stdout.err.at(0).owner);
+}
+
+TEST_F(LogPathsTest, TheAppsUserOpensWhatIsNotInOurDirectory) {
+  app_.error_file = "/home/user/error.log";
+  const LogPlan as_user = plan_logs(app_, WorkerId{1}, "/h/logs", FileOwner{7, 7}, {});
+  EXPECT_TRUE(as_user.err.at(0).owner);
+  EXPECT_FALSE(as_user.out.at(0).owner);  // Root's home may be closed to the user.
 }
 
 TEST_F(LogPathsTest, DisabledLogsFeedNothing) {

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "supervisor/supervisor.h"
 #include "support/fake_clock.h"
 #include "support/fake_keeper_link.h"
 #include "support/fake_pipeline.h"
-#include "supervisor/supervisor.h"
 
 namespace pmx::test {
 

@@ -4,10 +4,12 @@
 
 namespace pmx::test {
 
-FakeClock::Id FakeClock::call_after(std::chrono::nanoseconds delay, std::function<void()> callback) {
+FakeClock::Id FakeClock::call_after(std::chrono::nanoseconds delay,
+                                    std::function<void()> callback) {
   const Id id = next_++;
   timers_.emplace(
-      std::pair(steady_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(delay), id),
+      std::pair(steady_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(delay),
+                id),
       std::move(callback));
   return id;
 }

@@ -46,7 +46,10 @@ class FakeKeeperLink final : public supervisor::KeeperLink {
   void exec_fails(RunId run, int sys_errno, const std::string& step = "exec");
   void exit(RunId run, int wait_status, std::int64_t ended_ns);
   // A new daemon connects: what it finds is what is held now.
-  void reconnect() { state_at_connect_ = state_; ++incarnation_; }
+  void reconnect() {
+    state_at_connect_ = state_;
+    ++incarnation_;
+  }
   void forget_everything();  // The keeper was killed too.
   void add_child(const Child& child) { children_[child.run] = child; }
 

@@ -2,8 +2,7 @@
 
 namespace pmx::test {
 
-void FakePipeline::add_run(supervisor::RunFds run,
-                           std::vector<supervisor::IntentFd> new_intents) {
+void FakePipeline::add_run(supervisor::RunFds run, std::vector<supervisor::IntentFd> new_intents) {
   for (const supervisor::IntentFd& intent : new_intents) intents_.push_back(intent.log);
   runs_.push_back(std::move(run));
 }

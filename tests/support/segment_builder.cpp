@@ -23,7 +23,11 @@ void write_bytes(const std::string& path, std::string_view bytes) {
 }
 
 SegmentBuilder::SegmentBuilder(const rotate::LogDir& dir, std::uint64_t segment, Start start)
-    : dir_(dir), segment_(segment), seq_(start.seq), log_position_(start.log_position), time_ns_(start.time_ns) {
+    : dir_(dir),
+      segment_(segment),
+      seq_(start.seq),
+      log_position_(start.log_position),
+      time_ns_(start.time_ns) {
   Record head;
   head.type = static_cast<std::uint8_t>(RecordType::kHead);
   head.raw_end = segment;
@@ -47,7 +51,8 @@ void SegmentBuilder::add(Record record) {
   records_.push_back(record);
 }
 
-std::uint16_t SegmentBuilder::stream(std::uint64_t id, WorkerId worker, StreamKind kind, RenderSpec::Kind render) {
+std::uint16_t SegmentBuilder::stream(std::uint64_t id, WorkerId worker, StreamKind kind,
+                                     RenderSpec::Kind render) {
   Record record;
   record.type = static_cast<std::uint8_t>(RecordType::kStream);
   record.stream = streams_++;
@@ -71,7 +76,8 @@ void SegmentBuilder::data(std::uint16_t stream, std::string_view text, Batch bat
   record.raw_len = record.file_len = static_cast<std::uint32_t>(text.size());
   record.data_sum = rotate::data_sum(text);
   const auto newlines = std::count(text.begin(), text.end(), '\n');
-  record.lines = static_cast<std::uint16_t>(newlines + (!text.empty() && text.back() != '\n' ? 1 : 0));
+  record.lines =
+      static_cast<std::uint16_t>(newlines + (!text.empty() && text.back() != '\n' ? 1 : 0));
   record.severities = batch.severities;
   add(record);
   seq_ += record.lines;

@@ -54,7 +54,9 @@ class SegmentBuilder {
   void add_seal();  // The record alone.
   std::string sealed_path(const std::string& utc_stamp) const;
 
-  Start next() const { return {seq_, time_ns_, log_position_ + text_.size()}; }  // For the segment behind it.
+  Start next() const {
+    return {seq_, time_ns_, log_position_ + text_.size()};
+  }  // For the segment behind it.
   const std::string& text() const { return text_; }
   const std::vector<rotate::Record>& records() const { return records_; }
   std::string index_bytes() const;

@@ -1,5 +1,5 @@
-// PM2 picks by the script's ending, and runs whatever else is text by node, so that an executable shell
-// script without an ending fails there. Here a script that says `#!` is believed.
+// PM2 picks by the script's ending, and runs whatever else is text by node, so that an executable
+// shell script without an ending fails there. Here a script that says `#!` is believed.
 #include "config/internal/interpreter.h"
 
 #include <algorithm>
@@ -15,10 +15,10 @@ struct ByEnding {
   std::string_view ending, program;
 };
 constexpr std::array kByEnding{
-    ByEnding{".sh", "bash"},     ByEnding{".py", "python"},     ByEnding{".rb", "ruby"},
-    ByEnding{".php", "php"},     ByEnding{".pl", "perl"},       ByEnding{".js", "node"},
-    ByEnding{".mjs", "node"},    ByEnding{".cjs", "node"},      ByEnding{".coffee", "coffee"},
-    ByEnding{".ls", "lsc"},      ByEnding{".ts", "bun"},        ByEnding{".tsx", "bun"},
+    ByEnding{".sh", "bash"},  ByEnding{".py", "python"}, ByEnding{".rb", "ruby"},
+    ByEnding{".php", "php"},  ByEnding{".pl", "perl"},   ByEnding{".js", "node"},
+    ByEnding{".mjs", "node"}, ByEnding{".cjs", "node"},  ByEnding{".coffee", "coffee"},
+    ByEnding{".ls", "lsc"},   ByEnding{".ts", "bun"},    ByEnding{".tsx", "bun"},
 };
 
 std::string_view path_of(const AppSpec& app) {
@@ -43,11 +43,15 @@ void believe_first_line(AppSpec& app, std::string_view head) {
 
 void choose_by_content(AppSpec& app) {
   const std::string head = first_bytes(app.script);
-  const bool binary = head.find('\0') != std::string::npos || head.starts_with("\x7f" "ELF");
+  const bool binary = head.find('\0') != std::string::npos || head.starts_with(
+                                                                  "\x7f"
+                                                                  "ELF");
   app.interpreter = "none";
   if (binary) return;
-  if (!head.starts_with("#!")) app.interpreter = "node";
-  else if (!is_executable_file(app.script)) believe_first_line(app, head);
+  if (!head.starts_with("#!"))
+    app.interpreter = "node";
+  else if (!is_executable_file(app.script))
+    believe_first_line(app, head);
 }
 
 void choose_by_script(AppSpec& app) {
@@ -88,7 +92,8 @@ Result<void> choose_interpreter(AppSpec& app, bool given) {
   if (app.interpreter == "none" || app.interpreter.empty()) {
     app.interpreter = "none";
     if (!is_executable_file(app.script))
-      return invalid("Script " + app.script + " is not executable: chmod +x it, or name an --interpreter");
+      return invalid("Script " + app.script +
+                     " is not executable: chmod +x it, or name an --interpreter");
     return {};
   }
   if (!available(app, app.interpreter))
@@ -96,8 +101,8 @@ Result<void> choose_interpreter(AppSpec& app, bool given) {
                    app.interpreter + "' to double check.)");
   if (app.interpreter.find('/') != std::string::npos)
     app.interpreter = absolute_path(app.cwd, app.interpreter);
-  // Python keeps 8 KiB back when its output is a pipe: lines would come late, and not at all after a
-  // crash.
+  // Python keeps 8 KiB back when its output is a pipe: lines would come late, and not at all after
+  // a crash.
   if (base_name(app.interpreter).starts_with("python")) app.env.emplace("PYTHONUNBUFFERED", "1");
   return {};
 }

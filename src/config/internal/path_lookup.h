@@ -1,5 +1,5 @@
-// What is on the disk at a path, as resolving an app needs to know it. Follows symbolic links, because a
-// program in PATH often is one.
+// What is on the disk at a path, as resolving an app needs to know it. Follows symbolic links,
+// because a program in PATH often is one.
 #pragma once
 
 #include <optional>

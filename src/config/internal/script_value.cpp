@@ -21,8 +21,9 @@ constexpr std::size_t kLargestValueBytes = 64U << 20U;
 // What stands before the JSON: a config file may print to the standard output while it is read.
 constexpr std::string_view kMark = "\x01pmx-config\x01";
 
-// import() also takes CommonJS, whose module.exports is then the default export. A function's members
-// and undefined are left out by JSON.stringify, as they are when PM2 sends them to its daemon.
+// import() also takes CommonJS, whose module.exports is then the default export. A function's
+// members and undefined are left out by JSON.stringify, as they are when PM2 sends them to its
+// daemon.
 constexpr const char* kModuleScript = R"js(
 import('node:url').then(u => import(u.pathToFileURL(process.env.PMX_CONFIG_FILE).href)).then(m => {
   const v = m.default === undefined ? m : m.default;

@@ -1,5 +1,5 @@
-// What a JavaScript expression or module says, as JSON: evaluated by the user's node, bun or deno in a
-// process of its own.
+// What a JavaScript expression or module says, as JSON: evaluated by the user's node, bun or deno
+// in a process of its own.
 //
 // Errors: kNotFound without errno when none of them is in PATH.
 #pragma once

@@ -1,5 +1,5 @@
-// YAML as JSON: the only includer of yaml-cpp. `<<` merges are resolved, plain scalars are typed as YAML
-// 1.2's core schema (and js-yaml) types them.
+// YAML as JSON: the only includer of yaml-cpp. `<<` merges are resolved, plain scalars are typed as
+// YAML 1.2's core schema (and js-yaml) types them.
 #pragma once
 
 #include <string>

@@ -185,7 +185,7 @@ Result<ArchiveTable> read_gzip_table(File& file, std::uint64_t file_bytes) {
   ArchiveTable table;
   table.frames.resize(trailer.frames);
   const std::size_t entries_bytes = trailer.frames * sizeof(FrameEntry);
-  std::memcpy(table.frames.data(), blob.data(), entries_bytes);
+  if (entries_bytes != 0) std::memcpy(table.frames.data(), blob.data(), entries_bytes);
   std::uint64_t sum = 0;
   for (const FrameEntry& frame : table.frames) sum += frame.packed_bytes;
   if (sum != trailer.blob_begin) return no_table();

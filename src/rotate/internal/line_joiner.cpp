@@ -34,8 +34,10 @@ std::optional<LogLine> LineJoiner::before(const Piece& piece) {
 
 std::optional<LogLine> LineJoiner::add(const Piece& piece) {
   const bool unbegun = continues(piece);
-  if (piece.alone) alone_.insert(piece.stream);
-  else alone_.erase(piece.stream);
+  if (piece.alone)
+    alone_.insert(piece.stream);
+  else
+    alone_.erase(piece.stream);
   const auto begun = unfinished_.find(piece.stream);
   if (begun == unfinished_.end()) {
     if (unbegun && unbegun_ == Unbegun::kHide) return std::nullopt;

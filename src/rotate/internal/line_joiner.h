@@ -48,7 +48,9 @@ class LineJoiner {
     bool some_given = false;  // Of a line over the bound.
   };
   LogLine give(Unfinished& unfinished, bool has_newline);
-  bool continues(const Piece& piece) const { return piece.continues && !alone_.contains(piece.stream); }
+  bool continues(const Piece& piece) const {
+    return piece.continues && !alone_.contains(piece.stream);
+  }
 
   Unbegun unbegun_ = Unbegun::kShow;
   std::map<StreamId, Unfinished> unfinished_;

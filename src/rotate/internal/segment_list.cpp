@@ -7,14 +7,16 @@ namespace pmx::rotate {
 
 void SegmentList::list() {
   if (std::exchange(listed_, true)) return;
-  indexed_ = dir_.index_segments(fs_).value_or({});  // An unreadable directory is an empty one to a reader.
+  indexed_ = dir_.index_segments(fs_).value_or(
+      {});  // An unreadable directory is an empty one to a reader.
 }
 
 const std::vector<std::uint64_t>& SegmentList::sealed() {
   if (!sealed_) {
     sealed_.emplace();
     for (const SealedFile& file : dir_.sealed_files(fs_).value_or({}))
-      if (sealed_->empty() || sealed_->back() != file.name.segment) sealed_->push_back(file.name.segment);
+      if (sealed_->empty() || sealed_->back() != file.name.segment)
+        sealed_->push_back(file.name.segment);
   }
   return *sealed_;
 }
@@ -36,7 +38,8 @@ std::optional<std::uint64_t> SegmentList::oldest() {
   std::optional<std::uint64_t> first;
   if (!indexed_.empty()) first = indexed_.front();
   // Number 1 is the first that there ever is.
-  if (first != 1U && !sealed().empty()) first = std::min(first.value_or(UINT64_MAX), sealed().front());
+  if (first != 1U && !sealed().empty())
+    first = std::min(first.value_or(UINT64_MAX), sealed().front());
   return first ? first : newest();
 }
 

@@ -16,7 +16,8 @@
 
 namespace pmx::rotate {
 
-inline constexpr std::uint64_t kUnindexedActive = UINT64_MAX;  // In the place of a segment's number.
+inline constexpr std::uint64_t kUnindexedActive =
+    UINT64_MAX;  // In the place of a segment's number.
 
 class SegmentList {
  public:
@@ -26,7 +27,10 @@ class SegmentList {
   std::optional<std::uint64_t> before(std::uint64_t segment);
   std::optional<std::uint64_t> after(std::uint64_t segment);
   std::optional<std::uint64_t> oldest();
-  void look_again() { listed_ = false; sealed_.reset(); }  // Something changed in the index directory.
+  void look_again() {
+    listed_ = false;
+    sealed_.reset();
+  }  // Something changed in the index directory.
 
  private:
   void list();
@@ -36,8 +40,8 @@ class SegmentList {
   Fs& fs_;
   const LogDir& dir_;
   bool listed_ = false;
-  std::vector<std::uint64_t> indexed_;                 // Ascending.
-  std::optional<std::vector<std::uint64_t>> sealed_;   // Ascending; read when first needed.
+  std::vector<std::uint64_t> indexed_;                // Ascending.
+  std::optional<std::vector<std::uint64_t>> sealed_;  // Ascending; read when first needed.
 };
 
 }  // namespace pmx::rotate

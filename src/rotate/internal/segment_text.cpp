@@ -74,8 +74,8 @@ Result<SegmentText> open_active_text(Fs& fs, const LogDir& dir, std::uint64_t in
   return SegmentText(std::move(file), path);
 }
 
-Result<SealedText> open_sealed_text(Fs& fs, const LogDir& dir, std::uint64_t segment, std::uint64_t inode,
-                                    std::uint64_t name_number) {
+Result<SealedText> open_sealed_text(Fs& fs, const LogDir& dir, std::uint64_t segment,
+                                    std::uint64_t inode, std::uint64_t name_number) {
   const std::vector<SealedFile> files = PMX_TRY(dir.sealed_files(fs));
   const SealedFile* best = nullptr;
   for (const SealedFile& file : files) {
@@ -85,7 +85,8 @@ Result<SealedText> open_sealed_text(Fs& fs, const LogDir& dir, std::uint64_t seg
       best = &file;
   }
   if (best == nullptr)
-    return Error(Errc::kNotFound, "segment " + std::to_string(segment) + " of " + dir.active_path() + " is gone");
+    return Error(Errc::kNotFound,
+                 "segment " + std::to_string(segment) + " of " + dir.active_path() + " is gone");
   if (best->name.compression == Compression::kNone) {
     auto file = PMX_TRY(fs.open(best->path, OpenMode::kRead));
     return SealedText{SegmentText(std::move(file), best->path), *best};

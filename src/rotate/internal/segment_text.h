@@ -48,8 +48,8 @@ struct SealedText {
   SegmentText text;
   SealedFile file;
 };
-Result<SealedText> open_sealed_text(Fs& fs, const LogDir& dir, std::uint64_t segment, std::uint64_t inode,
-                                    std::uint64_t name_number);
+Result<SealedText> open_sealed_text(Fs& fs, const LogDir& dir, std::uint64_t segment,
+                                    std::uint64_t inode, std::uint64_t name_number);
 
 // Records for text that no index describes: whole lines in chunks, kRecovered, with times that begin at
 // `time_ns`. A last line without newline is kPartial where `to_the_end`, else it is left for later.

@@ -1,0 +1,85 @@
+#include "supervisor/echo.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/sys.h"
+
+namespace pmx::supervisor {
+namespace {
+constexpr std::size_t kPageBytes = 4096;
+}
+
+Result<Fd> Echo::make_page() { return sys::memfd("pmx-echo", kPageBytes); }
+
+Result<std::unique_ptr<Echo>> Echo::start(const std::string& state_directory,
+                                          std::vector<Source> sources, const Fd& page,
+                                          const Clock& clock) {
+  std::unique_ptr<Echo> echo(new Echo(clock));  // lint: the constructor is private.
+  void* at = ::mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, page.get(), 0);
+  if (at == MAP_FAILED) return system_error(errno, "mmap", "echo page");
+  echo->page_ = static_cast<Progress*>(at);
+  echo->wake_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!echo->wake_) return system_error(errno, "eventfd");
+  for (std::size_t i = 0; i < sources.size() && i < kMaxSources; ++i) {
+    auto reader = std::make_unique<rotate::LogReader>(
+        echo->files_, rotate::LogDir(state_directory, sources[i].log_path));
+    if (echo->page_[i].time_ns == 0)
+      reader->seek_end();  // Lines of an earlier container are not ours to print.
+    else
+      reader->seek_time(echo->page_[i].time_ns);
+    echo->follower_.follow(*reader, i);
+    echo->readers_.push_back({std::move(sources[i]), std::move(reader), echo->page_ + i});
+  }
+  echo->thread_ = std::thread([self = echo.get()] { self->run(); });
+  return echo;
+}
+
+Echo::~Echo() {
+  finish();
+  if (page_ != nullptr) ::munmap(page_, kPageBytes);
+}
+
+void Echo::finish() {
+  if (!thread_.joinable()) return;
+  finishing_ = true;
+  const std::uint64_t one = 1;
+  (void)!::write(wake_.get(), &one, sizeof one);
+  thread_.join();
+}
+
+bool Echo::print_new() {
+  for (Reader& each : readers_) {
+    for (auto line = each.reader->next(); line; line = each.reader->next()) {
+      if (line->seq < each.progress->next_seq) continue;  // Printed by the daemon before.
+      const int fd = each.source.both_kinds && line->kind == StreamKind::kErr ? 2 : each.source.fd;
+      std::string text(line->text);
+      if (line->has_newline) text += '\n';
+      if (!sys::write_all(fd, text)) return false;
+      each.progress->time_ns = line->time_ns;
+      each.progress->next_seq = line->seq + 1;
+    }
+    if (!finishing_) continue;
+    for (auto rest = each.reader->next_unfinished(); rest; rest = each.reader->next_unfinished())
+      if (!sys::write_all(each.source.fd, rest->text)) return false;
+  }
+  return true;
+}
+
+void Echo::run() {
+  for (;;) {
+    const bool last = finishing_;  // Read before the files: what is recorded by now is printed.
+    (void)follower_.take_changed();
+    if (!print_new() || last) return;
+    pollfd waits[2] = {{wake_.get(), POLLIN, 0}, {follower_.fd(), POLLIN, 0}};
+    const auto timeout = follower_.poll_timeout();
+    (void)::poll(waits, follower_.fd() >= 0 ? 2 : 1,
+                 timeout ? static_cast<int>(timeout->count()) : -1);
+  }
+}
+
+}  // namespace pmx::supervisor

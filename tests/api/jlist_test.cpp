@@ -1,0 +1,101 @@
+#include "api/jlist.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "api/api_fixture.h"
+
+namespace pmx::test {
+namespace {
+
+class JlistTest : public ApiFixture {
+ protected:
+  Json only() {
+    const Json list = list_.jlist();
+    return list.items().empty() ? Json() : list.items()[0];
+  }
+  void running(Json app) {
+    (void)start(std::move(app));
+    all_run();
+    settle();
+  }
+};
+
+TEST_F(JlistTest, HasPm2sKeysInPm2sOrder) {
+  running(app_json("web"));
+  std::vector<std::string> keys;
+  const Json element = only();
+  for (const auto& [key, value] : element.members()) keys.push_back(key);
+  EXPECT_EQ(keys, (std::vector<std::string>{"pid", "name", "pm2_env", "pm_id", "monit", "pmx"}));
+  for (const char* const key : {"name",
+                                "namespace",
+                                "status",
+                                "pm_id",
+                                "pm_uptime",
+                                "created_at",
+                                "restart_time",
+                                "unstable_restarts",
+                                "pm_exec_path",
+                                "pm_cwd",
+                                "exec_interpreter",
+                                "exec_mode",
+                                "instances",
+                                "args",
+                                "node_args",
+                                "watch",
+                                "autorestart",
+                                "pm_out_log_path",
+                                "pm_err_log_path",
+                                "pm_pid_path",
+                                "merge_logs",
+                                "version",
+                                "node_version",
+                                "username",
+                                "uid",
+                                "unique_id",
+                                "NODE_APP_INSTANCE",
+                                "env",
+                                "axm_actions",
+                                "axm_monitor",
+                                "versioning",
+                                "km_link"})
+    EXPECT_NE(element["pm2_env"].find(key), nullptr) << key;
+  EXPECT_EQ(element["pm2_env"].find("exit_code"), nullptr);  // Only after an exit.
+}
+
+TEST_F(JlistTest, AVariableCalledStatusDoesNotHideTheStatus) {
+  Json app = app_json("web");
+  app.set("env", Json::object({{"status", "mine"}, {"HOME", "/root"}}));
+  running(app);
+  const Json element = only();
+  EXPECT_EQ(element["pm2_env"]["status"].as_string(), "online");
+  EXPECT_EQ(element["pm2_env"]["HOME"].as_string(), "/root");
+  EXPECT_EQ(element["pm2_env"]["env"]["status"].as_string(), "mine");
+}
+
+TEST_F(JlistTest, TellsTheTrueExit) {
+  running(app_json("web"));
+  exits(WorkerId{0}, SIGKILL);
+  const Json element = only();
+  EXPECT_TRUE(element["pm2_env"]["exit_code"].is_null());
+  EXPECT_EQ(element["pm2_env"]["exit_signal"].as_string(), "SIGKILL");
+  EXPECT_EQ(element["pmx"]["last_exit"]["signal"].as_string(), "SIGKILL");
+  EXPECT_EQ(element["pid"].as_int(), 0);
+}
+
+TEST_F(JlistTest, ShowsHowItsLogsAreDoing) {
+  running(app_json("web"));
+  supervisor::LogStatus log;
+  log.path = home_ + "/logs/web-out.log";
+  log.captured_lines = 5;
+  log.trouble = "disk full";
+  pipeline_.status_ = {log, supervisor::LogStatus{}};
+  const Json element = only();
+  const auto& logs = element["pmx"]["logs"].items();
+  ASSERT_EQ(logs.size(), 1U);
+  EXPECT_EQ(logs[0]["captured_lines"].as_int(), 5);
+  EXPECT_EQ(logs[0]["trouble"].as_string(), "disk full");
+}
+
+}  // namespace
+}  // namespace pmx::test

@@ -1,0 +1,147 @@
+#include "api/operations.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cerrno>
+
+#include "api/api_fixture.h"
+
+namespace pmx::test {
+namespace {
+
+class OperationsTest : public ApiFixture {
+ protected:
+  void running(Json app) {
+    (void)start(std::move(app));
+    all_run();
+    settle();
+  }
+};
+
+TEST_F(OperationsTest, ASecondStartOfARunningScriptIsRefusedUnlessForced) {
+  running(app_json("web"));
+  EXPECT_EQ(start(app_json("web"))->status, 409);
+  EXPECT_EQ(error_of(start(app_json("web"))),
+            "Script already launched, add -f option to force re-execution");
+  (void)start(app_json("web"), true);
+  EXPECT_EQ(supervisor_->workers().size(), 2U);
+}
+
+TEST_F(OperationsTest, AStoppedOneIsStartedAgainInItsOwnId) {
+  running(app_json("web"));
+  (void)act("stop", "web");
+  exits(WorkerId{0}, SIGINT);
+  Json changed = app_json("web");
+  changed.set("env", Json::object({{"A", "1"}}));
+  running(changed);
+  EXPECT_EQ(late_->status, 200);
+  EXPECT_EQ(supervisor_->workers().size(), 1U);
+  EXPECT_EQ(record(WorkerId{0}).spec.env.at("A"), "1");
+}
+
+TEST_F(OperationsTest, OneBadAppOfSeveralStartsNone) {
+  Json apps = Json::array();
+  apps.push_back(app_json("good"));
+  apps.push_back(Json::object({{"name", "bad"}}));
+  EXPECT_EQ(post("/v1/start", Json::object({{"apps", apps}}))->status, 400);
+  EXPECT_TRUE(supervisor_->workers().empty());
+  EXPECT_EQ(post("/v1/start", Json::object())->status, 400);
+}
+
+TEST_F(OperationsTest, ClusterModeSaysThatItRunsSeparateProcesses) {
+  Json app = app_json("web", 2);
+  app.set("exec_mode", "cluster_mode");
+  running(app);
+  ASSERT_EQ(late_->body["messages"].items().size(), 1U);
+  EXPECT_NE(late_->body["messages"].items()[0].as_string().find("separate processes"),
+            std::string::npos);
+}
+
+TEST_F(OperationsTest, WithoutAutostartItIsListedAsStopped) {
+  Json app = app_json("web");
+  app.set("autostart", false);
+  EXPECT_EQ(start(app)->status, 200);
+  EXPECT_EQ(status(WorkerId{0}), "stopped");
+}
+
+TEST_F(OperationsTest, AFailedStartIsAnErrorAndStaysInTheList) {
+  (void)start(app_json("web"));
+  link_.exec_fails(link_.starting().at(0), EACCES);
+  EXPECT_EQ(late_->status, 500);
+  EXPECT_NE(error_of(late_).find("Permission denied"), std::string::npos);
+  EXPECT_EQ(status(WorkerId{0}), "errored");
+}
+
+TEST_F(OperationsTest, TheAnswerIsSavedBeforeItIsGiven) {
+  (void)start(app_json("web"));
+  all_run();
+  ASSERT_TRUE(late_);
+  EXPECT_NE(link_.state_.find("\"online\""), std::string::npos);
+}
+
+TEST_F(OperationsTest, RestartBringsChangesAndEnvironment) {
+  running(app_json("web"));
+  EXPECT_FALSE(post("/v1/act", Json::object({{"action", "restart"},
+                                             {"target", "web"},
+                                             {"changes", Json::object({{"restart_delay", 7}})},
+                                             {"update_env", Json::object({{"B", "2"}})}})));
+  exits(WorkerId{0}, SIGINT);
+  all_run();
+  EXPECT_EQ(late_->status, 200);
+  EXPECT_EQ(record(WorkerId{0}).spec.restart_delay, 7ms);
+  EXPECT_EQ(record(WorkerId{0}).spec.env.at("B"), "2");
+}
+
+TEST_F(OperationsTest, ABadChangeStopsNothing) {
+  running(app_json("web"));
+  const auto answer =
+      post("/v1/act", Json::object({{"action", "restart"},
+                                    {"target", "web"},
+                                    {"changes", Json::object({{"name", "unreadable"}})}}));
+  EXPECT_EQ(answer->status, 400);
+  EXPECT_EQ(status(WorkerId{0}), "online");
+}
+
+TEST_F(OperationsTest, StartOfATargetRestartsIt) {
+  running(app_json("web"));
+  EXPECT_FALSE(post("/v1/start", Json::object({{"target", "web"}})));
+  EXPECT_EQ(status(WorkerId{0}), "stopping");
+}
+
+TEST_F(OperationsTest, FlushAndRotateGoToTheLogsOfTheTarget) {
+  running(app_json("web"));
+  running(app_json("job"));
+  EXPECT_EQ(act("flush", "web")->status, 200);
+  EXPECT_EQ(pipeline_.rotations_.at(0).how, supervisor::Pipeline::Rotate::kFlush);
+  EXPECT_EQ(pipeline_.rotations_.at(0).paths,
+            (std::vector<std::string>{home_ + "/logs/web-error.log", home_ + "/logs/web-out.log"}));
+  EXPECT_EQ(act("rotate", "all")->status, 200);
+  EXPECT_EQ(pipeline_.rotations_.at(1).paths.size(), 4U);
+  pipeline_.rotate_error_ = Error(Errc::kNoSpace, "disk full");
+  EXPECT_EQ(error_of(act("rotate", "all")), "disk full");
+  EXPECT_EQ(act("reload_logs", "")->status, 200);
+  EXPECT_EQ(pipeline_.reopened_, 1);
+}
+
+TEST_F(OperationsTest, ResetClearsTheCounters) {
+  running(app_json("web"));
+  exits(WorkerId{0}, 1 << 8);
+  settle();
+  EXPECT_EQ(record(WorkerId{0}).restarts, 1);
+  EXPECT_EQ(act("reset", "all")->status, 200);
+  EXPECT_EQ(record(WorkerId{0}).restarts, 0);
+}
+
+TEST_F(OperationsTest, AShutdownKeepsWhatIsWanted) {
+  running(app_json("web"));
+  bool done = false;
+  operations_.stop_for_shutdown([&done](Result<api::Outcome>) { done = true; });
+  EXPECT_FALSE(done);
+  exits(WorkerId{0}, SIGINT);
+  EXPECT_TRUE(done);
+  EXPECT_TRUE(record(WorkerId{0}).should_run);
+}
+
+}  // namespace
+}  // namespace pmx::test

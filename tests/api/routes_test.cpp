@@ -1,0 +1,68 @@
+#include "api/routes.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "api/api_fixture.h"
+
+namespace pmx::test {
+namespace {
+
+class RoutesTest : public ApiFixture {};
+
+TEST_F(RoutesTest, UnknownPathsMethodsAndBodiesAreOneLine) {
+  EXPECT_EQ(request("GET", "/v2/x")->status, 404);
+  EXPECT_EQ(request("GET", "/v1/kill")->status, 405);
+  EXPECT_EQ(request("POST", "/v1/act", "{nope")->status, 400);
+  EXPECT_EQ(request("POST", "/v1/act", "[1]")->status, 400);
+  EXPECT_NE(error_of(request("POST", "/v1/act", "{nope")).find("no JSON"), std::string::npos);
+}
+
+TEST_F(RoutesTest, PingAnswers) {
+  EXPECT_EQ(request("GET", "/v1/ping")->body["version"].as_string(), "x");
+}
+
+TEST_F(RoutesTest, StartAnswersWhenEverythingRuns) {
+  EXPECT_FALSE(start(app_json("web", 2)));
+  all_run();
+  ASSERT_TRUE(late_);
+  EXPECT_EQ(late_->status, 200);
+  EXPECT_EQ(late_->body.dump(), "{\"ids\":[0,1],\"names\":[\"web\",\"web\"],\"messages\":[]}");
+}
+
+TEST_F(RoutesTest, ATargetMayBeANumber) {
+  (void)start(app_json("web"));
+  all_run();
+  EXPECT_EQ(post("/v1/act", Json::object({{"action", "reset"}, {"target", 0}}))->status, 200);
+}
+
+TEST_F(RoutesTest, UnknownTargetsAndActionsAreErrors) {
+  EXPECT_EQ(act("stop", "nope")->status, 404);
+  EXPECT_EQ(error_of(act("stop", "nope")), "Process or Namespace nope not found");
+  EXPECT_EQ(act("explode", "all")->status, 400);
+}
+
+TEST_F(RoutesTest, KillDeletesAllThenAnswersThenQuits) {
+  (void)start(app_json("web"));
+  all_run();
+  EXPECT_FALSE(post("/v1/kill", Json::object()));
+  exits(WorkerId{0}, SIGINT);
+  ASSERT_TRUE(late_);
+  EXPECT_EQ(late_->status, 200);
+  EXPECT_FALSE(quits_);
+  late_->when_sent();
+  EXPECT_TRUE(quits_);
+  settle();
+  EXPECT_TRUE(supervisor_->workers().empty());
+}
+
+TEST_F(RoutesTest, SettingsAreKept) {
+  EXPECT_EQ(request("GET", "/v1/settings")->body, Json::object());
+  const auto set = post("/v1/settings", Json::object({{"rotate.max_size", "20M"}}));
+  EXPECT_EQ(set->status, 200);
+  EXPECT_EQ(request("GET", "/v1/settings")->body["rotate.max_size"].as_string(), "20M");
+  EXPECT_EQ(post("/v1/settings", Json::object({{"no.such.key", 1}}))->status, 400);
+}
+
+}  // namespace
+}  // namespace pmx::test

@@ -1,0 +1,46 @@
+#include "cli/inspect.h"
+
+#include <gtest/gtest.h>
+
+namespace pmx::cli {
+namespace {
+
+// What node -p "require('util').inspect(value, {depth: null})" prints.
+std::string inspected(const char* json) { return inspect(*Json::parse(json)); }
+
+TEST(InspectTest, PrintsScalarsAsNodeDoes) {
+  EXPECT_EQ(inspected("null"), "null");
+  EXPECT_EQ(inspected("1.5"), "1.5");
+  EXPECT_EQ(inspected("true"), "true");
+  EXPECT_EQ(inspected(R"("a'b")"), R"("a'b")");
+  EXPECT_EQ(inspected(R"("a'b\"c")"), "`a'b\"c`");
+  EXPECT_EQ(inspected(R"("a\nb\u0001\\")"), R"('a\nb\x01\\')");
+}
+
+TEST(InspectTest, KeepsShortThingsOnOneLine) {
+  EXPECT_EQ(inspected("[]"), "[]");
+  EXPECT_EQ(inspected("{}"), "{}");
+  EXPECT_EQ(inspected("[1,2]"), "[ 1, 2 ]");
+  EXPECT_EQ(inspected(R"({"tracing":{"enabled":false,"outbound":false}})"),
+            "{ tracing: { enabled: false, outbound: false } }");
+  EXPECT_EQ(inspected(R"({"node_args":["--harmony"],"a-b":1})"),
+            "{ node_args: [ '--harmony' ], 'a-b': 1 }");
+}
+
+TEST(InspectTest, BreaksWhatIsDeepOrLong) {
+  EXPECT_EQ(inspected(R"([{"a":{"b":{"c":{"d":1}}}}])"),
+            "[\n  {\n    a: {\n      b: { c: { d: 1 } }\n    }\n  }\n]");
+  EXPECT_EQ(
+      inspected(
+          R"({"aaaaaaaaaaaaaaaaaaaaaaaaa":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","cccccccccccc":"ddddddddd"})"),
+      "{\n  aaaaaaaaaaaaaaaaaaaaaaaaa: 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',\n  cccccccccccc: "
+      "'ddddddddd'\n}");
+}
+
+TEST(InspectTest, PutsManyItemsInColumns) {
+  EXPECT_EQ(inspected("[1,2,3,4,5,6,7,8,9,10,11,12,13]"),
+            "[\n   1,  2,  3,  4,  5,  6,\n   7,  8,  9, 10, 11, 12,\n  13\n]");
+}
+
+}  // namespace
+}  // namespace pmx::cli

@@ -1,0 +1,78 @@
+#include "config/app_config.h"
+
+#include <gtest/gtest.h>
+
+namespace pmx::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+AppSpec unusual_app() {
+  AppSpec app;
+  app.name = "api";
+  app.app_namespace = "shop";
+  app.script = "/srv/api.js";
+  app.args = {"--port", "80", "a b"};
+  app.interpreter = "node";
+  app.interpreter_args = {"--enable-source-maps"};
+  app.cwd = "/srv";
+  app.env = {{"A", "1"}, {"B", "x=y"}};
+  app.exec_mode = "cluster_mode";
+  app.instances = 4;
+  app.instances_given = true;
+  app.version = "1.2.3";
+  app.username = "www-data";
+  app.out_file = "/var/log/api.log";
+  app.merge_logs = false;
+  app.rotate = {1U << 20U, "day", 0, 7 * 24h, 1U << 30U, Compression::kGzip, 9};
+  app.when_full = WhenFull::kBlock;
+  app.sync = {SyncPolicy::Mode::kInterval, 5000ms};
+  app.autorestart = false;
+  app.stop_exit_codes = {0, 143};
+  app.kill_timeout = 5s;
+  app.other = Json::object({{"watch", true}});
+  return app;
+}
+
+TEST(AppConfigTest, TakesAnAppThroughJsonUnchanged) {
+  const Json json = app_to_json(unusual_app());
+  const Result<AppSpec> again = app_from_json(json);
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_EQ(app_to_json(*again), json);
+  EXPECT_EQ(again->rotate, unusual_app().rotate);
+  EXPECT_EQ(again->env, unusual_app().env);
+  EXPECT_EQ(again->merge_logs, false);
+  EXPECT_TRUE(again->instances_given);
+  EXPECT_EQ(again->other, unusual_app().other);
+}
+
+TEST(AppConfigTest, TakesMissingKeysFromTheDefaults) {
+  AppSpec defaults;
+  defaults.rotate.max_size_bytes = 1234;
+  const Result<AppSpec> app = app_from_json(Json::object({{"script", "x"}}), defaults);
+  ASSERT_TRUE(app);
+  EXPECT_EQ(app->rotate.max_size_bytes, 1234U);
+  EXPECT_EQ(app->merge_logs, std::nullopt);
+}
+
+TEST(AppConfigTest, TakesDottedKeysOverTheObject) {
+  Json json = app_to_json(unusual_app());
+  json.set("rotate.max_size", "2M");
+  const Result<AppSpec> app = app_from_json(json);
+  ASSERT_TRUE(app);
+  EXPECT_EQ(app->rotate.max_size_bytes, 2U << 20U);
+  EXPECT_EQ(app->rotate.level, 9);
+}
+
+TEST(AppConfigTest, NamesAppAndKeyOfABadValue) {
+  const Result<AppSpec> app =
+      app_from_json(Json::object({{"name", "web"}, {"kill_timeout", "soon"}}));
+  ASSERT_FALSE(app);
+  EXPECT_EQ(app.error().message(),
+            "app web: kill_timeout: \"soon\" is not allowed: a duration from 0ms to 1d");
+}
+
+TEST(AppConfigTest, RefusesWhatIsNoObject) { EXPECT_FALSE(app_from_json("web")); }
+
+}  // namespace
+}  // namespace pmx::config

@@ -1,0 +1,61 @@
+#include "config/normalise.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pmx::config {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+Normalised normalise(const char* json, const std::string& env_name = "", const Json& deploy = {}) {
+  return normalise_app(*Json::parse(json), env_name, deploy);
+}
+
+TEST(NormaliseTest, TurnsAliasesIntoCanonicalKeys) {
+  const Normalised out =
+      normalise(R"({"exec":"a.js","interpreterArgs":"-x","combine_logs":true,"user":"www"})");
+  EXPECT_EQ(out.app.dump(), R"({"script":"a.js","node_args":"-x","merge_logs":true,"uid":"www"})");
+  EXPECT_THAT(out.warnings, IsEmpty());
+}
+
+TEST(NormaliseTest, LetsTheCanonicalKeyWin) {
+  EXPECT_EQ(normalise(R"({"out":"b","out_file":"a"})").app["out_file"], Json("a"));
+  EXPECT_EQ(normalise(R"({"out_file":"a","out":"b"})").app["out_file"], Json("a"));
+  EXPECT_EQ(normalise(R"({"out":"","output":"b"})").app["out_file"], Json("b"));
+}
+
+TEST(NormaliseTest, LeavesOutUnknownKeysWithASuggestion) {
+  const Normalised out = normalise(R"({"name":"web","script":"a.js","autorestrat":true})");
+  EXPECT_EQ(out.app.find("autorestrat"), nullptr);
+  EXPECT_THAT(out.warnings, ElementsAre("app web: unknown key \"autorestrat\" is ignored "
+                                        "(did you mean \"autorestart\"?)"));
+}
+
+TEST(NormaliseTest, NamesKeysWithoutEffectInOneLine) {
+  const Normalised out = normalise(
+      R"({"name":"web","script":"a","watch":true,"max_memory_restart":"1G","wait_ready":false})");
+  EXPECT_EQ(out.app["watch"], Json(true));
+  EXPECT_THAT(out.warnings, ElementsAre("app web: no effect yet: watch, max_memory_restart"));
+}
+
+TEST(NormaliseTest, ReadsRotateAsObjectOrOff) {
+  const Normalised out = normalise(R"({"script":"a","rotate":{"maxSize":"1M","retian":3}})");
+  EXPECT_EQ(out.app["rotate.max_size"], Json("1M"));
+  EXPECT_EQ(out.warnings.size(), 1U);
+  EXPECT_EQ(normalise(R"({"script":"a","rotate":false})").app["rotate.max_size"], Json(0));
+}
+
+TEST(NormaliseTest, PutsTheChosenEnvironmentOnTop) {
+  const char* app =
+      R"({"script":"a","env":{"A":"1","B":"1","C":"1"},"env_prod":{"C":"3"},"env_dev":{"A":"9"}})";
+  EXPECT_EQ(normalise(app).app["env"].dump(), R"({"A":"1","B":"1","C":"1"})");
+  EXPECT_EQ(normalise(app, "prod", Json::object({{"B", "2"}, {"C", "2"}})).app["env"].dump(),
+            R"({"A":"1","B":"2","C":"3"})");
+  EXPECT_THAT(normalise(app, "test").warnings,
+              ElementsAre("app a: Environment [test] is not defined in process file"));
+}
+
+}  // namespace
+}  // namespace pmx::config
