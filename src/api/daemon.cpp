@@ -19,6 +19,8 @@
 #include "base/sys.h"
 #include "config/app_config.h"
 #include "config/settings.h"
+#include "supervisor/echo.h"
+#include "supervisor/log_paths.h"
 
 namespace pmx::api {
 namespace {
@@ -28,8 +30,10 @@ using supervisor::KeeperLink;
 using supervisor::Pipeline;
 
 constexpr const char* kListenerName = "listen.control";
+constexpr const char* kEchoName = "echo";
 constexpr std::chrono::seconds kDrainPatience{5};
 constexpr std::chrono::seconds kListenRetry{5};
+constexpr std::chrono::seconds kLeavePatience{10};
 constexpr int kExitCannotStart = 127;  // As a shell says it of a command that it cannot start.
 
 supervisor::AppCodec codec() {
@@ -38,8 +42,8 @@ supervisor::AppCodec codec() {
 }
 
 void limit_ourselves() {
-  // A terminal's Ctrl-C and a machine's shutdown reach every process of the group; what they mean for
-  // us the keeper says.
+  // A terminal's Ctrl-C and a machine's shutdown reach every process of the group; what they mean
+  // for us the keeper says.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2, SIGPIPE})
     ::signal(signal, SIG_IGN);
   ::umask(077);
@@ -63,6 +67,7 @@ class Daemon {
   void prepare_home();
   Result<void> start_pipeline();
   Result<void> start_supervisor();
+  Result<void> start_echo(const AppSpec& app);
   Result<void> listen();
   Result<Fd> listener();
   void listen_or_retry();
@@ -74,6 +79,7 @@ class Daemon {
   void shut_down();
   void finish(int exit_code);
   void end(int exit_code);
+  void leave(EventLoop::TimePoint deadline);
 
   const DaemonOptions options_;
   std::unique_ptr<OwnLog> log_;
@@ -85,6 +91,7 @@ class Daemon {
   std::unique_ptr<KeeperLink> link_;
   std::vector<RunSpec> held_runs_;
   std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<supervisor::Echo> echo_;
   std::unique_ptr<supervisor::Supervisor> workers_;
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<ProcessList> list_;
@@ -168,6 +175,23 @@ Result<void> Daemon::start_pipeline() {
   return {};
 }
 
+Result<void> Daemon::start_echo(const AppSpec& app) {
+  Result<Fd> page = link_->get(kEchoName);
+  if (!page) {
+    page = PMX_TRY(supervisor::Echo::make_page());
+    PMX_TRY(link_->put(kEchoName, page->get()));
+  }
+  const supervisor::LogFiles logs =
+      supervisor::log_files(app, WorkerId{0}, options_.home + "/logs");
+  std::vector<supervisor::Echo::Source> sources;
+  if (!logs.out.empty()) sources.push_back({logs.out, STDOUT_FILENO, logs.out == logs.err});
+  if (!logs.err.empty() && logs.err != logs.out)
+    sources.push_back({logs.err, STDERR_FILENO, false});
+  echo_ =
+      PMX_TRY(supervisor::Echo::start(options_.home + "/state", std::move(sources), *page, clock_));
+  return {};
+}
+
 Result<void> Daemon::start_supervisor() {
   supervisor::SupervisorOptions options;
   options.home = options_.home;
@@ -177,6 +201,7 @@ Result<void> Daemon::start_supervisor() {
     AppSpec app = PMX_TRY(config::app_from_json(json));
     app.autorestart = false;  // Whoever started us decides what follows.
     app.instances = 1;
+    PMX_TRY(start_echo(app));  // Before the app prints its first line.
     options.only_app = std::move(app);
   }
   workers_ = std::make_unique<supervisor::Supervisor>(
@@ -199,8 +224,8 @@ Result<Fd> Daemon::listener() {
   const std::string path = options_.home + "/pmx.sock";
   struct stat st {};
   const bool there = ::stat(path.c_str(), &st) == 0 && S_ISSOCK(st.st_mode);
-  // Held by the keeper, so that commands wait in its backlog while no daemon lives. Somebody may have
-  // removed its name: then nobody can find it any more.
+  // Held by the keeper, so that commands wait in its backlog while no daemon lives. Somebody may
+  // have removed its name: then nobody can find it any more.
   auto held = link_->get(kListenerName);
   if (held && there) return std::move(*held);
   Fd fresh = PMX_TRY(sys::listen_unix(path, 0600));
@@ -305,11 +330,19 @@ void Daemon::finish(int exit_code) {
 
 void Daemon::end(int exit_code) {
   workers_->save_now();
+  if (echo_) echo_->finish();
   notice("ends");
   (void)files_.remove(options_.home + "/pmx.pid");
   (void)files_.remove(options_.home + "/pmx.sock");
   link_->quit(exit_code);
-  loop_->stop();
+  leave(clock_.steady_now() + kLeavePatience);
+}
+
+// Hundreds of workers that end leave thousands of words to the keeper, more than its socket takes
+// at once; the last of them is that it shall end too.
+void Daemon::leave(EventLoop::TimePoint deadline) {
+  if (link_->all_said() || clock_.steady_now() >= deadline) return loop_->stop();
+  (void)loop_->call_after(std::chrono::milliseconds(5), [this, deadline] { leave(deadline); });
 }
 
 int Daemon::run() {

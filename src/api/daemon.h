@@ -1,5 +1,5 @@
-// The daemon: where keeper link, pipeline, supervisor and API are put together. Recovery is the start
-// path: every daemon begins with what the keeper holds, the first with nothing.
+// The daemon: where keeper link, pipeline, supervisor and API are put together. Recovery is the
+// start path: every daemon begins with what the keeper holds, the first with nothing.
 #pragma once
 
 #include <string>
@@ -15,8 +15,8 @@ struct DaemonOptions {
   std::string run_file;  // Foreground: a file of one canonical app; "": the list of apps.
 };
 
-// Until the keeper is told to end, or something is so wrong that the next daemon must try. The keeper
-// gives its own exit code to whoever waits for it; ours only tells it whether we crashed.
+// Until the keeper is told to end, or something is so wrong that the next daemon must try. The
+// keeper gives its own exit code to whoever waits for it; ours only tells it whether we crashed.
 int run_daemon(const DaemonOptions& options);
 
 }  // namespace pmx::api

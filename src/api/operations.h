@@ -2,7 +2,8 @@
 // answer when all of it has happened.
 //
 // Thread:  control.
-// Errors:  PM2's words where PM2 has some; kNotFound for unknown targets, kExists for double starts.
+// Errors:  PM2's words where PM2 has some; kNotFound for unknown targets, kExists for double
+//          starts.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// <home>/pmx.log: what the daemon did and what went wrong, one line each. spdlog behind it is included
-// by own_log.cpp alone.
+// <home>/pmx.log: what the daemon did and what went wrong, one line each. spdlog behind it is
+// included by own_log.cpp alone.
 //
 // Thread:  any.
 // Errors:  a log that cannot be written stops nothing; the line goes to stderr instead.

@@ -1,4 +1,5 @@
-// Whether a PM2 daemon lives in a home directory: two owners of one home would lose each other's apps.
+// Whether a PM2 daemon lives in a home directory: two owners of one home would lose each other's
+// apps.
 #pragma once
 
 #include <optional>

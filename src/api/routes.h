@@ -5,7 +5,7 @@
 //   GET  /v1/list                                                      PM2's jlist
 //   POST /v1/start     {"apps":[…],"force":bool} or {"target":"web"}   ids, names, messages
 //   POST /v1/act       {"action":…,"target":…,"cwd":…,"update_env":{…},"changes":{…}}
-//   POST /v1/kill                                                      deletes all, then the daemon ends
+//   POST /v1/kill                                                      deletes all and ends
 //   GET  /v1/settings, POST /v1/settings {key: value}
 //
 // Thread:  control.

@@ -1,6 +1,7 @@
 // libmicrohttpd without threads of its own: its epoll descriptor becomes readable when there is
-// something to do, MHD_run() does it, and MHD_get_timeout() says when it wants to run again anyway (a
-// connection's idle timeout: none, where there are no connections, so an idle daemon is not woken).
+// something to do, MHD_run() does it, and MHD_get_timeout() says when it wants to run again anyway
+// (a connection's idle timeout: none, where there are no connections, so an idle daemon is not
+// woken).
 //
 // An answer that comes later: the connection is suspended, which takes it out of the epoll set; the
 // answer resumes it, MHD calls the handler once more, and that queues what is ready by then.
@@ -18,8 +19,8 @@
 namespace pmx::api {
 namespace {
 
-// One request, from its first header to its answer. Shared by MHD (through its per-request pointer) and
-// by whoever will answer: either may be gone first.
+// One request, from its first header to its answer. Shared by MHD (through its per-request pointer)
+// and by whoever will answer: either may be gone first.
 struct Exchange : std::enable_shared_from_this<Exchange> {
   MHD_Connection* connection = nullptr;  // nullptr: MHD is done with it.
   Request request;

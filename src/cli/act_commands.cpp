@@ -45,28 +45,6 @@ Result<Json> ask(Session& session, const char* action, const std::string& target
   return session.client.post("/v1/act", body);
 }
 
-Json shell_environment(const Session& session) {
-  Json::Object variables;
-  for (const auto& [name, value] : session.env) variables.emplace_back(name, value);
-  return variables;
-}
-
-// The options of a restart, checked here so that nothing has been stopped when one of them is
-// wrong.
-Result<Json> restart_changes(Session& session) {
-  Json extra = Json::object();
-  Json changes = app_of_options(session.line);
-  changes.erase("instances");
-  if (!session.line.app_args.empty())
-    changes.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
-  if (!changes.members().empty()) {
-    PMX_TRY(config::app_from_json(changes));
-    extra.set("changes", std::move(changes));
-  }
-  if (session.line.has("update-env")) extra.set("update_env", shell_environment(session));
-  return extra;
-}
-
 Result<void> act_on_file(Session& session, const Act& act, const std::string& file) {
   const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
   for (const AppSpec& app : apps) {
@@ -82,7 +60,7 @@ Result<void> act_on_word(Session& session, const Act& act, const std::string& wo
   if (word == "-" || config::is_config_file(word)) return act_on_file(session, act, word);
   Json extra = Json::object();
   if (std::string_view(act.action) == "restart") {
-    extra = PMX_TRY(restart_changes(session));
+    extra = PMX_TRY(changes_of_line(session, word));
     if (!session.line.has("update-env"))
       session.console.text(
           session.console.paint(Color::kBlue, "Use --update-env to update environment variables") +

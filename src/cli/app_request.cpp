@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
 
 #include "base/sys.h"
 #include "config/app_config.h"
@@ -57,6 +59,21 @@ void warn_of_ignored(Session& session, const Json& options) {
   }
   if (!ignored.empty())
     session.console.warn("the file says what its apps are: these options are ignored: " + ignored);
+}
+
+// PM2: the word null as an option's value takes the key back to its default.
+Json nulls_for_words(const Json& changes) {
+  Json out = Json::object();
+  for (const auto& [key, value] : changes.members())
+    out.set(key, value == Json("null") ? Json() : value);
+  return out;
+}
+
+Json without_nulls(const Json& changes) {
+  Json out = Json::object();
+  for (const auto& [key, value] : changes.members())
+    if (!(value == Json("null"))) out.set(key, value);
+  return out;
 }
 
 }  // namespace
@@ -125,6 +142,31 @@ Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string&
                                   config::resolve_app(normalised.app, context)));
   }
   return apps;
+}
+
+Result<Json> changes_of_line(const Session& session, const std::string& target) {
+  Json changes = app_of_options(session.line);
+  changes.erase("instances");  // That is scaling, not a change of each.
+  if (!session.line.app_args.empty())
+    changes.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
+  for (const std::string_view key : {"cwd", "out_file", "error_file", "log_file", "pid_file"}) {
+    const Json* path = changes.find(key);
+    if (path == nullptr) continue;
+    if (path->is_bool()) {
+      changes.set(key, session.home + "/logs/" + target + ".log");
+    } else if (const std::string text = path->as_string(); text != "NULL" && text != "null") {
+      changes.set(key, (std::filesystem::path(session.cwd) / text).lexically_normal().string());
+    }
+  }
+  PMX_TRY(config::app_from_json(without_nulls(changes)));
+  Json body = Json::object();
+  if (!changes.members().empty()) body.set("changes", nulls_for_words(changes));
+  if (session.line.has("update-env")) {
+    Json::Object variables;
+    for (const auto& [name, value] : session.env) variables.emplace_back(name, value);
+    body.set("update_env", std::move(variables));
+  }
+  return body;
 }
 
 Json changes_of(const AppSpec& app) {

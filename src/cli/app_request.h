@@ -24,6 +24,10 @@ Result<AppSpec> script_app(Session& session, const std::string& script);
 // The apps of an ecosystem file, all of them good or none. Prints the warnings.
 Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file);
 
+// What the line's options and arguments change of an app that is listed already, as members of a
+// request's body: "changes" (null takes a key back) and "update_env". Checked.
+Result<Json> changes_of_line(const Session& session, const std::string& target);
+
 // What of an app a restart may change: all but how many instances there are and how they share
 // files.
 Json changes_of(const AppSpec& app);

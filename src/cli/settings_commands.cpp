@@ -52,9 +52,9 @@ int run_set(Session& session) {
   const Result<void> changed =
       change(session, Json::object({{"set", Json::object({{name->key, value}})}}));
   if (!changed) return failed(session, changed.error());
-  session.console.info(name->key + " is " + value +
-                       (name->key.starts_with("max_disk") ? ""
-                                                          : " for apps that are started from now on"));
+  session.console.info(
+      name->key + " is " + value +
+      (name->key.starts_with("max_disk") ? "" : " for apps that are started from now on"));
   return 0;
 }
 

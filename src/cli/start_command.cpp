@@ -68,20 +68,10 @@ Result<void> start_file(Session& session, const std::string& file) {
 }
 
 Result<void> start_listed(Session& session, const std::string& word) {
-  Json body = Json::object({{"action", "start"}, {"target", word}, {"cwd", session.cwd}});
-  Json changes = app_of_options(session.line);
-  if (!session.line.app_args.empty())
-    changes.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
-  changes.erase("instances");
-  if (!changes.members().empty()) {
-    PMX_TRY(config::app_from_json(changes));
-    body.set("changes", std::move(changes));
-  }
-  if (session.line.has("update-env")) {
-    Json env = Json::object();
-    for (const auto& [name, value] : session.env) env.set(name, value);
-    body.set("update_env", std::move(env));
-  }
+  Json body = PMX_TRY(changes_of_line(session, word));
+  body.set("action", "start");
+  body.set("target", word);
+  body.set("cwd", session.cwd);
   const Json answer = PMX_TRY(session.client.post("/v1/act", body));
   print_messages(session, answer);
   session.console.info("Process successfully started");

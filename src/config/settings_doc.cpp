@@ -11,15 +11,18 @@ constexpr std::string_view kIntro = R"(# Settings
 
 This file is printed by `pmx docs settings` from the table in `src/config/schema.cpp`.
 
-Keys stand in an ecosystem file (`ecosystem.config.js`, `.json`, `.yaml`); most have an option of `pmx start`. The
-camelCase of every key is understood too. Keys that begin with `rotate.` stand inside `rotate: { … }`.
+Keys stand in an ecosystem file (`ecosystem.config.js`, `.json`, `.yaml`); most have an option of
+`pmx start`. The camelCase of every key is understood too. Keys that begin with `rotate.` stand
+inside `rotate: { … }`.
 
-Sizes: `10M`, `10MB`, `10MiB` and bytes, all in powers of 1024. Durations: `1600` (ms), `10s`, `5m`, `1h`, `7d`.
+Sizes: `10M`, `10MB`, `10MiB` and bytes, all in powers of 1024. Durations: `1600` (ms), `10s`, `5m`,
+`1h`, `7d`.
 
-`pmx set <key> <value>` makes a default for new apps of every `rotate.` key, `when_full`, `sync`, `log_type`,
-`log_date_format`, `time`, `max_restarts`, `min_uptime`, `restart_delay`, `exp_backoff_restart_delay` and
-`kill_timeout`. pm2-logrotate's names are understood: `pmx set pm2-logrotate:max_size 10M`.
-`pmx set max_disk <size>` bounds all logs of a home together (default: 10% of the disk, at most 4G).
+`pmx set <key> <value>` makes a default for new apps of every `rotate.` key, `when_full`, `sync`,
+`log_type`, `log_date_format`, `time`, `max_restarts`, `min_uptime`, `restart_delay`,
+`exp_backoff_restart_delay` and `kill_timeout`. pm2-logrotate's names are understood:
+`pmx set pm2-logrotate:max_size 10M`. `pmx set max_disk <size>` bounds all logs of a home together
+(default: 10% of the disk, at most 4G).
 
 )";
 

@@ -93,6 +93,8 @@ class KeeperLink {
 
   // The keeper ends with this exit code once we are gone and starts no other daemon.
   virtual void quit(int exit_code) = 0;
+  // The socket has taken all that was said. Who ends before that takes his last words along.
+  virtual bool all_said() const { return true; }
 };
 
 }  // namespace pmx::supervisor

@@ -14,7 +14,8 @@ std::size_t end_leftovers(const std::vector<Leftover>& leftovers, const Clock& c
   for (const Leftover& leftover : leftovers) {
     if (leftover.pid <= 1) continue;
     auto pidfd = sys::pidfd_open(leftover.pid);
-    // The pidfd first, then the look: if the pid was given to somebody else in between, the ticks tell.
+    // The pidfd first, then the look: if the pid was given to somebody else in between, the ticks
+    // tell.
     const auto ticks = sys::start_time_ticks(leftover.pid);
     if (!pidfd || !ticks || *ticks != leftover.start_ticks) continue;
     (void)sys::kill_group(leftover.pid, SIGKILL);

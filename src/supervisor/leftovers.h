@@ -1,5 +1,5 @@
-// Processes that a keeper and a daemon, both killed, have left behind: ended before their workers are
-// started again, so that two never own one port.
+// Processes that a keeper and a daemon, both killed, have left behind: ended before their workers
+// are started again, so that two never own one port.
 //
 // Thread:  control, at the start only (it waits for them, at most kPatience).
 #pragma once

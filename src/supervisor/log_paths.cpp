@@ -6,7 +6,9 @@
 namespace pmx::supervisor {
 namespace {
 
-bool is_device(std::string_view path) { return path.starts_with("/dev/"); }
+bool is_device(std::string_view path) {
+  return path.starts_with("/dev/") || path.starts_with("/proc/");
+}
 
 bool is_nothing(std::string_view value) {
   return value == "NULL" || value == "null" || value == "/dev/null" || value == "false";
@@ -55,8 +57,10 @@ std::string absolute(const AppSpec& app, const std::string& path) {
 std::string resolve(const AppSpec& app, WorkerId id, const std::string& written,
                     const std::string& otherwise) {
   if (app.disable_logs || is_nothing(written)) return {};
-  const std::string path = written.empty() ? otherwise : absolute(app, written);
-  if (path.empty() || is_device(path)) return path;
+  // /dev/stdout: the lines are kept where they always are; in foreground mode they are printed as well.
+  const bool is_default = written.empty() || is_device(written);
+  const std::string path = is_default ? otherwise : absolute(app, written);
+  if (path.empty()) return path;
   return has_own_files(app) ? with_id(path, id) : path;
 }
 
@@ -121,9 +125,9 @@ LogPlan plan_logs(const AppSpec& app, WorkerId id, const std::string& logs_direc
     log.rotate = app.rotate;
     log.when_full = app.when_full;
     log.sync = app.sync;
-    // In our own directory nobody else can put a link in a file's place, and the app's user may not be
-    // able to reach it: it is often root's home.
-    if (!is_device(path) && !path.starts_with(logs_directory + "/")) log.owner = owner;
+    // In our own directory nobody else can put a link in a file's place, and the app's user may not
+    // be able to reach it: it is often root's home.
+    if (!path.starts_with(logs_directory + "/")) log.owner = owner;
     logs.push_back(std::move(log));
   };
   const LogFiles& files = plan.files;

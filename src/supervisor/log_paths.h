@@ -1,5 +1,5 @@
-// Which logs the streams of a worker feed, and what their files are called: PM2's rules for out_file,
-// error_file, log_file, merge_logs, log_type, log_date_format, time and disable_logs.
+// Which logs the streams of a worker feed, and what their files are called: PM2's rules for
+// out_file, error_file, log_file, merge_logs, log_type, log_date_format, time and disable_logs.
 //
 // Thread:  any; pure functions.
 #pragma once
@@ -25,8 +25,8 @@ std::string file_name_of(std::string_view app_name);
 // True where each worker of the app has files of its own, told apart by "-<id>".
 bool has_own_files(const AppSpec& app);
 LogFiles log_files(const AppSpec& app, WorkerId id, const std::string& logs_directory);
-// `owner`: who opens files outside of `logs_directory` where the app has a uid. `shared` lists paths that other workers of the
-// roster feed as well: such a log takes whole lines only.
+// `owner`: who opens files outside of `logs_directory` where the app has a uid. `shared` lists
+// paths that other workers of the roster feed as well: such a log takes whole lines only.
 LogPlan plan_logs(const AppSpec& app, WorkerId id, const std::string& logs_directory,
                   std::optional<FileOwner> owner, const std::vector<std::string>& shared);
 

@@ -42,7 +42,8 @@ void PipelineThread::drain(Stream& stream) {
     return;
   }
   round_bytes_ += drained->bytes;
-  round_again_ = round_again_ || drained->again;
+  // Whoever fills its pipe faster than we come is not served better by waiting.
+  round_again_ = round_again_ || drained->again || drained->over_half_full;
   stream.over_half_full = drained->over_half_full;
   if (drained->bytes > 0) stream.flush_partial = false;
   if (drained->end) {

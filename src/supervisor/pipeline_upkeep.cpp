@@ -95,10 +95,10 @@ void PipelineThread::plan_rotation(Log& log) {
 void PipelineThread::fit_pipes() {
   std::size_t size = kMostPipeBytes;
   while (size > 4096 && size * streams_.size() > kAllPipesBytes) size /= 2;
-  if (size >= pipe_size_bytes_) return;
+  const bool smaller = size < pipe_size_bytes_;
   pipe_size_bytes_ = size;
   for (const auto& [id, stream] : streams_)
-    if (stream->pipe) stream->pipe->resize(size);
+    if (stream->pipe && (smaller || stream->pipe->capacity_bytes() < size)) stream->pipe->resize(size);
 }
 
 }  // namespace pmx::supervisor

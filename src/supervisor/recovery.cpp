@@ -1,11 +1,12 @@
-// Starting and recovering are the same: the keeper's table of children is the truth about processes,
+// Starting and recovering are the same: the keeper's table of children is the truth about what runs,
 // the roster is the truth about what is wanted, and this brings the two together. In order:
 //
-//   1. ends that nobody has answered yet are handled as if they came now
-//   2. running children become their workers' runs again; ones that the roster does not know are found
-//      by their description ("run.<id>") and adopted, or ended where their worker is not in the list
-//   3. runs of the roster that no keeper knows (keeper and daemon were both killed): what is left of
-//      them is ended, and said
+//   1. runs of the roster that no keeper knows (keeper and daemon were both killed): what is left
+//      of them is ended, and said
+//   2. ends that nobody has answered yet are handled as if they came now; running children are
+//      their workers' runs again
+//   3. children that the roster does not know are found by their description ("run.<id>") and
+//      adopted, or ended where their worker is not in the list
 //   4. workers that are wanted and have no run are started
 #include <signal.h>
 

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace pmx::supervisor {
@@ -65,8 +66,9 @@ Verdict after_exit(const AppSpec& app, RestartMemory& memory, const ExitFacts& e
 
 Verdict after_failed_start(const AppSpec& app, RestartMemory& memory, int spawn_errno,
                            std::int64_t at_ns) {
-  const bool scarce = spawn_errno == EMFILE || spawn_errno == ENFILE || spawn_errno == EAGAIN ||
-                      spawn_errno == ENOMEM || spawn_errno == ETXTBSY || spawn_errno == ENOSPC;
+  // EOWNERDEAD: the keeper was killed before the exec; the next one can do it.
+  constexpr std::array kPassing{EMFILE, ENFILE, EAGAIN, ENOMEM, ETXTBSY, ENOSPC, EOWNERDEAD};
+  const bool scarce = std::find(kPassing.begin(), kPassing.end(), spawn_errno) != kPassing.end();
   // A program that is not there will not be there in a millisecond: say so now, once.
   if (!scarce || !app.autorestart) return {Verdict::Kind::kBroken, {}};
   forget_old(app, memory, at_ns);

@@ -1,6 +1,6 @@
-// What happens after a worker has ended: again (and when), done, or given up. PM2's policy without its
-// bugs (reference: docs/PM2.md): the window of unstable ends slides, a death by signal is never taken
-// for exit code 0, and a delay never hides that the policy has given up.
+// What happens after a worker has ended: again (and when), done, or given up. PM2's policy without
+// its bugs (reference: docs/PM2.md): the window of unstable ends slides, a death by signal is never
+// taken for exit code 0, and a delay never hides that the policy has given up.
 //
 // Thread:     any; a pure function of its arguments.
 // Invariants: at most kMaxUnstableKept times are kept.
@@ -44,7 +44,8 @@ struct Verdict {
 // `uptime` is of the run that ended.
 Verdict after_exit(const AppSpec& app, RestartMemory& memory, const ExitFacts& exit,
                    std::chrono::nanoseconds uptime);
-// A start that did not get as far as exec. `scarce`: waiting may help (EMFILE, EAGAIN, ENOMEM).
+// A start that did not get as far as exec. Waiting helps against some reasons (EMFILE, EAGAIN,
+// ENOMEM …), and not against the others.
 Verdict after_failed_start(const AppSpec& app, RestartMemory& memory, int spawn_errno,
                            std::int64_t at_ns);
 

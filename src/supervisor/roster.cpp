@@ -106,6 +106,7 @@ Result<RosterContents> Roster::parse(std::string_view text) const {
   contents.next_id = static_cast<std::uint32_t>(json["next_id"].as_int());
   contents.last_run.value = static_cast<std::uint64_t>(json["next_run"].as_int());
   contents.boot = static_cast<std::uint64_t>(json["boot"].as_int());
+  contents.serial = json["serial"].as_int();
   for (const Json& item : json["workers"].items()) {
     auto worker = worker_from_json(item, codec_);
     if (worker) {
@@ -121,38 +122,48 @@ Result<RosterContents> Roster::parse(std::string_view text) const {
 }
 
 RosterContents Roster::load(bool ignore_state) {
-  std::vector<std::string> notices;
-  if (!ignore_state && !link_.state().empty()) {
-    auto contents = parse(link_.state());
-    if (contents) return std::move(*contents);
-    notices.push_back("the keeper's copy of the list of apps: " + contents.error().message() +
-                      "; using the one on disk");
+  RosterContents contents = load_file();
+  serial_ = contents.serial;
+  if (ignore_state || link_.state().empty()) return contents;
+  auto held = parse(link_.state());
+  if (!held) {
+    contents.notices.insert(contents.notices.begin(),
+                            "the keeper's copy of the list of apps: " + held.error().message() +
+                                "; using the one on disk");
+    return contents;
   }
+  // The keeper's is the newer one where no disk could be written, the file's where a daemon died
+  // before its last words reached the keeper.
+  if (held->serial < contents.serial) return contents;
+  serial_ = held->serial;
+  return std::move(*held);
+}
+
+RosterContents Roster::load_file() {
   RosterContents contents;
-  auto text =
-      path_.empty() ? Result<std::string>(Error(Errc::kNotFound, "")) : files_.read_file(path_);
-  if (text) {
-    auto parsed = parse(*text);
-    const bool whole = parsed && parsed->notices.empty();
-    const std::string why = parsed ? "" : parsed.error().message();
-    if (parsed) contents = std::move(*parsed);
-    if (!whole) {
-      // The next save replaces the file: what could not be read is kept for whoever can.
-      const std::string kept = path_ + ".unreadable";
-      const bool copied = files_.replace_file(kept, *text).has_value();
-      notices.push_back(path_ + (why.empty() ? " could not be read in full" : ": " + why) +
-                        (copied ? "; kept as " + kept : ""));
-    }
-  } else if (text.error().code() != Errc::kNotFound) {
-    notices.push_back("the list of apps cannot be read: " + text.error().message());
+  if (path_.empty()) return contents;
+  const auto text = files_.read_file(path_);
+  if (!text) {
+    if (text.error().code() != Errc::kNotFound)
+      contents.notices.push_back("the list of apps cannot be read: " + text.error().message());
+    return contents;
   }
-  contents.notices.insert(contents.notices.begin(), notices.begin(), notices.end());
+  auto parsed = parse(*text);
+  const std::string why = parsed ? " could not be read in full" : ": " + parsed.error().message();
+  if (parsed) contents = std::move(*parsed);
+  if (parsed && contents.notices.empty()) return contents;
+  // The next save replaces the file: what could not be read is kept for whoever can.
+  const std::string kept = path_ + ".unreadable";
+  const bool copied = files_.replace_file(kept, *text).has_value();
+  contents.notices.insert(contents.notices.begin(),
+                          path_ + why + (copied ? "; kept as " + kept : ""));
   return contents;
 }
 
 std::string Roster::text_of(std::uint32_t next_id, RunId last_run,
                             const std::vector<WorkerRecord*>& workers) const {
   std::string text = "{\"version\":" + std::to_string(kVersion) +
+                     ",\"serial\":" + std::to_string(serial_) +
                      ",\"next_id\":" + std::to_string(next_id) +
                      ",\"next_run\":" + std::to_string(last_run.value) +
                      ",\"boot\":" + Json(boot_).dump() + ",\"workers\":[";
@@ -169,6 +180,7 @@ std::string Roster::text_of(std::uint32_t next_id, RunId last_run,
 
 void Roster::save(std::uint32_t next_id, RunId last_run,
                   const std::vector<WorkerRecord*>& workers) {
+  ++serial_;
   const std::string text = text_of(next_id, last_run, workers);
   trouble_.clear();
   const auto held = link_.set_state(text);

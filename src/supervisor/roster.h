@@ -1,9 +1,9 @@
-// The list of workers as it survives both processes: <home>/state/apps.json, and the same bytes as the
-// keeper's STATE, which holds where no disk can be written.
+// The list of workers as it survives both processes: <home>/state/apps.json, and the same bytes as
+// the keeper's STATE, which holds where no disk can be written.
 //
 // Thread:     control.
-// Invariants: the file is the old list or the new one, never a half (replace_file), mode 0600: it holds
-//             environments.
+// Invariants: the file is the old list or the new one, never a half (replace_file), mode 0600: it
+//             holds environments.
 // Errors:     save() never fails: what is wrong is in trouble() until a later save succeeds.
 #pragma once
 
@@ -31,6 +31,7 @@ struct RosterContents {
   RunId last_run;
   std::uint64_t boot =
       0;  // sys::boot_id_hash() when it was saved: pids mean nothing after another.
+  std::int64_t serial = 0;  // Grows with each save: of two copies the higher one is newer.
   std::vector<WorkerRecord> workers;
   std::vector<std::string> notices;  // What could not be taken over, one line each.
 };
@@ -40,7 +41,7 @@ class Roster {
   // `path` "": only STATE (foreground mode).
   Roster(std::string path, Fs& files, KeeperLink& link, AppCodec codec);
 
-  // The newest that can be had: STATE, else the file. Neither there: an empty list.
+  // The newer of STATE and the file. Neither there: an empty list.
   RosterContents load(bool ignore_state);
   // `workers` in the order of their ids. Fills spec_text where it is empty.
   void save(std::uint32_t next_id, RunId last_run, const std::vector<WorkerRecord*>& workers);
@@ -49,6 +50,7 @@ class Roster {
  private:
   std::string text_of(std::uint32_t next_id, RunId last_run,
                       const std::vector<WorkerRecord*>& workers) const;
+  RosterContents load_file();
   Result<RosterContents> parse(std::string_view text) const;
 
   const std::string path_;
@@ -56,6 +58,7 @@ class Roster {
   KeeperLink& link_;
   const AppCodec codec_;
   const std::uint64_t boot_;
+  std::int64_t serial_ = 0;
   std::string trouble_;
 };
 

@@ -15,15 +15,16 @@ namespace {
 constexpr std::size_t kMaxRunSpecBytes = 1U << 20U;
 
 Result<RunSpec> read_run_spec(int fd) {
-  // By its path in /proc: a new open file, so that the offset which all duplicates share stays alone.
+  // By its path in /proc: a new open file, so that the offset which all duplicates share stays
+  // alone.
   const std::string text =
       PMX_TRY(sys::read_file("/proc/self/fd/" + std::to_string(fd), kMaxRunSpecBytes));
   const Json json = PMX_TRY(Json::parse(text));
   return run_spec_from_json(json);
 }
 
-// What is fed by no run that is held: a daemon died between the PUTs of a run, or a log's last run has
-// ended. Without its rings an intent says nothing.
+// What is fed by no run that is held: a daemon died between the PUTs of a run, or a log's last run
+// has ended. Without its rings an intent says nothing.
 void sort_the_rest(const std::vector<std::string>& names,
                    const std::function<Fd(const std::string&)>& take, HeldDescriptors& held) {
   std::set<std::string> used;

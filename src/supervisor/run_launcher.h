@@ -1,5 +1,5 @@
-// Makes one life of a worker: its pipes, rings, intents and description, handed to the keeper and the
-// pipeline before the program is started, and taken back when the pipeline is done with them.
+// Makes one life of a worker: its pipes, rings, intents and description, handed to the keeper and
+// the pipeline before the program is started, and taken back when the pipeline is done with them.
 //
 // Owns:       which streams are alive, the number of the last run, the names of the intents.
 // Thread:     control.

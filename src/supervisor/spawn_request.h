@@ -1,5 +1,5 @@
-// From an app as the user asked for it to everything that exec needs: program, arguments, environment
-// and identity, resolved before the fork so that each mistake is one clear line.
+// From an app as the user asked for it to everything that exec needs: program, arguments,
+// environment and identity, resolved before the fork so that each mistake is one clear line.
 //
 // Thread:  control.
 // Errors:  kInvalidArgument and kNotFound for what the user can put right.
@@ -23,7 +23,8 @@ struct Identity {
   gid_t gid = 0;
   std::vector<gid_t> groups;
 };
-// nullopt where the app keeps our own. Only root may change it; names and numbers from passwd and group.
+// nullopt where the app keeps our own. Only root may change it; names and numbers from passwd and
+// group.
 Result<std::optional<Identity>> identity_of(const AppSpec& app);
 
 // The environment of a worker: the app's own and PM2's small set, and nothing of the configuration.

@@ -14,8 +14,8 @@ namespace pmx::supervisor {
 namespace {
 
 constexpr std::chrono::seconds kSaveRetry{5};
-// A thousand starts are a few dozen saves. What the list does not know yet if we die in between, the
-// keeper's table and the runs' descriptions tell the next daemon.
+// A thousand starts are a few dozen saves. What the list does not know yet if we die in between,
+// the keeper's table and the runs' descriptions tell the next daemon.
 constexpr std::chrono::milliseconds kSaveDelay{20};
 constexpr int kSaveShare = 10;  // A long list is saved for at most one part in ten of the time.
 
@@ -151,8 +151,8 @@ void Supervisor::sweep(std::uint64_t number) {
   const pid_t group = sweeps_.at(number).group;
   parts_.timers.cancel(sweeps_.at(number).timer);
   sweeps_.erase(number);
-  // As long as one of the group lives, the kernel gives its number to no new process. If a process has
-  // that number now, then the group had emptied and this is somebody else's.
+  // As long as one of the group lives, the kernel gives its number to no new process. If a process
+  // has that number now, then the group had emptied and this is somebody else's.
   if (sys::start_time_ticks(group)) return;
   if (sys::kill_group(group, SIGKILL))
     parts_.notice("processes left in group " + std::to_string(group) +

@@ -3,8 +3,8 @@
 //
 // Owns:       the workers, the roster, the launcher; borrows keeper link and pipeline.
 // Thread:     control.
-// Invariants: an exit is acknowledged only after the roster that knows of it is saved; ids grow until
-//             the list is empty.
+// Invariants: an exit is acknowledged only after the roster that knows of it is saved; ids grow
+//             until the list is empty.
 // Errors:     of one worker never stop the others; the first one is the answer.
 // Bounds:     kMaxWorkers workers.
 #pragma once
@@ -66,8 +66,8 @@ class Supervisor final : private WorkerHost {
   void stream_ended(StreamId stream) { launcher_.stream_ended(stream); }
   void streams_done(RunId run) { launcher_.run_ended(run); }
 
-  // What is asked of workers; `done` comes when it has happened. Whoever promises more than that to a
-  // user calls save_now() first.
+  // What is asked of workers; `done` comes when it has happened. Whoever promises more than that to
+  // a user calls save_now() first.
   Result<WorkerId> add(AppSpec spec);  // In the list, stopped.
   void start(WorkerId id, std::optional<AppSpec> spec, Done done);
   void stop(WorkerId id, Worker::Wanted wanted, Done done);

@@ -19,9 +19,9 @@ std::vector<WorkerId> all_that(const std::vector<TargetCandidate>& candidates,
   return ids;
 }
 
-// PM2's patterns are JavaScript's, which is std::regex's default grammar. It throws on a bad pattern:
-// this is the adapter that catches. A pattern is typed by a user and tried on names of at most a few
-// dozen bytes, so its backtracking does no harm.
+// PM2's patterns are JavaScript's, which is std::regex's default grammar. It throws on a bad
+// pattern: this is the adapter that catches. A pattern is typed by a user and tried on names of at
+// most a few dozen bytes, so its backtracking does no harm.
 Result<std::vector<WorkerId>> by_pattern(const std::string& pattern,
                                          const std::vector<TargetCandidate>& candidates) {
   try {

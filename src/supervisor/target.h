@@ -1,5 +1,5 @@
-// Which workers a word on the command line means, in PM2's order: all, /regex/, name or script path,
-// namespace, id. The errors are PM2's words, because scripts look for them.
+// Which workers a word on the command line means, in PM2's order: all, /regex/, name or script
+// path, namespace, id. The errors are PM2's words, because scripts look for them.
 //
 // Thread:  any; pure functions.
 #pragma once

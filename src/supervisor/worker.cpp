@@ -90,7 +90,8 @@ void Worker::run_steps() {
   while (!steps_.empty()) {
     Step& step = steps_.front();
     if (!step.begun) {
-      // A start waits for the end of a stop that was given up on (a process that SIGKILL did not end).
+      // A start waits for the end of a stop that was given up on (a process that SIGKILL did not
+      // end).
       if (step.kind != StepKind::kStop && record_.state == WorkerState::kStopping) break;
       step.begun = true;
       begin(step);

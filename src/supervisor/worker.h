@@ -57,8 +57,8 @@ class Worker {
   void reset();            // Counters, at once.
 
   void child_changed(const Child& child);  // Of record().run.
-  // After a daemon's start. `child` is the keeper's entry of record().run, or null; `again` asks for a
-  // start where the worker is wanted and has none.
+  // After a daemon's start. `child` is the keeper's entry of record().run, or null; `again` asks
+  // for a start where the worker is wanted and has none.
   void resume(const Child* child, bool again);
   void adopt(const Child& child);  // A run of this worker that the roster did not know yet.
 

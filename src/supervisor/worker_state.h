@@ -1,6 +1,6 @@
 // What a worker is doing, what can happen to it, and what follows: one table, complete by the
-// compiler's word. Whether an end leads to a restart is not decided here but by restart_policy.h, whose
-// verdict arrives as one of the three kEnded events.
+// compiler's word. Whether an end leads to a restart is not decided here but by restart_policy.h,
+// whose verdict arrives as one of the three kEnded events.
 #pragma once
 
 #include <array>
@@ -82,8 +82,8 @@ inline constexpr std::array kTransitions{
     Transition{kOnline, kRestartDue, kOnline, kIgnore},
 
     Transition{kStopping, kStart, kStopping, kIgnore},
-    Transition{kStopping, kRunning, kStopping,
-               kTerminate},  // The first signal came before its exec.
+    // Told before its exec: the keeper link kept the signal and sends it now.
+    Transition{kStopping, kRunning, kStopping, kIgnore},
     Transition{kStopping, kEndedAgain, kStopped, kSettle},
     Transition{kStopping, kEndedDone, kStopped, kSettle},
     Transition{kStopping, kEndedBroken, kStopped, kSettle},

@@ -10,8 +10,8 @@
 namespace pmx::api {
 namespace {
 
-// A daemon limits its own process (signals, umask, core dumps), so each runs in a child of the test.
-// What it does for a living is told with real processes, in tests/e2e.
+// A daemon limits its own process (signals, umask, core dumps), so each runs in a child of the
+// test. What it does for a living is told with real processes, in tests/e2e.
 class DaemonTest : public ::testing::Test {
  protected:
   DaemonTest() {

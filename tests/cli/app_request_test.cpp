@@ -87,6 +87,17 @@ TEST_F(AppRequestTest, AppliesOnlyAndEnvToAFile) {
   EXPECT_EQ(apps->front().env.at("X"), "2");
 }
 
+TEST_F(AppRequestTest, ChangesWhatTheLineSaysOfAListedApp) {
+  const Session line = session({"-o", "new.log", "--node-args", "null", "-i", "3", "--", "-v"});
+  const Result<Json> body = changes_of_line(line, "web");
+  ASSERT_TRUE(body) << body.error().message();
+  EXPECT_EQ(body->dump(), R"({"changes":{"node_args":null,"out_file":")" + root_ +
+                              R"(/new.log","args":["-v"]}})");
+  EXPECT_EQ(changes_of_line(session({}), "web")->dump(), "{}");
+  EXPECT_EQ((*changes_of_line(session({"-a"}), "web"))["update_env"]["PATH"], Json("/bin"));
+  EXPECT_FALSE(changes_of_line(session({"-k", "soon"}), "web"));
+}
+
 TEST_F(AppRequestTest, RefusesEnvWithoutAFile) {
   Session line = session({"--env", "prod"});
   EXPECT_FALSE(script_app(line, "job"));

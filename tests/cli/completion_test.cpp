@@ -16,8 +16,9 @@ TEST(CompletionTest, NamesEveryCommandInEveryShell) {
     const Result<std::string> script = completion_script(shell);
     ASSERT_TRUE(script);
     for (const Command& command : commands())
-      if (!command.summary.empty())
+      if (!command.summary.empty()) {
         EXPECT_NE(script->find(std::string(command.name)), std::string::npos);
+      }
     EXPECT_NE(script->find("rotate-max-size"), std::string::npos) << shell;
   }
 }

@@ -8,8 +8,9 @@ namespace {
 TEST(HelpTextTest, ListsEveryCommandThatIsNotHidden) {
   const std::string text = usage_text();
   for (const Command& command : commands())
-    if (!command.summary.empty())
+    if (!command.summary.empty()) {
       EXPECT_NE(text.find("  " + std::string(command.name)), std::string::npos) << command.name;
+    }
   EXPECT_EQ(text.find("docs <"), std::string::npos);
 }
 

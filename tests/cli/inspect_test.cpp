@@ -28,8 +28,8 @@ TEST(InspectTest, KeepsShortThingsOnOneLine) {
 }
 
 TEST(InspectTest, BreaksWhatIsDeepOrLong) {
-  EXPECT_EQ(inspected(R"([{"a":{"b":{"c":{"d":1}}}}])"),
-            "[\n  {\n    a: {\n      b: { c: { d: 1 } }\n    }\n  }\n]");
+  EXPECT_EQ(inspected(R"([{"a":{"b":{"c":{"d":{"e":1}}}}}])"),
+            "[\n  {\n    a: {\n      b: { c: { d: { e: 1 } } }\n    }\n  }\n]");
   EXPECT_EQ(
       inspected(
           R"({"aaaaaaaaaaaaaaaaaaaaaaaaa":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","cccccccccccc":"ddddddddd"})"),
@@ -39,7 +39,7 @@ TEST(InspectTest, BreaksWhatIsDeepOrLong) {
 
 TEST(InspectTest, PutsManyItemsInColumns) {
   EXPECT_EQ(inspected("[1,2,3,4,5,6,7,8,9,10,11,12,13]"),
-            "[\n   1,  2,  3,  4,  5,  6,\n   7,  8,  9, 10, 11, 12,\n  13\n]");
+            "[\n   1, 2, 3,  4,  5,  6,\n   7, 8, 9, 10, 11, 12,\n  13\n]");
 }
 
 }  // namespace

@@ -33,7 +33,9 @@ TEST(OptionTableTest, HasEveryOptionThatACommandNames) {
         word += c;
         continue;
       }
-      if (!word.empty()) EXPECT_FALSE(options_of(word).empty()) << command.name << ": " << word;
+      if (!word.empty()) {
+        EXPECT_FALSE(options_of(word).empty()) << command.name << ": " << word;
+      }
       word.clear();
     }
   }

@@ -28,10 +28,11 @@ TEST_F(SchemaTest, HasEachNameAndOptionOnce) {
   for (const Setting& row : settings()) {
     std::string option;
     for (const char c : std::string(row.options) + ",") {
-      if (c != ',')
+      if (c != ',') {
         option += c;
-      else if (!option.empty())
+      } else if (!option.empty()) {
         EXPECT_TRUE(options.insert(std::exchange(option, {})).second);
+      }
     }
   }
 }

@@ -82,13 +82,10 @@ TEST_F(LogPathsTest, NullMeansNoFile) {
   }
 }
 
-TEST_F(LogPathsTest, StdoutIsADeviceWithoutOwnerOrId) {
+TEST_F(LogPathsTest, StdoutAsAFileKeepsTheLinesWhereTheyAlwaysAre) {
+  const std::string usual = plan().out.at(0).path;
   app_.out_file = "/dev/stdout";
-  app_.instances = 4;
-  app_.instances_given = true;
-  const LogPlan to_stdout = plan_logs(app_, WorkerId{1}, "/h/logs", FileOwner{7, 7}, {});
-  EXPECT_EQ(to_stdout.out.at(0).path, "/dev/stdout");
-  EXPECT_FALSE(to_stdout.out.at(0).owner);
+  EXPECT_EQ(plan().out.at(0).path, usual);
 }
 
 TEST_F(LogPathsTest, TheAppsUserOpensWhatIsNotInOurDirectory) {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include "supervisor/supervisor_fixture.h"
 
 namespace pmx::test {
@@ -76,6 +78,24 @@ TEST_F(RosterTest, ComesBackWholeFromTheDisk) {
   save();
   link_.forget_everything();
   expect_full(roster().load(false));
+}
+
+TEST_F(RosterTest, TheNewerCopyCounts) {
+  WorkerRecord worker = full();
+  Roster list = roster();
+  list.save(1, RunId{2}, {&worker});
+  link_.state_errno_ = ENOMEM;  // The daemon's last save reaches only the disk …
+  list.save(9, RunId{88}, {&worker});
+  link_.reconnect();
+  expect_full(roster().load(false));
+  link_.state_errno_ = 0;
+  Roster next = roster();
+  (void)next.load(false);
+  std::filesystem::rename(home_ + "/state", home_ + "/gone");  // … and the next only the keeper.
+  next.save(5, RunId{99}, {&worker});
+  std::filesystem::rename(home_ + "/gone", home_ + "/state");
+  link_.reconnect();
+  EXPECT_EQ(roster().load(false).last_run, RunId{99});
 }
 
 TEST_F(RosterTest, IsReadableByItsOwnerOnly) {

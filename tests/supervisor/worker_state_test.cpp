@@ -12,15 +12,15 @@ TEST(WorkerStateTest, StopDuringAWaitForRestartCancelsIt) {
 }
 
 TEST(WorkerStateTest, NoEndOfARunLeavesAWorkerOnline) {
-  for (const auto event : {WorkerEvent::kEndedAgain, WorkerEvent::kEndedDone,
-                           WorkerEvent::kEndedBroken})
+  for (const auto event :
+       {WorkerEvent::kEndedAgain, WorkerEvent::kEndedDone, WorkerEvent::kEndedBroken})
     for (const auto state : {WorkerState::kLaunching, WorkerState::kOnline, WorkerState::kStopping})
       EXPECT_NE(transition(state, event).to, WorkerState::kOnline);
 }
 
 TEST(WorkerStateTest, AnyEndWhileStoppingIsStopped) {
-  for (const auto event : {WorkerEvent::kEndedAgain, WorkerEvent::kEndedDone,
-                           WorkerEvent::kEndedBroken})
+  for (const auto event :
+       {WorkerEvent::kEndedAgain, WorkerEvent::kEndedDone, WorkerEvent::kEndedBroken})
     EXPECT_EQ(transition(WorkerState::kStopping, event).to, WorkerState::kStopped);
 }
 

@@ -186,13 +186,17 @@ TEST_F(WorkerTest, WantOfDescriptorsIsWaitedOut) {
   EXPECT_TRUE(record(id).trouble.empty());
 }
 
-TEST_F(WorkerTest, StopWhileLaunchingSignalsAgainOnceItRuns) {
-  const WorkerId id = added();
-  supervisor_->start(id, std::nullopt, note());
+TEST_F(WorkerTest, StopWhileItIsRestartedSignalsOnce) {
+  const WorkerId id = online();
+  exits(id, code(1));
+  settle();
+  ASSERT_EQ(status(id), "launching");
   supervisor_->stop(id, Worker::Wanted::kNoLonger, note());
-  EXPECT_TRUE(link_.signals_.empty());  // The start is not done yet.
-  link_.run(record(id).run);
+  link_.run(record(id).run);  // A second SIGINT would make many programs give up their clean-up.
   EXPECT_EQ(link_.signals_.size(), 1U);
+  EXPECT_EQ(status(id), "stopping");
+  exits(id, SIGINT);
+  EXPECT_EQ(status(id), "stopped");
 }
 
 TEST_F(WorkerTest, WithoutAutorestartItStaysStopped) {

@@ -1,4 +1,5 @@
-// Time that only a test moves. advance() runs the timers that become due, in order, each at its time.
+// Time that only a test moves. advance() runs the timers that become due, in order, each at its
+// time.
 //
 // Faults it can inject: steps of the wall clock (step_wall) that the steady clock does not see.
 // Never: a steady clock that goes back.

@@ -1,8 +1,8 @@
 // A keeper in memory: it holds real descriptors, starts no process, and does what the test says.
 //
-// Faults it can inject: put and spawn that fail with an errno; exec that fails; set_state that fails;
-// exits before anything was acknowledged; children, descriptors and STATE of a daemon before.
-// Never: a lost or reordered event.
+// Faults it can inject: put and spawn that fail with an errno; exec that fails; set_state that
+// fails; exits before anything was acknowledged; children, descriptors and STATE of a daemon
+// before. Never: a lost or reordered event.
 #pragma once
 
 #include <functional>

@@ -27,7 +27,8 @@ constexpr std::string_view kMark = "\x01pmx-config\x01";
 constexpr const char* kModuleScript = R"js(
 import('node:url').then(u => import(u.pathToFileURL(process.env.PMX_CONFIG_FILE).href)).then(m => {
   const v = m.default === undefined ? m : m.default;
-  process.stdout.write('\x01pmx-config\x01' + JSON.stringify(v && v.apps === undefined && m.apps ? m : v));
+  const value = v && v.apps === undefined && m.apps ? m : v;
+  process.stdout.write('\x01pmx-config\x01' + JSON.stringify(value));
 }).catch(e => { console.error(String(e && e.message || e).split('\n')[0]); process.exitCode = 1; });
 )js";
 constexpr const char* kExpressionScript = R"js(
