@@ -5,19 +5,21 @@ endif()
 
 # pmx-keeper is found beside pmx: both go to the same directory.
 install(TARGETS pmx pmx-keeper RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/docs/pmx.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 
-# Completions come from the program's own table of commands: `pmx completion <shell>`.
-set(completions "")
+# Man page and completions come from the program's own tables: `pmx docs man`, `pmx completion <shell>`.
+add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/pmx.1 COMMAND pmx docs man > ${PROJECT_BINARY_DIR}/pmx.1
+                   DEPENDS pmx VERBATIM)
+install(FILES ${PROJECT_BINARY_DIR}/pmx.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+set(generated ${PROJECT_BINARY_DIR}/pmx.1)
 foreach(shell bash zsh fish)
   set(file ${PROJECT_BINARY_DIR}/completions/pmx.${shell})
   add_custom_command(OUTPUT ${file}
                      COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/completions
                      COMMAND pmx completion ${shell} > ${file}
                      DEPENDS pmx VERBATIM)
-  list(APPEND completions ${file})
+  list(APPEND generated ${file})
 endforeach()
-add_custom_target(completions ALL DEPENDS ${completions})
+add_custom_target(generated_data ALL DEPENDS ${generated})
 set(data ${CMAKE_INSTALL_DATADIR})
 install(FILES ${PROJECT_BINARY_DIR}/completions/pmx.bash
         DESTINATION ${data}/bash-completion/completions RENAME pmx)

@@ -1,10 +1,10 @@
 // Named places at which tests kill the daemon, one for each commit point of docs/FORMATS.md,
-// "Recovery". They are in every build, because the build that ships is the one to be killed: unarmed
-// they cost one predicted branch.
+// "Recovery". They are in every build, because the build that ships is the one to be killed:
+// unarmed they cost one predicted branch.
 //
-// PMX_CRASH_POINTS="after_splice:60,redo_half:1" makes the daemon's first incarnation die by SIGKILL
-// at its 60th pass of after_splice and its second at the first pass of redo_half. The keeper numbers
-// the incarnations.
+// PMX_CRASH_POINTS="after_splice:60,redo_half:1" makes the daemon's first incarnation die by
+// SIGKILL at its 60th pass of after_splice and its second at the first pass of redo_half. The
+// keeper numbers the incarnations.
 #pragma once
 
 #include <array>

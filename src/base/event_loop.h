@@ -1,4 +1,5 @@
-// One thread's wait: descriptors, timers and calls posted from other threads. Level-triggered epoll.
+// One thread's wait: descriptors, timers and calls posted from other threads. Level-triggered
+// epoll.
 //
 // Owns:       an epoll set, an eventfd, the callbacks; not the descriptors.
 // Thread:     the one that calls run(); only post() and stop() may be called from another.
@@ -42,7 +43,8 @@ class EventLoop {
   void cancel(TimerId id);  // Unknown ids are fine.
 
   void post(Callback callback);  // From any thread; runs on the loop's.
-  // Called after each round of callbacks, before the next wait: work that is done once for many events.
+  // Called after each round of callbacks, before the next wait: work that is done once for many
+  // events.
   void after_each_round(Callback callback) { after_round_ = std::move(callback); }
 
   void run();   // Until stop().

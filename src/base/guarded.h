@@ -1,5 +1,5 @@
-// A value that several threads may read and replace, each holding it only for a moment. The one other
-// use of a mutex in pmx is the event loop's list of posted calls.
+// A value that several threads may read and replace, each holding it only for a moment. The one
+// other use of a mutex in pmx is the event loop's list of posted calls.
 #pragma once
 
 #include <mutex>

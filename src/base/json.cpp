@@ -46,8 +46,8 @@ Ordered to(const Json& value) {
     return items;
   }
   if (value.is_object()) {
-    // push_back and not operator[]: ordered_json looks each key up from the start, which is slow for
-    // an environment of hundreds of variables, and set() has already made keys unique.
+    // push_back and not operator[]: ordered_json looks each key up from the start, which is slow
+    // for an environment of hundreds of variables, and set() has already made keys unique.
     Ordered members = Ordered::object();
     auto& storage = members.get_ref<Ordered::object_t&>();
     for (const auto& [key, member] : value.members()) storage.push_back({key, to(member)});
@@ -67,7 +67,8 @@ Result<Json> Json::parse(std::string_view text) {
   try {
     return from(Ordered::parse(text));
   } catch (const nlohmann::json::exception& e) {
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: …": the reader wants the end.
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: …": the reader wants the
+    // end.
     const std::string_view what = e.what();
     const std::size_t bracket = what.find("] ");
     return invalid(

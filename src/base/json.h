@@ -1,6 +1,6 @@
-// A JSON value: what the API, the roster and the command line speak. Objects keep the order in which
-// their keys were added, because PM2's users read jlist by eye. The parser behind it is nlohmann's,
-// which only json.cpp includes (one unit that includes it costs seconds to build).
+// A JSON value: what the API, the roster and the command line speak. Objects keep the order in
+// which their keys were added, because PM2's users read jlist by eye. The parser behind it is
+// nlohmann's, which only json.cpp includes (one unit that includes it costs seconds to build).
 #pragma once
 
 #include <cstdint>

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 
@@ -268,7 +269,9 @@ Result<std::uint64_t> start_time_ticks(pid_t pid) {
   if (at == std::string::npos) return corrupt("/proc/" + std::to_string(pid) + "/stat");
   for (int field = 2; field < 22 && at != std::string::npos; ++field) at = stat.find(' ', at + 1);
   if (at == std::string::npos) return corrupt("/proc/" + std::to_string(pid) + "/stat");
-  return static_cast<std::uint64_t>(std::strtoull(stat.c_str() + at + 1, nullptr, 10));
+  std::uint64_t ticks = 0;
+  std::from_chars(stat.data() + at + 1, stat.data() + stat.size(), ticks);
+  return ticks;
 }
 
 std::optional<int> exit_status_of_stranger(int pidfd) {

@@ -75,7 +75,8 @@ struct ExitStatus {
   pid_t pid = 0;  // 0: nobody has ended.
   int wait_status = 0;
 };
-// From /proc/<pid>/stat field 22, in clock ticks since boot; with the pid it names a process for ever.
+// From /proc/<pid>/stat field 22, in clock ticks since boot; with the pid it names a process for
+// ever.
 Result<std::uint64_t> start_time_ticks(pid_t pid);
 // PIDFD_INFO_EXIT (Linux 6.15); nullopt where the kernel cannot tell.
 std::optional<int> exit_status_of_stranger(int pidfd);

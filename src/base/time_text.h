@@ -15,8 +15,9 @@ std::string utc_file_stamp(std::int64_t time_ns);
 // "2026-11-23T10:00:00.123Z", as Date.toISOString.
 std::string iso_time(std::int64_t time_ns);
 
-// A dayjs pattern (PM2's log_date_format), compiled once: YYYY YY MMMM MMM MM M DD D dddd ddd HH H hh
-// h mm m ss s SSS A a Z ZZ X x and [escaped text], in local time. Unknown letters stand for themselves.
+// A dayjs pattern (PM2's log_date_format), compiled once: YYYY YY MMMM MMM MM M DD D dddd ddd HH H
+// hh h mm m ss s SSS A a Z ZZ X x and [escaped text], in local time. Unknown letters stand for
+// themselves.
 class TimeFormat {
  public:
   explicit TimeFormat(std::string_view pattern);

@@ -1,7 +1,7 @@
 // `pmx logs`: the last lines of the chosen workers, merged by time, and then what they print next.
 //
-// Reads the files and indexes under the home only: the daemon may be down, and a stopped or slow reader
-// costs it nothing.
+// Reads the files and indexes under the home only: the daemon may be down, and a stopped or slow
+// reader costs it nothing.
 //
 // Errors:  one line on `err_fd` and 1. Ctrl-C and a closed `out_fd` end with 0.
 #pragma once

@@ -27,8 +27,8 @@ std::size_t sgr_length(std::string_view text) {
   return end != std::string_view::npos && text[end] == 'm' ? end + 1 : 0;
 }
 
-// Of a well-formed UTF-8 sequence (Unicode 15, table 3-7); 0: none begins here, and `bad` bytes are one
-// maximal wrong part.
+// Of a well-formed UTF-8 sequence (Unicode 15, table 3-7); 0: none begins here, and `bad` bytes are
+// one maximal wrong part.
 std::size_t utf8_length(std::string_view text, std::size_t& bad) {
   const unsigned char first = at(text, 0);
   std::size_t length = 0;

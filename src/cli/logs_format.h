@@ -14,9 +14,9 @@
 
 namespace pmx::cli {
 
-// To a terminal only colours pass: a worker's line must not move the cursor, change the title or answer
-// a query in the user's name. SGR sequences stay; other control bytes show as ^X, those of C1 as the ^[X
-// that they stand for; what is not UTF-8 as U+FFFD. A CR at the end is left out.
+// To a terminal only colours pass: a worker's line must not move the cursor, change the title or
+// answer a query in the user's name. SGR sequences stay; other control bytes show as ^X, those of
+// C1 as the ^[X that they stand for; what is not UTF-8 as U+FFFD. A CR at the end is left out.
 void append_for_terminal(std::string& out, std::string_view text);
 
 struct LineOrigin {

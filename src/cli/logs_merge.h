@@ -1,7 +1,7 @@
 // Many logs as one, in time order: a heap over their readers.
 //
-// While following, the order holds within what is there: a line is never held back for a log that might
-// still bring an older one.
+// While following, the order holds within what is there: a line is never held back for a log that
+// might still bring an older one.
 //
 // Owns:    the readers and what follows them.
 // Thread:  one at a time.

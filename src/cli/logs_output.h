@@ -1,5 +1,5 @@
-// Where `pmx logs` prints: two buffered descriptors. Filled without a system call a line, and flushed
-// before every wait.
+// Where `pmx logs` prints: two buffered descriptors. Filled without a system call a line, and
+// flushed before every wait.
 //
 // Thread:  one at a time.
 // Errors:  a closed pipe is no error: closed() says that nobody reads any more.
@@ -33,8 +33,8 @@ class LogsOutput {
   bool closed_ = false;
 };
 
-// While it lives, Ctrl-C ends the process with 0, even in the middle of a write to a stopped terminal,
-// and a closed pipe is an error of write() instead of a signal.
+// While it lives, Ctrl-C ends the process with 0, even in the middle of a write to a stopped
+// terminal, and a closed pipe is an error of write() instead of a signal.
 class LogsSignals {
  public:
   explicit LogsSignals(bool colors);

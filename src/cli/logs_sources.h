@@ -1,5 +1,5 @@
-// Which logs `pmx logs` reads, and whose lines they hold: from <home>/state/apps.json, which the daemon
-// replaces at every change, or from the names of the logs where there is none.
+// Which logs `pmx logs` reads, and whose lines they hold: from <home>/state/apps.json, which the
+// daemon replaces at every change, or from the names of the logs where there is none.
 //
 // Thread:  any.
 // Errors:  PM2's words, because scripts look for them.

@@ -2,6 +2,7 @@
 // by the daemon's ACKEXIT only, so that at any kill the table names every child that may be alive.
 #include <cerrno>
 
+#include "base/units.h"
 #include "keeper/keeper.h"
 #include "keeper/spawn.h"
 
@@ -18,6 +19,20 @@ std::uint64_t microseconds(const timeval& time) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000U +
          static_cast<std::uint64_t>(time.tv_usec);
 }
+
+// The last field of a zombie's /proc/<pid>/stat is its wait status, and 0 for who may not know
+// (man 5 proc): so 0 tells nothing.
+std::optional<int> zombie_status(pid_t pid) {
+  const auto text = sys::read_file("/proc/" + std::to_string(pid) + "/stat", 8192);
+  if (!text) return std::nullopt;
+  const std::size_t name_end = text->rfind(')');  // The name in brackets may hold anything.
+  if (name_end == std::string::npos || text->substr(name_end, 4) != ") Z ") return std::nullopt;
+  const std::size_t last = text->rfind(' ') + 1;
+  const auto status = parse_integer(std::string_view(*text).substr(last, text->find('\n') - last));
+  if (!status || *status == 0) return std::nullopt;
+  return static_cast<int>(*status);
+}
+
 }  // namespace
 
 std::optional<std::uint32_t> Keeper::slot_of(std::uint64_t run) const {
@@ -173,11 +188,12 @@ void Keeper::adopted_exited(std::uint32_t slot, int tries) {
   if (pidfd == named_.end() || !alive(slot)) return;
   const int fd = pidfd->second.get();
   loop_->unwatch(fd);
-  // The kernel tells a stranger how it ended only after its parent has reaped it. Asked in this
-  // order, so that a reaping in between is not missed.
+  // Until its parent has reaped it, /proc tells how it ended; after that, kernels since 6.15 do. In
+  // this order, so that a reaping in between is not missed: what takes a signal still had its pid.
+  std::optional<int> status = zombie_status(child(slot).pid);
   const auto signalled = sys::pidfd_signal(fd, 0);
   const bool reaped = !signalled && signalled.error().code() == Errc::kNotFound;
-  const std::optional<int> status = sys::exit_status_of_stranger(fd);
+  if (reaped || !status) status = sys::exit_status_of_stranger(fd);
   if (status || reaped || tries >= kReapTries) return record_exit(slot, status.value_or(-1), {});
   loop_->call_after(kReapTryEvery, [this, slot, tries] { adopted_exited(slot, tries + 1); });
 }

@@ -1,5 +1,5 @@
-// One app as the user asked for it, after defaults and checks. Names are PM2's config keys where PM2
-// has them; config/schema.cpp is the table that fills and prints this.
+// One app as the user asked for it, after defaults and checks. Names are PM2's config keys where
+// PM2 has them; config/schema.cpp is the table that fills and prints this.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,5 @@
-// What one log looks like and how long it is kept: nouns that configuration, pipeline and writer share.
+// What one log looks like and how long it is kept: nouns that configuration, pipeline and writer
+// share.
 #pragma once
 
 #include <sys/types.h>
@@ -37,8 +38,8 @@ struct SyncPolicy {
   bool operator==(const SyncPolicy&) const = default;
 };
 
-// How a stream's lines look in a log's file. A pure function of (raw bytes, time, sequence, this): a
-// daemon that takes over renders a half-written batch again, byte for byte.
+// How a stream's lines look in a log's file. A pure function of (raw bytes, time, sequence, this):
+// a daemon that takes over renders a half-written batch again, byte for byte.
 struct RenderSpec {
   enum class Kind : std::uint8_t { kRaw, kDate, kJson } kind = Kind::kRaw;
   std::string date_format;  // dayjs pattern; for kJson "" means ISO time.

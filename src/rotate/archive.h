@@ -1,13 +1,14 @@
-// A packed segment: what `zstd -d` or `gzip -d` reads as the plain text, cut into independent frames,
-// with the segment's index and a table of frames inside, so that it can be seeked by time and an index
-// can be rebuilt from it. docs/FORMATS.md, "Archive", has the bytes.
+// A packed segment: what `zstd -d` or `gzip -d` reads as the plain text, cut into independent
+// frames, with the segment's index and a table of frames inside, so that it can be seeked by time
+// and an index can be rebuilt from it. docs/FORMATS.md, "Archive", has the bytes.
 //
 //   zstd: frames of 1 MiB of text | skippable frame 0x184D2A50: the index, itself zstd |
 //         skippable frame 0x184D2A5E: zstd's seek table, footer 0x8F92EAB1
 //   gzip: members of 1 MiB of text | empty members whose FEXTRA carries the same two
 //
 // Thread:  pack (pack_segment), any (ArchiveReader).
-// Errors:  kCorrupt for a file that is not ours or is cut: what can be read in front of the cut is read.
+// Errors:  kCorrupt for a file that is not ours or is cut: what can be read in front of the cut is
+//          read.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +30,9 @@ struct PackOptions {
   std::function<bool()> cancelled;  // Asked between frames.
 };
 
-// Reads `text_path` (the sealed file; through `files`) and `records`, writes `archive_path`.tmp with the
-// sealed file's permissions 0640, syncs and renames. The plain file is left: the caller removes it.
+// Reads `text_path` (the sealed file; through `files`) and `records`, writes `archive_path`.tmp
+// with the sealed file's permissions 0640, syncs and renames. The plain file is left: the caller
+// removes it.
 Result<void> pack_segment(Fs& files, const std::string& text_path, std::span<const Record> records,
                           const std::string& archive_path, const PackOptions& options);
 

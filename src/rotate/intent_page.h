@@ -1,5 +1,5 @@
-// The page of memory, held by the keeper, into which a log's intent is stored: it outlives the daemon.
-// A fresh page is all zeros: no intent, nothing dropped.
+// The page of memory, held by the keeper, into which a log's intent is stored: it outlives the
+// daemon. A fresh page is all zeros: no intent, nothing dropped.
 //
 // Owns:  the mapping. Thread: log.
 #pragma once
@@ -15,8 +15,9 @@
 
 namespace pmx::rotate {
 
-// What was thrown away and is not yet in the index: behind the intent, in the same page. Written before
-// bytes leave a pipe for nowhere, so that a count is never too low; docs/FORMATS.md, "Intent page".
+// What was thrown away and is not yet in the index: behind the intent, in the same page. Written
+// before bytes leave a pipe for nowhere, so that a count is never too low; docs/FORMATS.md, "Intent
+// page".
 struct DropArea {
   std::uint64_t lines;
   std::uint64_t bytes;

@@ -22,8 +22,8 @@ namespace pmx::rotate {
 
 struct SealedName {
   std::uint64_t segment = 0;
-  std::string utc_stamp;             // "2026-11-23T10-00-00Z"
-  std::uint64_t number = 0;          // Of a NAME record; 0: none ("…_000041-2.log" has 2).
+  std::string utc_stamp;     // "2026-11-23T10-00-00Z"
+  std::uint64_t number = 0;  // Of a NAME record; 0: none ("…_000041-2.log" has 2).
   Compression compression = Compression::kNone;
 };
 
@@ -45,8 +45,10 @@ class LogDir {
   // Exactly this log's sealed files: another log whose name begins alike never matches.
   std::optional<SealedName> parse_sealed(std::string_view file_name) const;
 
-  Result<std::vector<std::uint64_t>> index_segments(Fs& fs) const;  // Ascending; empty where there are none.
-  Result<std::vector<SealedFile>> sealed_files(Fs& fs) const;       // Ascending by segment; packed and plain of one segment may both be there.
+  // Ascending; empty where there are none.
+  Result<std::vector<std::uint64_t>> index_segments(Fs& fs) const;
+  // Ascending by segment; packed and plain of one segment may both be there.
+  Result<std::vector<SealedFile>> sealed_files(Fs& fs) const;
 
  private:
   std::string active_path_;

@@ -73,7 +73,8 @@ void LogFollower::arm(Target& target) {
       return;
     }
     target.watch = watch;
-    // It may have appeared between the failed try and this watch: once more, until it does not move.
+    // It may have appeared between the failed try and this watch: once more, until it does not
+    // move.
     if (path == target.path || path == target.watched) break;
     target.watched = path;
     path = target.path;
@@ -102,8 +103,8 @@ void LogFollower::on_event(int watch, std::uint32_t mask, const std::string& nam
     if (at_target) report(target);
     // Removed or replaced as a whole, perhaps. Watching the same directory again changes nothing.
     if (at_target && (mask & ~std::uint32_t{IN_MODIFY}) == 0) continue;
-    // The directory's own end may come after that of its files, and the kernel does not tell it while
-    // the reader has one of them open: it is looked at once more.
+    // The directory's own end may come after that of its files, and the kernel does not tell it
+    // while the reader has one of them open: it is looked at once more.
     if (target.reader != nullptr && (mask & (IN_DELETE | IN_MOVED_FROM | IN_MOVE_SELF)) != 0)
       look_again_at_ = clock_.steady_now() + kPollInterval;
     target.watched.clear();

@@ -1,7 +1,9 @@
-// Says which of many logs may have new lines, without polling: one inotify descriptor for all of them.
+// Says which of many logs may have new lines, without polling: one inotify descriptor for all of
+// them.
 //
-// Watches the readers' index directories, because a line may be read when its record is there. A log
-// that does not exist yet is waited for at its nearest existing parent. Costs the daemon nothing.
+// Watches the readers' index directories, because a line may be read when its record is there. A
+// log that does not exist yet is waited for at its nearest existing parent. Costs the daemon
+// nothing.
 //
 // Owns:    the inotify descriptor; not the readers.
 // Thread:  any, one at a time.

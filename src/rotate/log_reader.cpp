@@ -109,8 +109,8 @@ std::optional<LogLine> LogReader::next_of_batch() {
     LineJoiner::Piece piece;
     piece.stream = source_.stream;
     piece.continues = line_ == 0 && batch_.has(flags::kContinues);
-    // A newline that the writer added between the pieces of a line is none of the line's. Where each
-    // piece has its own date or is an object of its own, it is a line of its own.
+    // A newline that the writer added between the pieces of a line is none of the line's. Where
+    // each piece has its own date or is an object of its own, it is a line of its own.
     const bool own_line = batch_.has(flags::kCut) && source_.render != RenderSpec::Kind::kRaw;
     piece.alone = last && batch_.has(flags::kPartial) && own_line;
     piece.goes_on = last && batch_.has(flags::kPartial) && !own_line;

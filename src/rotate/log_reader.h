@@ -1,13 +1,14 @@
 // The lines of one log, oldest first, over all its segments: active, sealed, packed.
 //
-// A reader that has reached the end may go on later: next() then finds what has been recorded since,
-// goes over rotations, and never gives a line twice. LogFollower says when that is worth a try.
+// A reader that has reached the end may go on later: next() then finds what has been recorded
+// since, goes over rotations, and never gives a line twice. LogFollower says when that is worth a
+// try.
 //
 // Thread:  any, one at a time.
-// Errors:  what cannot be read is left out, and take_warnings() says so: of a cut or damaged segment a
-//          prefix is read and nothing else.
-// Bounds:  one segment open, 64 KiB of its records and 64 KiB of its text (1 MiB of an archive); 1 MiB
-//          of each stream's unfinished line.
+// Errors:  what cannot be read is left out, and take_warnings() says so: of a cut or damaged
+//          segment a prefix is read and nothing else.
+// Bounds:  one segment open, 64 KiB of its records and 64 KiB of its text (1 MiB of an archive); 1
+//          MiB of each stream's unfinished line.
 #pragma once
 
 #include <cstdint>
@@ -54,13 +55,14 @@ class LogReader {
   void seek_start();
   void seek_end();
   void seek_time(std::int64_t time_ns);  // At the batch that may hold the first line so late.
-  // At the n-th wanted line from the end. Without `level` and `matches` only records are read for it.
+  // At the n-th wanted line from the end. Without `level` and `matches` only records are read for
+  // it.
   void last_lines(std::uint64_t n);
 
   // The next wanted line, valid until the next call. nullopt: there is none for now.
   std::optional<LogLine> next();
-  // Behind the last next(): lines whose end has not been recorded. Call until there is none. What comes
-  // of them later is given as a line of its own.
+  // Behind the last next(): lines whose end has not been recorded. Call until there is none. What
+  // comes of them later is given as a line of its own.
   std::optional<LogLine> next_unfinished();
   bool has_unfinished() const;
 

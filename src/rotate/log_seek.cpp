@@ -1,9 +1,9 @@
 // Finding a place in a log from its end backwards.
 //
-// The records say how many lines a batch has, so the last n lines of a gigabyte cost the records that
-// hold them and no text. A filter by level or text needs the lines themselves: then a stretch at the end
-// is counted forwards, and a four times longer one if it had too few, which reads at most a third more
-// than the last stretch alone.
+// The records say how many lines a batch has, so the last n lines of a gigabyte cost the records
+// that hold them and no text. A filter by level or text needs the lines themselves: then a stretch
+// at the end is counted forwards, and a four times longer one if it had too few, which reads at
+// most a third more than the last stretch alone.
 #include <algorithm>
 
 #include "rotate/internal/line_joiner.h"
@@ -65,8 +65,8 @@ std::uint64_t LogReader::line_starts(const Record& record, std::uint64_t number)
   return record.has(flags::kContinues) && record.lines > 0 ? record.lines - 1U : record.lines;
 }
 
-// Goes to the nearest record with at least n line starts from it to the end. False: the log has fewer,
-// and this is its beginning.
+// Goes to the nearest record with at least n line starts from it to the end. False: the log has
+// fewer, and this is its beginning.
 bool LogReader::back_by_lines(std::uint64_t n, std::uint64_t& lines) {
   lines = 0;
   for (auto segment = segments_->newest(); segment; segment = segments_->before(*segment)) {

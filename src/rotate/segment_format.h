@@ -52,18 +52,23 @@ inline constexpr std::uint8_t kAtEnd =
 enum class DropReason : std::uint16_t { kDiskFull = 1, kUnclean = 2, kUser = 3, kRetention = 4 };
 
 // Field use by type; fields not named are 0.
-//   HEAD     raw_end segment, file_end log position of offset 0, seq next line, time_ns last time used,
-//            raw_len epoch, file_len format version, data_sum lines dropped so far (at most 2^32 - 1)
+//   HEAD     raw_end segment, file_end log position of offset 0, seq next line, time_ns last time
+//   used,
+//            raw_len epoch, file_len format version, data_sum lines dropped so far (at most 2^32 -
+//            1)
 //   PREV     raw_end inode
 //   STREAM   stream local number, raw_end tail, seq StreamId, raw_len WorkerId, lines StreamKind,
 //            data_sum RenderSpec::Kind, file_len low half of the FNV-1a hash of the app's name
-//   OPEN     raw_end inode, file_end size found, time_ns of opening, data_sum low half of the boot id's hash
-//   DATA     stream, raw_end/file_end after the batch, seq and time_ns of its first line (line k has
-//            time_ns + k), raw_len, file_len, data_sum (low 32 bits of XXH3-64 of the file's bytes), lines, counts
+//   OPEN     raw_end inode, file_end size found, time_ns of opening, data_sum low half of the boot
+//   id's hash DATA     stream, raw_end/file_end after the batch, seq and time_ns of its first line
+//   (line k has
+//            time_ns + k), raw_len, file_len, data_sum (low 32 bits of XXH3-64 of the file's
+//            bytes), lines, counts
 //   SEAL     file_end final size, seq next line, time_ns last time used
 //   END      stream, raw_end tail
 //   NAME     raw_end number appended to the sealed name
-//   DROPPED  raw_end lines dropped, seq of the first of them, file_end/file_len/data_sum of the line in the
+//   DROPPED  raw_end lines dropped, seq of the first of them, file_end/file_len/data_sum of the
+//   line in the
 //            file that says so (file_len 0: none), raw_len KiB dropped, time_ns, lines DropReason
 struct Record {
   std::uint32_t crc = 0;  // crc32c of bytes 4..63, seeded by the segment's number.
@@ -98,9 +103,10 @@ std::uint32_t data_sum(std::string_view bytes);
 // The longest run of valid records from the start; a HEAD of `segment` must come first, else empty.
 std::vector<Record> valid_records(std::string_view index_bytes, std::uint64_t segment);
 
-// What the writer is about to do, in a page of memory that the keeper holds: written by plain stores
-// before the data, so that the next daemon can finish exactly this. Outstanding while `segment` is the
-// current one and record `slot + n - 1` is not in the index; so nothing is ever cleared.
+// What the writer is about to do, in a page of memory that the keeper holds: written by plain
+// stores before the data, so that the next daemon can finish exactly this. Outstanding while
+// `segment` is the current one and record `slot + n - 1` is not in the index; so nothing is ever
+// cleared.
 inline constexpr std::size_t kMaxIntentRecords = 60;
 struct Intent {
   std::uint32_t crc = 0;  // crc32c of bytes 4 up to the end of the n-th record.

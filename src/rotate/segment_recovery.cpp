@@ -1,11 +1,12 @@
 // From whatever is on disk to a state that takes batches: the start path and recovery are this one.
 //
 // 1. The highest index with a valid HEAD is the current one; behind its last valid record it is cut
-//    (nobody tails the state directory). 2. A SEAL at its end: the next index is still to be made. No
-// OPEN: the rename, the new active file or the OPEN record are. 3. An outstanding intent: the batch is
-// rendered again from ring and intent, and what the file lacks of it is appended. 4. Without rings
-// (both processes killed, or a new boot) the longest run of records that the file bears out is kept,
-// whole lines behind it become recovered records, and a new epoch begins.
+//    (nobody tails the state directory). 2. A SEAL at its end: the next index is still to be made.
+//    No
+// OPEN: the rename, the new active file or the OPEN record are. 3. An outstanding intent: the batch
+// is rendered again from ring and intent, and what the file lacks of it is appended. 4. Without
+// rings (both processes killed, or a new boot) the longest run of records that the file bears out
+// is kept, whole lines behind it become recovered records, and a new epoch begins.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -86,7 +87,8 @@ Result<void> SegmentWriter::load() {
   return {};
 }
 
-// A new log, or one whose index is lost: numbers go on above those of every sealed file that is there.
+// A new log, or one whose index is lost: numbers go on above those of every sealed file that is
+// there.
 Result<void> SegmentWriter::first_index() {
   PMX_TRY(world_.state.replace_file(dir_.index_directory() + "/log.json",
                                     Json::object({{"path", dir_.active_path()}}).dump()));
@@ -340,8 +342,9 @@ Result<void> SegmentWriter::recover_without_rings() {
   return control(seal, CrashPoint::kSealHalf, CrashPoint::kAfterSeal);
 }
 
-// Describes whole lines that are in the file behind `from` and in no record. The half line at the end
-// is cut off where `cut_half_line`: its rest was in a ring and is lost, and half a line misleads.
+// Describes whole lines that are in the file behind `from` and in no record. The half line at the
+// end is cut off where `cut_half_line`: its rest was in a ring and is lost, and half a line
+// misleads.
 Result<void> SegmentWriter::index_found_lines(std::uint64_t from, bool cut_half_line) {
   auto reader = PMX_TRY(world_.files.open(dir_.active_path(), OpenMode::kRead, 0));
   const FileInfo info = PMX_TRY(reader->info());

@@ -1,13 +1,16 @@
-// Appends whole batches of lines to the active file of one log, and describes each by an index record.
+// Appends whole batches of lines to the active file of one log, and describes each by an index
+// record.
 //
-// The commit point is the record: `tail(stream)` moves, and ring space may be freed, only after it. Every
-// step can be taken up again, by this process after an error or by the next one after a death, so that
-// recovery is the start path: settle() finishes whatever is unfinished, from the very first start on.
+// The commit point is the record: `tail(stream)` moves, and ring space may be freed, only after it.
+// Every step can be taken up again, by this process after an error or by the next one after a
+// death, so that recovery is the start path: settle() finishes whatever is unfinished, from the
+// very first start on.
 //
 // Owns:       the log's active file, its index files and its intent page; nothing else writes them.
 // Thread:     log.
-// Invariants: at most one group of batches is between intent and record; the active file is never cut
-//             back while its rings live; a number (position, sequence, segment) is never used twice.
+// Invariants: at most one group of batches is between intent and record; the active file is never
+//             cut back while its rings live; a number (position, sequence, segment) is never used
+//             twice.
 // Errors:     after any error everything is kept: call settle() again. kNoSpace: the disk is full.
 // Format:     docs/FORMATS.md, "Index" and "Recovery".
 #pragma once
@@ -68,7 +71,8 @@ class SegmentWriter {
   };
   SegmentWriter(World world, LogDir dir, IntentPage page, bool merged);
 
-  // Every stream that feeds the log, before its first batch; at a start, all of them before settle().
+  // Every stream that feeds the log, before its first batch; at a start, all of them before
+  // settle().
   void attach(StreamBinding binding);
   // Its descriptors are dropped: nothing of it needs to be carried into the next index.
   void forget(StreamId stream);
@@ -80,13 +84,14 @@ class SegmentWriter {
   Result<void> settle();
   // Looks whether somebody else touched the active file, then takes the batches, in this order.
   // An error says either that nothing was taken (tails have not moved) or that it is on its way
-  // (settle() goes on with it); the caller need not know which. At most kMaxIntentRecords / 2 batches.
+  // (settle() goes on with it); the caller need not know which. At most kMaxIntentRecords / 2
+  // batches.
   Result<void> append(std::span<const StreamBatch> batches);
   Result<void> look() { return look_at_active(); }  // The same look without a batch.
   Result<void> end_stream(StreamId stream);
   Result<void> seal();  // The decision is durable after this; then settles.
-  // Lines that are about to be thrown away, `stream` being at `position`; false where no more streams
-  // can be marked. They are counted, and a line in the log says so, by record_dropped().
+  // Lines that are about to be thrown away, `stream` being at `position`; false where no more
+  // streams can be marked. They are counted, and a line in the log says so, by record_dropped().
   bool note_dropped(StreamId stream, std::uint64_t position, std::uint64_t lines,
                     std::uint64_t size_bytes);
   std::optional<std::uint64_t> torn_at(

@@ -1,7 +1,8 @@
-// Throwing lines away without reading them into memory that counts: for a full disk, when a ring is full.
+// Throwing lines away without reading them into memory that counts: for a full disk, when a ring is
+// full.
 //
-// peek_lines() looks into the pipe with tee(2), which leaves everything there; discard() moves exactly
-// that much to /dev/null. Between the two the caller writes down what will be lost.
+// peek_lines() looks into the pipe with tee(2), which leaves everything there; discard() moves
+// exactly that much to /dev/null. Between the two the caller writes down what will be lost.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,10 @@
-// The daemon's end of the contract with the keeper (keeper/protocol.h): hand over descriptors, start
-// workers, hear of exits, and start a new keeper where the old one has died.
+// The daemon's end of the contract with the keeper (keeper/protocol.h): hand over descriptors,
+// start workers, hear of exits, and start a new keeper where the old one has died.
 //
 // Owns:       the socket, a duplicate of every descriptor put, the map of the child table.
 // Thread:     control.
-// Invariants: a descriptor is PUT before the SPAWN that needs it; an exit stays in the table until acked.
+// Invariants: a descriptor is PUT before the SPAWN that needs it; an exit stays in the table until
+//             acked.
 // Errors:     kUnavailable while the keeper's queue is full: queued and sent later, in order.
 #pragma once
 
@@ -28,17 +29,17 @@ namespace pmx::supervisor {
 // Everything that exec needs, prepared before the fork; written to a memfd.
 struct SpawnRequest {
   RunId run;
-  std::string program;              // Absolute path.
+  std::string program;  // Absolute path.
   std::vector<std::string> argv;
-  std::vector<std::string> env;     // "NAME=value"
+  std::vector<std::string> env;  // "NAME=value"
   std::string cwd;
   std::optional<uid_t> uid;
   std::optional<gid_t> gid;
-  std::vector<gid_t> groups;        // Supplementary; set only with uid.
-  int stdin_fd = -1;                // -1: /dev/null.
-  int stdout_fd = -1;               // Borrowed for the call; -1: /dev/null.
+  std::vector<gid_t> groups;  // Supplementary; set only with uid.
+  int stdin_fd = -1;          // -1: /dev/null.
+  int stdout_fd = -1;         // Borrowed for the call; -1: /dev/null.
   int stderr_fd = -1;
-  int channel_fd = -1;              // Becomes fd 3 (NODE_CHANNEL_FD); -1: none.
+  int channel_fd = -1;  // Becomes fd 3 (NODE_CHANNEL_FD); -1: none.
 };
 
 // A child as the keeper's table has it.
@@ -47,10 +48,11 @@ struct Child {
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;
   enum class State { kStarting, kRunning, kExited, kSpawnFailed } state = State::kStarting;
-  int wait_status = 0;              // kExited; -1: not known (an adopted child of a keeper that died).
-  int spawn_errno = 0;              // kSpawnFailed.
-  std::string failed_step;          // kSpawnFailed: "chdir", "setuid", "exec" …
-  std::int64_t ended_ns = 0;        // Realtime.
+  // kExited; -1: not known (an adopted child of a keeper that died).
+  int wait_status = 0;
+  int spawn_errno = 0;        // kSpawnFailed.
+  std::string failed_step;    // kSpawnFailed: "chdir", "setuid", "exec" …
+  std::int64_t ended_ns = 0;  // Realtime.
   std::uint64_t user_us = 0, system_us = 0, max_rss_kib = 0;  // rusage of an own child.
   bool adopted = false;
 };
@@ -59,17 +61,20 @@ class KeeperLink {
  public:
   struct Events {
     std::function<void(const Child&)> child_changed;  // Running, spawn failed or exited.
-    std::function<void(int signal)> signal_received;  // Foreground and SIGTERM: what the keeper was told.
-    std::function<void(const std::string&)> notice;   // For pmx.log: "the keeper died (pid …): started another (pid …)".
+    // Foreground and SIGTERM: what the keeper was told.
+    std::function<void(int signal)> signal_received;
+    std::function<void(const std::string&)>
+        notice;  // For pmx.log: "the keeper died (pid …): started another (pid …)".
   };
   struct Options {
-    int socket_fd = -1;             // From the keeper that started us.
-    std::string keeper_executable;  // For the next keeper.
+    int socket_fd = -1;                         // From the keeper that started us.
+    std::string keeper_executable;              // For the next keeper.
     std::vector<std::string> keeper_arguments;  // What it needs to start daemons like us.
   };
 
   // Blocks until the keeper has sent all that it holds (bounded by 10 s).
-  static Result<std::unique_ptr<KeeperLink>> connect(EventLoop& loop, Options options, Events events);
+  static Result<std::unique_ptr<KeeperLink>> connect(EventLoop& loop, Options options,
+                                                     Events events);
   virtual ~KeeperLink() = default;
 
   virtual pid_t keeper_pid() const = 0;
@@ -78,18 +83,22 @@ class KeeperLink {
 
   // Named descriptors that the keeper held when we connected, and all we put since.
   virtual std::vector<std::string> names() const = 0;
-  virtual Result<Fd> get(std::string_view name) const = 0;  // A duplicate; the same open file description.
+  // A duplicate; the same open file description.
+  virtual Result<Fd> get(std::string_view name) const = 0;
   virtual Result<void> put(std::string_view name, int fd) = 0;  // Replaces one of that name.
   virtual void drop(std::string_view name) = 0;
 
   virtual std::vector<Child> children() const = 0;  // Those not acked, exits included.
-  virtual Result<void> spawn(const SpawnRequest& request) = 0;  // The outcome comes as child_changed.
+  // The outcome comes as child_changed.
+  virtual Result<void> spawn(const SpawnRequest& request) = 0;
   virtual void acknowledge_exit(RunId run) = 0;
-  // To the whole process group; to the leader alone where `group` is false. Never hits a recycled pid.
+  // To the whole process group; to the leader alone where `group` is false. Never hits a recycled
+  // pid.
   virtual Result<void> signal(RunId run, int signal, bool group) = 0;
 
-  virtual Result<void> set_state(std::string_view blob) = 0;  // The daemon's STATE, replaced as a whole.
-  virtual std::string state() const = 0;                      // As it was when we connected; "" where none.
+  // The daemon's STATE, replaced as a whole.
+  virtual Result<void> set_state(std::string_view blob) = 0;
+  virtual std::string state() const = 0;  // As it was when we connected; "" where none.
 
   // The keeper ends with this exit code once we are gone and starts no other daemon.
   virtual void quit(int exit_code) = 0;

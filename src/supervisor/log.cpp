@@ -83,7 +83,8 @@ bool Log::has_ended(const Stream& stream) const {
   return true;
 }
 
-// Where each stream stands, which its ring must be opened with, before anything is rendered from rings.
+// Where each stream stands, which its ring must be opened with, before anything is rendered from
+// rings.
 Result<void> Log::load() {
   if (writer_.loaded()) return {};
   PMX_TRY(writer_.load_index());
@@ -126,7 +127,8 @@ bool Log::open_ring(Stream& stream) {
   auto ring =
       capture::Ring::open(std::move(stream.ring_memfd), smallest == UINT64_MAX ? 0 : smallest);
   PMX_CHECK(
-      ring.has_value());  // Our own memfd, sealed to its size: only a bug or a lack of address space.
+      // Our own memfd, sealed to its size: only a bug or a lack of address space.
+      ring.has_value());
   stream.ring = std::move(ring).value();
   return true;
 }

@@ -57,7 +57,8 @@ std::string absolute(const AppSpec& app, const std::string& path) {
 std::string resolve(const AppSpec& app, WorkerId id, const std::string& written,
                     const std::string& otherwise) {
   if (app.disable_logs || is_nothing(written)) return {};
-  // /dev/stdout: the lines are kept where they always are; in foreground mode they are printed as well.
+  // /dev/stdout: the lines are kept where they always are; in the foreground they are printed as
+  // well.
   const bool is_default = written.empty() || is_device(written);
   const std::string path = is_default ? otherwise : absolute(app, written);
   if (path.empty()) return path;

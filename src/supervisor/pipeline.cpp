@@ -5,8 +5,8 @@
 //   rings freed, full ones read again
 //   a nap of 0.5 ms where lines trickle in fast: a line-at-a-time writer costs 3x the CPU without
 //
-// Nothing goes back but two numbers: `consumed` frees a ring, `recorded` is what readers and shippers
-// see.
+// Nothing goes back but two numbers: `consumed` frees a ring, `recorded` is what readers and
+// shippers see.
 #include "supervisor/pipeline.h"
 
 #include <time.h>
@@ -79,7 +79,7 @@ void PipelineThread::after_round() {
 }
 
 void PipelineThread::commit(Log& log) {
-  if (log.trouble() && steady_clock::now() < log.trouble()->next_try)
+  if (log.trouble() && clock_.steady_now() < log.trouble()->next_try)
     return;  // Its timer will queue it.
   const auto committed = log.commit();
   for (const std::string& line : log.writer().take_notices()) events_.notice(line);
@@ -151,7 +151,7 @@ void PipelineThread::end_of(Stream& stream) {
 
 // Coalesces a line-at-a-time writer's lines. The first line after a pause never waits.
 void PipelineThread::nap_if_busy() {
-  const auto now = steady_clock::now();
+  const auto now = clock_.steady_now();
   const bool trickle = round_bytes_ > 0 && round_bytes_ < kNapBelowBytes && !round_again_;
   const bool busy = now - last_nap_ < kBusyWithin;
   if (round_bytes_ > 0) last_nap_ = now;
@@ -160,7 +160,7 @@ void PipelineThread::nap_if_busy() {
   if (!trickle || !busy) return;
   const timespec nap{0, std::chrono::nanoseconds(kNap).count()};
   ::nanosleep(&nap, nullptr);
-  last_nap_ = steady_clock::now();
+  last_nap_ = clock_.steady_now();
 }
 
 std::string_view PipelineThread::raw_bytes(StreamId stream, std::uint64_t from,

@@ -1,7 +1,10 @@
-// The data's way, on one thread of its own: pipes into rings, rings into lines, lines into segments.
+// The data's way, on one thread of its own: pipes into rings, rings into lines, lines into
+// segments.
 //
-// Owns:       the log thread and everything on it: pipes, rings, framers, segment writers, rotators.
-// Thread:     the methods may be called from control; the events are called on log and must not block.
+// Owns:       the log thread and everything on it: pipes, rings, framers, segment writers,
+//             rotators.
+// Thread:     the methods may be called from control; the events are called on log and must not
+//             block.
 // Invariants: ring space is freed only after the record of every log that the stream feeds.
 // Bounds:     1 MiB of ring and of pipe a stream; streams by kMaxStreams.
 #pragma once
@@ -35,7 +38,8 @@ struct RunFds {
   std::vector<StreamFds> streams;
 };
 
-// One a log, named "intent.<log id>"; made with make_intent() before the first run that feeds the log.
+// One a log, named "intent.<log id>"; made with make_intent() before the first run that feeds the
+// log.
 struct IntentFd {
   LogId log;
   Fd fd;
@@ -76,16 +80,18 @@ class Pipeline {
   virtual ~Pipeline() = default;  // Drains what is there, joins the threads.
 
   virtual void add_run(RunFds run, std::vector<IntentFd> new_intents) = 0;
-  // Seals the active segments of these logs and, with `remove`, deletes everything sealed (pmx flush).
-  // Answers on the log thread when done.
+  // Seals the active segments of these logs and, with `remove`, deletes everything sealed (pmx
+  // flush). Answers on the log thread when done.
   enum class Rotate { kSeal, kFlush };
   virtual void rotate(std::vector<std::string> paths, Rotate how,
                       std::function<void(Result<void>)> done) = 0;
-  // The keeper has been told to drop the stream's descriptors: until then rotations carry its tail along.
+  // The keeper has been told to drop the stream's descriptors: until then rotations carry its tail
+  // along.
   virtual void stream_dropped(StreamId) {}
   virtual void reopen() = 0;  // reloadLogs: look at once whether files were moved.
   virtual std::vector<LogStatus> status() const = 0;  // A copy; any thread.
-  // Waits until what the run has printed so far is recorded, or its streams have ended, or `deadline` passes.
+  // Waits until what the run has printed so far is recorded, or its streams have ended, or
+  // `deadline` passes.
   virtual void drained(RunId run, std::chrono::milliseconds deadline,
                        std::function<void()> done) = 0;
   virtual std::uint64_t wakeups() const = 0;

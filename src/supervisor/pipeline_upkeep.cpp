@@ -20,7 +20,7 @@ constexpr std::size_t kAllPipesBytes = 48U << 20U;  // Of an unprivileged user's
 }  // namespace
 
 void PipelineThread::fail(Log& log, Error error) {
-  const auto now = steady_clock::now();
+  const auto now = clock_.steady_now();
   const bool error_is_full = error.code() == Errc::kNoSpace;
   if (!log.trouble()) {
     log.counters()->trouble.set(error.message());
@@ -98,7 +98,8 @@ void PipelineThread::fit_pipes() {
   const bool smaller = size < pipe_size_bytes_;
   pipe_size_bytes_ = size;
   for (const auto& [id, stream] : streams_)
-    if (stream->pipe && (smaller || stream->pipe->capacity_bytes() < size)) stream->pipe->resize(size);
+    if (stream->pipe && (smaller || stream->pipe->capacity_bytes() < size))
+      stream->pipe->resize(size);
 }
 
 }  // namespace pmx::supervisor

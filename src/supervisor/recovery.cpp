@@ -1,5 +1,5 @@
-// Starting and recovering are the same: the keeper's table of children is the truth about what runs,
-// the roster is the truth about what is wanted, and this brings the two together. In order:
+// Starting and recovering are the same: the keeper's table of children is the truth about what
+// runs, the roster is the truth about what is wanted, and this brings the two together. In order:
 //
 //   1. runs of the roster that no keeper knows (keeper and daemon were both killed): what is left
 //      of them is ended, and said

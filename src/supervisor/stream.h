@@ -19,7 +19,8 @@ namespace pmx::supervisor {
 class Log;
 struct Stream;
 
-// A stream as one of its logs sees it: the writer's tail, kept here because it is asked for each round.
+// A stream as one of its logs sees it: the writer's tail, kept here because it is asked for each
+// round.
 struct Feed {
   Stream* stream = nullptr;
   std::uint64_t tail = 0;

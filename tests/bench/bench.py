@@ -65,8 +65,8 @@ class Bench:
                     results[name].append(run)
         return results
 
-    def capture_rows(self, what: str, size_bytes: int, generator_options: list, pmx_options: list, peers: list,
-                     report) -> None:
+    def capture_rows(self, what: str, size_bytes: int, generator_options: list, pmx_options: list,
+                     peers: list, report) -> None:
         command, size = self.generator(size_bytes, *generator_options)
         with Pmx(self.pmx) as pmx:
             def take_pmx() -> Run:

@@ -88,8 +88,8 @@ class Pmx:
         ping = json.loads(self.run("ping", "--json"))
         return [ping["keeper_pid"], ping["daemon_pid"]]
 
-    def status(self, name: str) -> str:
-        return next(a for a in json.loads(self.run("jlist")) if a["name"] == name)["pm2_env"]["status"]
+    def pid_of(self, name: str) -> int:
+        return next(app["pid"] for app in json.loads(self.run("jlist")) if app["name"] == name)
 
     def capture(self, generator: list[str], *options, size_bytes: int) -> Run:
         """Until the last byte is in the log: its size is known where rotation is off, else its lines."""
@@ -101,7 +101,8 @@ class Pmx:
             wait_until("all bytes are in the file", lambda: size_of(self.logs, "gen-out.log") >= size_bytes)
             seconds = time.monotonic() - begin
         else:
-            wait_until("the generator ends", lambda: self.status("gen") == "stopped")
+            worker = self.pid_of("gen")  # 0: has ended already.
+            wait_until("the generator ends", lambda: not worker or not Path(f"/proc/{worker}").exists())
             seconds = time.monotonic() - begin
             wait_until("packing ends", lambda: not list(self.logs.glob("gen-out__*.log")) and
                        not list(self.logs.glob("*.tmp")))

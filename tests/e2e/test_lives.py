@@ -150,7 +150,8 @@ def test_a_link_named_pm2_is_enough():
         link.symlink_to(PMX)
         env = {k: v for k, v in home.env.items() if k != "PMX_HOME"} | {"HOME": str(home.work)}
         def pm2(*arguments) -> subprocess.CompletedProcess:
-            return subprocess.run([str(link), *arguments], env=env, capture_output=True, text=True, timeout=30)
+            return subprocess.run([str(link), *arguments], env=env, capture_output=True, text=True,
+                                  timeout=30)
         try:
             check(pm2("start", "/bin/sleep", "--name", "a", "--", "1000").returncode == 0, "pm2 start")
             check((home.work / ".pm2/pmx.pid").exists() or (home.work / ".pm2/pmx.log").exists(), "not in ~/.pm2")

@@ -3,7 +3,8 @@ import re
 import sys
 import time
 
-from harness import HERE, SEALED, Home, check, check_lines, read_log, run_tests, sealed_files, unpack, wait_for
+from harness import (HERE, SEALED, Home, check, check_lines, read_log, run_tests, sealed_files, unpack,
+                     wait_for)
 
 
 def rotated(*options, count=20_000, name="a") -> tuple[Home, int]:

@@ -9,8 +9,8 @@
 
 #include "base/sys.h"
 #include "base/time_text.h"
-#include "support/fault_fs.h"
 #include "support/fake_clock.h"
+#include "support/fault_fs.h"
 #include "support/temp_dir.h"
 
 namespace pmx::rotate {
@@ -19,7 +19,8 @@ namespace {
 // The rings' part: the whole raw text of each stream, for ever.
 class RawText final : public RawBytes {
  public:
-  std::string_view raw_bytes(StreamId stream, std::uint64_t from, std::uint64_t size_bytes) override {
+  std::string_view raw_bytes(StreamId stream, std::uint64_t from,
+                             std::uint64_t size_bytes) override {
     return std::string_view(text[stream.value]).substr(from, size_bytes);
   }
   std::map<std::uint64_t, std::string> text;
@@ -34,7 +35,8 @@ class SegmentWriterTest : public ::testing::Test {
     writer_.reset();
     if (!rings_live) intent_ = *sys::memfd("intent", kIntentBytes);
     auto page = IntentPage::map(intent_);
-    writer_.emplace(SegmentWriter::World{fs_, fs_, clock_, raw_}, LogDir(dir_.path() + "/state", active()), std::move(page).value(), merged_);
+    writer_.emplace(SegmentWriter::World{fs_, fs_, clock_, raw_},
+                    LogDir(dir_.path() + "/state", active()), std::move(page).value(), merged_);
     if (rings_live)
       for (const StreamBinding& binding : bindings_) writer_->attach(binding);
   }
@@ -55,7 +57,8 @@ class SegmentWriterTest : public ::testing::Test {
     LineBatch lines;
     lines.bytes = rest;
     lines.partial = rest.back() != '\n';
-    lines.lines = static_cast<std::uint32_t>(std::count(rest.begin(), rest.end(), '\n') + (lines.partial ? 1 : 0));
+    lines.lines = static_cast<std::uint32_t>(std::count(rest.begin(), rest.end(), '\n') +
+                                             (lines.partial ? 1 : 0));
     lines.continues = writer_->mid_line({id});
     lines.parsed = true;
     const StreamBatch batch{{id}, lines, at_end};
@@ -102,7 +105,8 @@ TEST_F(SegmentWriterTest, GoesOnWhereADeadWriterStopped) {
   EXPECT_EQ(writer_->index().next_seq(), 2U);
 }
 
-// The heart of the protocol: whatever part of the batch is in the file, exactly the rest is appended.
+// The heart of the protocol: whatever part of the batch is in the file, exactly the rest is
+// appended.
 TEST_F(SegmentWriterTest, FinishesABatchThatWasCutAtAnyByte) {
   stream(2);
   settle();
@@ -132,7 +136,8 @@ TEST_F(SegmentWriterTest, ReopensAnIndexThatWasCutAtAnyByteAsAPrefix) {
   for (std::size_t cut = 0; cut <= whole.size(); ++cut) {
     const auto some = valid_records(std::string_view(whole).substr(0, cut), 1);
     ASSERT_EQ(some.size(), cut / kRecordBytes) << "cut at byte " << cut;
-    ASSERT_TRUE(std::equal(some.begin(), some.end(), all.begin(), [](const Record& a, const Record& b) { return a.crc == b.crc; }));
+    ASSERT_TRUE(std::equal(some.begin(), some.end(), all.begin(),
+                           [](const Record& a, const Record& b) { return a.crc == b.crc; }));
   }
 }
 
@@ -206,10 +211,11 @@ TEST_F(SegmentWriterTest, TakesANumberWhenSomebodyHasTheSealedName) {
 TEST_F(SegmentWriterTest, FinishesARotationThatStoppedAtAnyOfItsFailures) {
   stream(2);
   settle();
-  const std::array<std::pair<test::FaultFs::Call, const char*>, 4> failures{{{test::FaultFs::Call::kOpen, ".idx.tmp"},
-                                                                             {test::FaultFs::Call::kRename, ".idx.tmp"},
-                                                                             {test::FaultFs::Call::kRename, "web-out__"},
-                                                                             {test::FaultFs::Call::kOpen, "web-out.log"}}};
+  const std::array<std::pair<test::FaultFs::Call, const char*>, 4> failures{
+      {{test::FaultFs::Call::kOpen, ".idx.tmp"},
+       {test::FaultFs::Call::kRename, ".idx.tmp"},
+       {test::FaultFs::Call::kRename, "web-out__"},
+       {test::FaultFs::Call::kOpen, "web-out.log"}}};
   for (const auto& [call, path] : failures) {
     ASSERT_TRUE(print(2, std::string("line for ") + path + "\n"));
     fs_.fail(call, path, EIO);
@@ -279,7 +285,8 @@ TEST_F(SegmentWriterTest, CutsTheHalfLineAndBeginsANewEpochWhenTheRingsAreLost) 
   const std::string index_before = index_bytes();
   ASSERT_TRUE(print(2, "two\nthree\n"));
   ASSERT_TRUE(RealFs().replace_file(writer_->dir().index_path(1), index_before));
-  ASSERT_TRUE((*RealFs().open(active(), OpenMode::kReadWrite, 0600))->truncate(10));  // "one\ntwo\nth"
+  ASSERT_TRUE(
+      (*RealFs().open(active(), OpenMode::kReadWrite, 0600))->truncate(10));  // "one\ntwo\nth"
   const auto epoch = writer_->index().epoch();
   restart(false);
   stream(6);
@@ -300,7 +307,8 @@ TEST_F(SegmentWriterTest, GoesOnAboveTheSealedFilesWhenTheIndexIsGone) {
   ASSERT_TRUE(writer_->seal());
   ASSERT_TRUE(print(2, "two\n"));
   const std::string directory = writer_->dir().index_directory();
-  for (const std::string& name : *RealFs().list(directory)) ASSERT_TRUE(RealFs().remove(directory + "/" + name));
+  for (const std::string& name : *RealFs().list(directory))
+    ASSERT_TRUE(RealFs().remove(directory + "/" + name));
   restart(false);
   stream(6);
   settle();
@@ -330,7 +338,8 @@ TEST_F(SegmentWriterTest, SaysInTheLogHowManyLinesWereDropped) {
   ASSERT_TRUE(writer_->note_dropped({2}, 4, 41, 4100));
   ASSERT_TRUE(writer_->record_dropped());
   ASSERT_TRUE(print(2, "two\n"));
-  EXPECT_THAT(read(active()), ::testing::MatchesRegex("one\n\\[pmx\\] 41 lines were dropped.*\ntwo\n"));
+  EXPECT_THAT(read(active()),
+              ::testing::MatchesRegex("one\n\\[pmx\\] 41 lines were dropped.*\ntwo\n"));
   EXPECT_EQ(writer_->index().next_seq(), 43U);
   EXPECT_EQ(writer_->index().dropped_lines(), 41U);
   EXPECT_FALSE(writer_->has_dropped());

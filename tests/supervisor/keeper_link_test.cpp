@@ -312,7 +312,7 @@ TEST_F(KeeperLinkTest, StopsAnAdoptedWorkerAndHearsOfItsEnd) {
   const Fd input = link.spawn_waiting(2);
   const pid_t pid = link.when(2, State::kRunning).pid;
   link.replace_keeper();
-  link.last[2].adopted = true;
+  link.last[2].adopted = true;  // So that it is reaped.
   ASSERT_TRUE(link.link->signal(RunId{2}, SIGTERM, true));
   const Child ended = link.when(2, State::kExited);
   EXPECT_EQ(ended.pid, pid);
@@ -322,6 +322,15 @@ TEST_F(KeeperLinkTest, StopsAnAdoptedWorkerAndHearsOfItsEnd) {
   link.link->acknowledge_exit(RunId{2});
   const Fd other = link.spawn_waiting(4);
   EXPECT_FALSE(link.when(4, State::kRunning).adopted);
+}
+
+TEST_F(KeeperLinkTest, HearsHowAnAdoptedWorkerEndedWhereNobodyReapsIt) {
+  Link& link = connect();
+  const Fd input = link.spawn_waiting(2);
+  link.when(2, State::kRunning);
+  link.replace_keeper();
+  ASSERT_TRUE(link.link->signal(RunId{2}, SIGTERM, true));
+  EXPECT_EQ(link.when(2, State::kExited).wait_status, SIGTERM);
 }
 
 TEST_F(KeeperLinkTest, SaysAgainToTheNewKeeperWhatTheOldOneNeverRead) {

@@ -15,7 +15,8 @@
 namespace pmx::supervisor {
 namespace {
 
-// A pipeline with real pipes, rings and files; the test is the worker, and keeps what a keeper would.
+// A pipeline with real pipes, rings and files; the test is the worker, and keeps what a keeper
+// would.
 class PipelineTest : public ::testing::Test {
  protected:
   void TearDown() override { pipeline_.reset(); }
@@ -46,11 +47,15 @@ class PipelineTest : public ::testing::Test {
   }
   // A run with one stream that feeds these logs; returns the worker's end of the pipe.
   Fd spawn(std::uint64_t run, std::vector<LogSpec> logs) {
-    RunSpec spec{{run}, {static_cast<std::uint32_t>(run)}, "web", {{stream_of({run}, StreamKind::kOut), StreamKind::kOut, logs}}};
+    RunSpec spec{{run},
+                 {static_cast<std::uint32_t>(run)},
+                 "web",
+                 {{stream_of({run}, StreamKind::kOut), StreamKind::kOut, logs}}};
     sys::Pipe pipe = *sys::pipe();
     Kept kept{spec, std::move(pipe.read_end), *Pipeline::make_ring()};
     for (const LogSpec& one : logs)
-      if (!intents_.contains(log_id_of(one.path).value)) intents_.emplace(log_id_of(one.path).value, *Pipeline::make_intent());
+      if (!intents_.contains(log_id_of(one.path).value))
+        intents_.emplace(log_id_of(one.path).value, *Pipeline::make_intent());
     if (pipeline_) pipeline_->add_run(fds(kept), intents());
     kept_.push_back(std::move(kept));
     return std::move(pipe.write_end);
@@ -66,7 +71,9 @@ class PipelineTest : public ::testing::Test {
     pipeline_.reset();
     start();
   }
-  void print(const Fd& worker, const std::string& text) { ASSERT_TRUE(sys::write_all(worker.get(), text)); }
+  void print(const Fd& worker, const std::string& text) {
+    ASSERT_TRUE(sys::write_all(worker.get(), text));
+  }
   bool wait_for_end(std::uint64_t run) {
     return wait([&] { return runs_ended_.contains(run); });
   }
@@ -83,7 +90,8 @@ class PipelineTest : public ::testing::Test {
   };
   RunFds fds(const Kept& kept) {
     RunFds run{kept.spec, {}};
-    run.streams.push_back({kept.spec.streams[0].id, *sys::duplicate(kept.pipe.get()), *sys::duplicate(kept.ring.get())});
+    run.streams.push_back({kept.spec.streams[0].id, *sys::duplicate(kept.pipe.get()),
+                           *sys::duplicate(kept.ring.get())});
     return run;
   }
   std::vector<IntentFd> intents() {
@@ -175,15 +183,18 @@ TEST_F(PipelineTest, WritesALineThatIsLargerThanItsRing) {
 TEST_F(PipelineTest, MergesManyWorkersByWholeLines) {
   start();
   std::vector<Fd> workers;
-  for (std::uint64_t run = 2; run < 42; run += 2) workers.push_back(spawn(run, {log("all.log", true)}));
+  for (std::uint64_t run = 2; run < 42; run += 2)
+    workers.push_back(spawn(run, {log("all.log", true)}));
   for (int i = 0; i < 50; ++i)
-    for (std::size_t w = 0; w < workers.size(); ++w) print(workers[w], "w" + std::to_string(w) + " line " + std::to_string(i) + "\n");
+    for (std::size_t w = 0; w < workers.size(); ++w)
+      print(workers[w], "w" + std::to_string(w) + " line " + std::to_string(i) + "\n");
   workers.clear();
   for (std::uint64_t run = 2; run < 42; run += 2) ASSERT_TRUE(wait_for_end(run));
   const std::string text = read(log("all.log", true));
   std::map<std::string, int> next;
   std::size_t at = 0, lines = 0;
-  for (std::size_t end = text.find('\n'); end != std::string::npos; at = end + 1, end = text.find('\n', at), ++lines) {
+  for (std::size_t end = text.find('\n'); end != std::string::npos;
+       at = end + 1, end = text.find('\n', at), ++lines) {
     const std::string line = text.substr(at, end - at);
     const std::string who = line.substr(0, line.find(' '));
     EXPECT_EQ(line, who + " line " + std::to_string(next[who]++));
@@ -200,14 +211,19 @@ TEST_F(PipelineTest, RotatesOnLineBordersAndLosesNothing) {
   for (int i = 0; i < 30000; ++i) {
     const std::string line = "line number " + std::to_string(i) + "\n";
     all += line;
-    if (i % 100 == 0) print(worker, all.substr(all.size() - line.size()));
-    else print(worker, line);
+    if (i % 100 == 0)
+      print(worker, all.substr(all.size() - line.size()));
+    else
+      print(worker, line);
   }
   worker.reset();
   ASSERT_TRUE(wait_for_end(2));
   RealFs fs;
   std::vector<std::string> names = *fs.list(home_.path() + "/logs");
-  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) { return (a == "web-out.log") < (b == "web-out.log") || ((a == "web-out.log") == (b == "web-out.log") && a < b); });
+  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+    return (a == "web-out.log") < (b == "web-out.log") ||
+           ((a == "web-out.log") == (b == "web-out.log") && a < b);
+  });
   std::string found;
   for (const std::string& name : names) found += *fs.read_file(home_.path() + "/logs/" + name);
   EXPECT_GT(names.size(), 3U);

@@ -1,5 +1,5 @@
-// Writes the index and text files of a log by hand, as docs/FORMATS.md has them, so that readers are
-// tested against the format and not against our writer.
+// Writes the index and text files of a log by hand, as docs/FORMATS.md has them, so that readers
+// are tested against the format and not against our writer.
 //
 //   SegmentBuilder segment(home.dir(), 1);
 //   const auto out = segment.stream(7, WorkerId{0}, StreamKind::kOut);

@@ -1,5 +1,5 @@
-// Puts the pieces of one stream's line together, across records and segments, while the lines of other
-// streams may come in between.
+// Puts the pieces of one stream's line together, across records and segments, while the lines of
+// other streams may come in between.
 //
 // Thread:  any, one at a time.
 // Bounds:  kMaxJoinedBytes a stream: a longer line is given out in pieces.
@@ -28,12 +28,13 @@ class LineJoiner {
     bool goes_on = false;    // Its end is in a later one.
     bool alone = false;      // Is a line of its own in the file, and so is what continues it.
   };
-  // Pieces without their beginning: shown as they are, or not at all (behind a seek, which went past it).
+  // Pieces without their beginning: shown as they are, or not at all (behind a seek, which went
+  // past it).
   enum class Unbegun { kShow, kHide };
 
   void reset(Unbegun unbegun);
-  // What must be given out before this piece: a line whose end never came, or one that has reached its
-  // bound. Lines given are valid until the next call.
+  // What must be given out before this piece: a line whose end never came, or one that has reached
+  // its bound. Lines given are valid until the next call.
   std::optional<LogLine> before(const Piece& piece);
   std::optional<LogLine> add(const Piece& piece);      // The line, where it is whole now.
   std::optional<LogLine> end_stream(StreamId stream);  // What is left of its last line.

@@ -1,8 +1,8 @@
-// Which segments a log has, in order: those with an index, those of which only the sealed file is left,
-// and the active file of a log that has no index at all.
+// Which segments a log has, in order: those with an index, those of which only the sealed file is
+// left, and the active file of a log that has no index at all.
 //
-// The directory of the logs may hold tens of thousands of files, so it is read only where the numbers of
-// the indexes leave a gap.
+// The directory of the logs may hold tens of thousands of files, so it is read only where the
+// numbers of the indexes leave a gap.
 //
 // Thread:  any, one at a time.
 #pragma once

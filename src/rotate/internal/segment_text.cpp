@@ -20,8 +20,8 @@ int likelihood(const SealedFile& file, std::uint64_t inode, std::uint64_t name_n
   return points;
 }
 
-// Where the chunk must end so that the record's fields can hold it: after a newline, and after at most
-// kMaxBatchLines of them. 0: no newline in it.
+// Where the chunk must end so that the record's fields can hold it: after a newline, and after at
+// most kMaxBatchLines of them. 0: no newline in it.
 struct ChunkEnd {
   std::size_t size_bytes = 0;
   std::uint32_t lines = 0;

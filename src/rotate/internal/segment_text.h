@@ -38,12 +38,12 @@ class SegmentText {
   std::string path_;
 };
 
-// The active file, if it is there and has this inode (0: any). Opened first and asked then, so that a
-// rotation in between cannot put another segment's file in its place.
+// The active file, if it is there and has this inode (0: any). Opened first and asked then, so that
+// a rotation in between cannot put another segment's file in its place.
 Result<SegmentText> open_active_text(Fs& fs, const LogDir& dir, std::uint64_t inode);
 
-// The sealed or packed file of `segment`. Where several have its number, the one with this inode, else
-// the one whose name has `name_number`, else a plain one.
+// The sealed or packed file of `segment`. Where several have its number, the one with this inode,
+// else the one whose name has `name_number`, else a plain one.
 struct SealedText {
   SegmentText text;
   SealedFile file;
@@ -51,8 +51,9 @@ struct SealedText {
 Result<SealedText> open_sealed_text(Fs& fs, const LogDir& dir, std::uint64_t segment,
                                     std::uint64_t inode, std::uint64_t name_number);
 
-// Records for text that no index describes: whole lines in chunks, kRecovered, with times that begin at
-// `time_ns`. A last line without newline is kPartial where `to_the_end`, else it is left for later.
+// Records for text that no index describes: whole lines in chunks, kRecovered, with times that
+// begin at `time_ns`. A last line without newline is kPartial where `to_the_end`, else it is left
+// for later.
 struct RecoveredRange {
   std::uint64_t begin = 0, end = 0;  // Offsets in the text.
   std::uint64_t seq = 0;
