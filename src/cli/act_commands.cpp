@@ -103,9 +103,12 @@ int run_reset(Session& session) {
 
 int run_flush(Session& session) {
   const Result<Json> answer = ask(session, "flush", word_or_all(session), {});
-  if (!answer) return failed(session, answer.error());
+  const bool nothing_to_flush =
+      session.line.words.empty() && !answer && answer.error().code() == Errc::kNotFound;
+  if (!answer && !nothing_to_flush) return failed(session, answer.error());
   session.console.info("Flushing:");
-  for (const Json& path : (*answer)["messages"].items()) session.console.info(path.as_string());
+  if (answer)
+    for (const Json& path : (*answer)["messages"].items()) session.console.info(path.as_string());
   session.console.info("Logs flushed");
   return 0;
 }

@@ -1,4 +1,5 @@
 #include "cli/program.h"
+#include "cli/home.h"
 
 #include <filesystem>
 
@@ -33,6 +34,7 @@ Result<Session> make_session(CommandLine line, Console console, const std::strin
   Environment env = current_environment();
   std::string home = PMX_TRY(choose_home(env, called_as, cwd));
   auto start = [home, console]() mutable -> Result<void> {
+    PMX_TRY(refuse_pm2_home(home));  // Before we say that we spawn anything.
     console.notice("Spawning pmx daemon with home=" + home);
     return boot_daemon(home);
   };

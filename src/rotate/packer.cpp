@@ -107,6 +107,13 @@ Result<bool> Packer::work_on(internal::PackEntry& entry) {
   const auto files = options_.files(job.owner);
   if (entry.remove_half_archives) PMX_TRY(remove_half_archives(*files, job.dir));
   entry.remove_half_archives = false;
+  if (job.flush_below >
+      0) {  // Whatever was being packed meanwhile is an archive by now, and goes too.
+    const auto flushed = internal::remove_below(*files, state_, job.dir, job.flush_below);
+    if (job.flushed) job.flushed(flushed);
+    entry.job.flush_below = 0;
+    entry.job.flushed = {};
+  }
   const auto packed =
       internal::pack_oldest(*files, state_, job, [this] { return stopping_.load(); });
   if (packed && *packed) {

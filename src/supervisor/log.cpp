@@ -219,23 +219,6 @@ Result<void> Log::look() {
   return writer_.look();
 }
 
-// What is gone already is no error: the packer may be at work on the same segments.
-Result<void> Log::flush() {
-  PMX_TRY(rotate());
-  (void)writer_.take_sealed();  // Nothing is left to pack.
-  const rotate::LogDir& dir = writer_.dir();
-  const auto remove = [](Fs& fs, const std::string& path) -> Result<void> {
-    auto removed = fs.remove(path);
-    if (!removed && removed.error().code() != Errc::kNotFound) return removed;
-    return {};
-  };
-  for (const rotate::SealedFile& file : PMX_TRY(dir.sealed_files(files_)))
-    PMX_TRY(remove(files_, file.path));
-  for (const std::uint64_t segment : PMX_TRY(dir.index_segments(state_)))
-    if (segment < writer_.index().segment()) PMX_TRY(remove(state_, dir.index_path(segment)));
-  return {};
-}
-
 // Only what is whole lines leaves the pipe for nowhere; what it is has been counted before.
 bool Log::drop_newest() {
   bool dropped = false;

@@ -47,7 +47,6 @@ class Log {
   Result<void> commit();
   Result<void> load();    // Reads where each stream stands.
   Result<void> rotate();  // Seals now where there is anything to seal.
-  Result<void> flush();   // Seals and removes every sealed file.
   Result<void> look();    // Whether somebody moved or truncated the active file.
   // Frees own archives, oldest first, down to one; false where there is nothing to free.
   bool make_room();

@@ -42,20 +42,48 @@ void PipelineThread::stream_dropped(StreamId id) {
 void PipelineThread::rotate(std::vector<std::string> paths, Rotate how,
                             std::function<void(Result<void>)> done) {
   loop_->post([this, paths = std::move(paths), how, done = std::move(done)] {
-    Result<void> outcome;
-    for (const std::string& path : paths) {
-      const auto found = logs_.find(path);
-      if (found == logs_.end()) continue;
-      Log& log = *found->second;
-      const Result<void> rotated = how == Rotate::kSeal ? log.rotate() : log.flush();
-      for (const std::string& line : log.writer().take_notices()) events_.notice(line);
-      if (rotated)
-        hand_to_packer(log);
-      else
-        outcome = rotated;
-    }
-    done(outcome);
+    // Answers once: when the last log has answered, with the last error.
+    struct Answer {
+      std::size_t open;
+      Result<void> outcome;
+    };
+    auto answer = std::make_shared<Guarded<Answer>>();
+    answer->with([&](Answer& a) { a.open = paths.size() + 1; });
+    const auto one_done = [answer, done](const Result<void>& result) {
+      const bool last = answer->with([&](Answer& a) {
+        if (!result) a.outcome = result;
+        return --a.open == 0;
+      });
+      if (last) done(answer->get().outcome);
+    };
+    for (const std::string& path : paths) rotate_one(path, how, one_done);
+    one_done({});
   });
+}
+
+void PipelineThread::rotate_one(const std::string& path, Rotate how,
+                                const std::function<void(const Result<void>&)>& done) {
+  const auto found = logs_.find(path);
+  if (found == logs_.end()) return done({});
+  Log& log = *found->second;
+  const auto rotated = log.rotate();
+  for (const std::string& line : log.writer().take_notices()) events_.notice(line);
+  if (!rotated) return done(rotated);
+  if (how == Rotate::kSeal) {
+    hand_to_packer(log);
+    return done({});
+  }
+  // The pack thread removes them: it may be packing one of them just now.
+  (void)log.writer().take_sealed();
+  const std::uint64_t below = log.writer().index().segment();
+  const bool posted = packer_->post({.dir = log.writer().dir(),
+                                     .segment = below - 1,
+                                     .policy = log.spec().rotate,
+                                     .owner = log.spec().owner,
+                                     .flush_below = below,
+                                     .flushed = done});
+  if (!posted)
+    done(Error(Errc::kUnavailable, path + ": too much is waiting to be packed, try again"));
 }
 
 void PipelineThread::reopen() {

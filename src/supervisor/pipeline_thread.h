@@ -64,6 +64,8 @@ class PipelineThread final : public Pipeline, public rotate::RawBytes {
   void look_after(Stream& stream);
   void watch(Stream& stream, bool on);
   void end_of(Stream& stream);
+  void rotate_one(const std::string& path, Rotate how,
+                  const std::function<void(const Result<void>&)>& done);
   void fail(Log& log, Error error);
   void hand_to_packer(Log& log);
   void scan(const rotate::LogDir& dir, const RotatePolicy& policy,

@@ -1,10 +1,14 @@
 #include "supervisor/supervisor.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 
+#include "base/sys.h"
 #include "supervisor/supervisor_fixture.h"
 
 namespace pmx::test {
@@ -86,6 +90,34 @@ TEST_F(SupervisorTest, WritesAndRemovesThePidFile) {
   supervisor_->stop(id, Worker::Wanted::kNoLonger, note());
   exits(id, SIGINT);
   EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+// A group whose leader has gone and whose other member holds what we have open now.
+pid_t orphaned_group() {
+  const pid_t leader = ::fork();
+  if (leader == 0) {
+    (void)::setpgid(0, 0);
+    if (::fork() != 0) ::_exit(0);
+    for (;;) ::pause();
+  }
+  EXPECT_EQ(::waitpid(leader, nullptr, 0), leader);
+  return leader;
+}
+
+TEST_F(SupervisorTest, WhatIsLeftOfAStoppedGroupIsKilledAtKillTimeout) {
+  auto pipe = sys::pipe();
+  ASSERT_TRUE(pipe);
+  const WorkerId id = online();
+  link_.set_pid(record(id).run, orphaned_group());
+  pipe->write_end.reset();  // Now only the group's has it.
+  supervisor_->stop(id, Worker::Wanted::kNoLonger, note());
+  exits(id, SIGINT);
+  EXPECT_EQ(status(id), "stopped");
+  pollfd gone{pipe->read_end.get(), 0, 0};
+  EXPECT_EQ(::poll(&gone, 1, 0), 0);
+  clock_.advance(1600ms);
+  EXPECT_TRUE(noticed("were ended"));
+  EXPECT_EQ(::poll(&gone, 1, 10'000), 1);
 }
 
 TEST_F(SupervisorTest, TwoWorkersThatShareAFileWriteWholeLines) {

@@ -50,6 +50,7 @@ class FakeKeeperLink final : public supervisor::KeeperLink {
     state_at_connect_ = state_;
     ++incarnation_;
   }
+  void set_pid(RunId run, pid_t pid) { children_.at(run).pid = pid; }
   void forget_everything();  // The keeper was killed too.
   void add_child(const Child& child) { children_[child.run] = child; }
 
@@ -67,7 +68,7 @@ class FakeKeeperLink final : public supervisor::KeeperLink {
   std::map<std::string, Fd, std::less<>> held_;
   std::map<RunId, Child> children_;
   std::function<void(const Child&)> listener_;
-  pid_t next_pid_ = 4'000'000;  // Above any real pid of a test machine: never signalled by mistake.
+  pid_t next_pid_ = 5'000'000;  // Above the kernel's PID_MAX_LIMIT: nobody is hit by mistake.
 };
 
 }  // namespace pmx::test

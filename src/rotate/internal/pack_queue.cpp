@@ -14,7 +14,16 @@ void PackQueue::add(PackJob job, bool remove_half_archives, TimePoint now) {
   }
   PackEntry& waiting = found->second;
   job.segment = std::max(job.segment, waiting.job.segment);
+  job.flush_below = std::max(job.flush_below, waiting.job.flush_below);
+  if (waiting.job.flushed) {  // Who asked first is still waiting.
+    job.flushed = [first = std::move(waiting.job.flushed),
+                   then = std::move(job.flushed)](const Result<void>& result) {
+      first(result);
+      if (then) then(result);
+    };
+  }
   waiting.job = std::move(job);
+  if (waiting.job.flush_below > 0) waiting.due = now;
   waiting.remove_half_archives = waiting.remove_half_archives || remove_half_archives;
 }
 

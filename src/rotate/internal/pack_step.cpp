@@ -72,4 +72,12 @@ Result<bool> pack_oldest(Fs& files, Fs& state, const PackJob& job,
   return false;
 }
 
+Result<void> remove_below(Fs& files, Fs& state, const LogDir& dir, std::uint64_t segment) {
+  for (const SealedFile& file : PMX_TRY(dir.sealed_files(files)))
+    if (file.name.segment < segment) PMX_TRY(remove_if_there(files, file.path));
+  for (const std::uint64_t old : PMX_TRY(dir.index_segments(state)))
+    if (old < segment) PMX_TRY(remove_if_there(state, dir.index_path(old)));
+  return {};
+}
+
 }  // namespace pmx::rotate::internal

@@ -16,4 +16,7 @@ namespace pmx::rotate::internal {
 Result<bool> pack_oldest(Fs& files, Fs& state, const PackJob& job,
                          const std::function<bool()>& cancelled);
 
+// Every sealed segment below `segment` goes, data before index.
+Result<void> remove_below(Fs& files, Fs& state, const LogDir& dir, std::uint64_t segment);
+
 }  // namespace pmx::rotate::internal
