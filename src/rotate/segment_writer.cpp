@@ -246,6 +246,12 @@ Result<void> SegmentWriter::end_stream(StreamId stream) {
   return control(end, CrashPoint::kEndHalf, CrashPoint::kAfterEnd);
 }
 
+Result<void> SegmentWriter::sync() {
+  if (active_) PMX_TRY(active_->sync_data());
+  if (index_file_) PMX_TRY(index_file_->sync_data());
+  return {};
+}
+
 Result<void> SegmentWriter::seal() {
   PMX_CHECK(settled_);
   PMX_TRY(look_at_active());

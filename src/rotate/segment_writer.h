@@ -99,6 +99,9 @@ class SegmentWriter {
   bool has_dropped() { return page_.drops().lines > 0; }
   Result<void> record_dropped();
 
+  // Forces text, then index, to the disk; a power cut loses nothing of what was recorded before.
+  Result<void> sync();
+
   std::uint64_t tail(StreamId stream) const;
   bool mid_line(StreamId stream) const;
   bool ended(StreamId stream) const;

@@ -167,6 +167,8 @@ Result<bool> Log::append_ready() {
   if (group_.empty()) return false;
   ++next_feed_;
   const auto appended = writer_.append(group_);  // Recorded: from here on the file owns the lines.
+  if (appended && spec_.sync.mode == SyncPolicy::Mode::kBatch) PMX_TRY(writer_.sync());
+  unsynced_ = true;
   for (Feed* feed : members) {
     refresh(*feed);
     free_ring(*feed->stream);

@@ -53,6 +53,14 @@ class Log {
   // Throws away what waits in the pipes of full rings, counted; false where there was nothing.
   bool drop_newest();
 
+  // For `sync: <interval>`: whether anything was appended since the last sync().
+  bool wants_sync() const { return unsynced_ && spec_.sync.mode == SyncPolicy::Mode::kInterval; }
+  Result<void> sync() {
+    unsynced_ = false;
+    return writer_.sync();
+  }
+  bool sync_planned = false;  // The pipeline's timer for it runs.
+
   bool rotation_due() const;
   std::optional<std::int64_t> next_rotation_ns() const { return next_rotation_ns_; }
   std::uint64_t tail(const Stream& stream) const;
@@ -91,6 +99,7 @@ class Log {
   RealFs files_;
   rotate::SegmentWriter writer_;
   std::vector<Feed> feeds_;
+  bool unsynced_ = false;
   std::size_t next_feed_ = 0;  // Where the next group begins: no stream of a merged log starves.
   std::vector<rotate::StreamBatch> group_;
   std::vector<Stream*> touched_;

@@ -84,6 +84,7 @@ void PipelineThread::commit(Log& log) {
   const auto committed = log.commit();
   for (const std::string& line : log.writer().take_notices()) events_.notice(line);
   hand_to_packer(log);
+  plan_sync(log);
   for (Stream* stream : log.take_touched()) drained_.push_back(stream);
   if (!committed) return fail(log, committed.error());
   if (!log.trouble()) return;

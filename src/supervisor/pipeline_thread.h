@@ -72,6 +72,7 @@ class PipelineThread final : public Pipeline, public rotate::RawBytes {
             const std::optional<FileOwner>& owner);
   void keep_within_disk();
   void plan_rotation(Log& log);
+  void plan_sync(Log& log);
   void fit_pipes();
   void answer_waiters();
   bool is_drained(RunId run) const;

@@ -90,6 +90,19 @@ void PipelineThread::plan_rotation(Log& log) {
       });
 }
 
+// `sync: 1s` and the like: one flush an interval, and none where nothing was written.
+void PipelineThread::plan_sync(Log& log) {
+  if (!log.wants_sync() || log.sync_planned) return;
+  log.sync_planned = true;
+  loop_->call_after(log.spec().sync.interval, [this, path = log.spec().path] {
+    const auto found = logs_.find(path);
+    if (found == logs_.end()) return;
+    found->second->sync_planned = false;
+    const auto synced = found->second->sync();
+    if (!synced) events_.notice(path + ": " + synced.error().message());
+  });
+}
+
 // All pipes together stay within an unprivileged user's budget: beyond it even other programs'
 // pipes shrink.
 void PipelineThread::fit_pipes() {
