@@ -42,7 +42,8 @@ struct PackJob {
   RotatePolicy policy;        // compress kNone: only retention.
   std::optional<FileOwner> owner;
   std::uint64_t floor_segment = kNoFloor;
-  // Sealed segments below this are removed and not packed; `flushed` is called on pack when they are.
+  // Sealed segments below this are removed and not packed; `flushed` is called on pack when they
+  // are.
   std::uint64_t flush_below = 0;
   std::function<void(const Result<void>&)> flushed = {};
 };

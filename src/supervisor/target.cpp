@@ -1,5 +1,6 @@
-// g++ 12 with sanitizers sees an uninitialized std::function inside libstdc++'s <regex> that is none
-// (the same report as GCC bug 105562), and says so at a line of <functional>: hence before all else.
+// g++ 12 with sanitizers sees an uninitialized std::function inside libstdc++'s <regex> that is
+// none (the same report as GCC bug 105562), and says so at a line of <functional>: hence before all
+// else.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include "supervisor/target.h"
 

@@ -1,10 +1,10 @@
 #include "api/own_log.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include <filesystem>
-#include <regex>
 
 #include "base/sys.h"
 
@@ -23,9 +23,9 @@ class OwnLogTest : public ::testing::Test {
 
 TEST_F(OwnLogTest, WritesPm2sForm) {
   OwnLog::open(directory_ + "/pmx.log")->line("App [web:0] {online}");
-  EXPECT_TRUE(std::regex_match(
-      *sys::read_file(directory_ + "/pmx.log"),
-      std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d: PMX log: App \[web:0\] \{online\}\n)")));
+  EXPECT_THAT(*sys::read_file(directory_ + "/pmx.log"),
+              ::testing::MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}: "
+                                      "PMX log: App \\[web:0\\] \\{online\\}\n"));
 }
 
 TEST_F(OwnLogTest, IsBounded) {
