@@ -49,6 +49,7 @@ class KeeperConnection final : public KeeperLink {
   Result<void> set_state(std::string_view blob) override;
   std::string state() const override;
   void quit(int exit_code) override;
+  bool all_said() const override { return outbox_.empty(); }
 
  private:
   // A spawn without an outcome: said again to a keeper that has not heard of it.
