@@ -228,14 +228,29 @@ def unpack(path: Path) -> bytes:
     if not tool:
         return path.read_bytes()
     done = subprocess.run([*tool, str(path)], capture_output=True)
+    if not path.exists():
+        raise FileNotFoundError(path)
     check(done.returncode == 0, f"{tool[0]} -d {path.name}: {done.stderr.decode()}")
     return done.stdout
 
 
 def read_log(active: Path) -> bytes:
-    """All bytes of a log: sealed segments by age, then the active file."""
-    tail = active.read_bytes() if active.exists() else b""
-    return b"".join(unpack(path) for path in sealed_files(active)) + tail
+    """All bytes of a log: sealed segments by age, then the active file. While pmx rotates and packs,
+    files come and go between a listing and a read: then all of it is read again."""
+    def segments() -> list[str]:
+        return [path.name.split(".log")[0] for path in sealed_files(active)]
+
+    data = b""
+    for _ in range(20):  # A log that is always rotating is read as well as can be.
+        before = segments()
+        try:
+            data = b"".join(unpack(path) for path in sealed_files(active))
+            data += active.read_bytes() if active.exists() else b""
+        except FileNotFoundError:
+            continue
+        if segments() == before:
+            break
+    return data
 
 
 def message_of(line: bytes, look: str) -> bytes:
