@@ -58,6 +58,7 @@ class HttpServer final : public Server {
   MHD_Daemon* daemon_ = nullptr;
   int epoll_fd_ = -1;  // MHD's.
   EventLoop::TimerId timer_ = 0;
+  bool completed_ = false;  // A connection ended in this run of MHD.
   Exchanges exchanges_;
   // Answers may come after us: they look here first.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
@@ -110,6 +111,9 @@ HttpServer::~HttpServer() {
 void HttpServer::run() {
   MHD_run(daemon_);
   loop_.cancel(std::exchange(timer_, 0));
+  // Out of descriptors MHD stops to listen until a connection is gone, and takes that up only when it is
+  // run once more, for which nothing would wake us.
+  if (std::exchange(completed_, false)) return run_soon();
   MHD_UNSIGNED_LONG_LONG wait_ms = 0;
   if (MHD_get_timeout(daemon_, &wait_ms) != MHD_YES) return;
   timer_ = loop_.call_after(std::chrono::milliseconds(wait_ms), [this] {
@@ -204,6 +208,7 @@ void HttpServer::on_completed(void* self, MHD_Connection*, void** slot,
                               MHD_RequestTerminationCode) {
   auto* const server = static_cast<HttpServer*>(self);
   auto* const exchange = static_cast<Exchange*>(*slot);
+  server->completed_ = true;
   if (exchange == nullptr) return;
   *slot = nullptr;
   exchange->connection = nullptr;

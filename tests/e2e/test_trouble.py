@@ -168,10 +168,13 @@ def test_no_descriptors_left():
         before = resource.prlimit(daemon, resource.RLIMIT_NOFILE)
         used = max(int(fd) for fd in os.listdir(f"/proc/{daemon}/fd"))
         resource.prlimit(daemon, resource.RLIMIT_NOFILE, (used + 1, before[1]))
-        for number in range(3):
-            home.run("start", "/bin/sleep", "--name", f"more{number}", "--", "1000", ok=None, timeout=60)
-        time.sleep(2)
+        # Without a descriptor the daemon cannot even take the call: such a command waits until it can.
+        commands = [home.spawn("start", "/bin/sleep", "--name", f"more{number}", "--", "1000",
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for number in range(3)]
+        time.sleep(3)
         resource.prlimit(daemon, resource.RLIMIT_NOFILE, before)
+        for command in commands:
+            command.wait(timeout=60)
         check(home.ping()["daemon_pid"] == daemon, "the daemon did not survive")
         check(re.search("Too many open files", home.own_log()), "pmx.log does not say why")
         home.start("later", "/bin/sleep", args=["1000"])
