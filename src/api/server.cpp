@@ -111,8 +111,8 @@ HttpServer::~HttpServer() {
 void HttpServer::run() {
   MHD_run(daemon_);
   loop_.cancel(std::exchange(timer_, 0));
-  // Out of descriptors MHD stops to listen until a connection is gone, and takes that up only when it is
-  // run once more, for which nothing would wake us.
+  // Out of descriptors MHD stops to listen until a connection is gone, and takes that up only when
+  // it is run once more, for which nothing would wake us.
   if (std::exchange(completed_, false)) return run_soon();
   MHD_UNSIGNED_LONG_LONG wait_ms = 0;
   if (MHD_get_timeout(daemon_, &wait_ms) != MHD_YES) return;
