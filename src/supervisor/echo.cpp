@@ -28,10 +28,13 @@ Result<std::unique_ptr<Echo>> Echo::start(const std::string& state_directory,
   for (std::size_t i = 0; i < sources.size() && i < kMaxSources; ++i) {
     auto reader = std::make_unique<rotate::LogReader>(
         echo->files_, rotate::LogDir(state_directory, sources[i].log_path));
-    if (echo->page_[i].time_ns == 0)
-      reader->seek_end();  // Lines of an earlier container are not ours to print.
-    else
-      reader->seek_time(echo->page_[i].time_ns);
+    Progress& progress = echo->page_[i];
+    if (progress.time_ns == 0) {
+      reader->seek_end();                    // Lines of an earlier container are not ours to print.
+      progress.time_ns = clock.system_ns();  // Should we die before the first line of ours.
+    } else {
+      reader->seek_time(progress.time_ns);
+    }
     echo->follower_.follow(*reader, i);
     echo->readers_.push_back({std::move(sources[i]), std::move(reader), echo->page_ + i});
   }
@@ -55,7 +58,8 @@ void Echo::finish() {
 bool Echo::print_new() {
   for (Reader& each : readers_) {
     for (auto line = each.reader->next(); line; line = each.reader->next()) {
-      if (line->seq < each.progress->next_seq) continue;  // Printed by the daemon before.
+      // Printed by the daemon before us, or by an earlier container.
+      if (line->seq < each.progress->next_seq || line->time_ns < each.progress->time_ns) continue;
       const int fd = each.source.both_kinds && line->kind == StreamKind::kErr ? 2 : each.source.fd;
       std::string text(line->text);
       if (line->has_newline) text += '\n';

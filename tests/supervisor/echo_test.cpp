@@ -53,6 +53,19 @@ TEST_F(EchoTest, GoesOnBehindTheLineThatADeadDaemonPrinted) {
   EXPECT_EQ(printed(), "one\ntwo\n");
 }
 
+TEST_F(EchoTest, PrintsWhatWasRecordedAfterADaemonThatDiedBeforeItsFirstLine) {
+  test::SegmentBuilder segment(dir_, 1, {.time_ns = clock_.system_ns() - 1'000'000'000});
+  const auto out = segment.stream(6, WorkerId{0}, StreamKind::kOut);
+  segment.data(out, "of yesterday\n");
+  segment.write();
+  start();
+  echo_->finish();
+  segment.data(out, "of today\n", {.time_ns = clock_.system_ns()});
+  segment.write();
+  start();
+  EXPECT_EQ(printed(), "of today\n");
+}
+
 TEST_F(EchoTest, LeavesOutWhatEarlierRunsOfTheHomeHavePrinted) {
   test::SegmentBuilder segment(dir_, 1);
   const auto out = segment.stream(6, WorkerId{0}, StreamKind::kOut);

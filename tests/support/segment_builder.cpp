@@ -119,14 +119,18 @@ void SegmentBuilder::add_seal() {
   add(record);
 }
 
+// In the writer's order: a text without an index would be read as somebody else's.
 void SegmentBuilder::write() {
+  const std::string index = dir_.index_path(segment_);
+  if (!std::filesystem::exists(index))
+    write_bytes(index, rotate::bytes_of(std::span(records_).first(open_at_)));
   write_bytes(dir_.active_path(), text_);
   struct stat st {};
   PMX_CHECK(::stat(dir_.active_path().c_str(), &st) == 0);
   Record& open = records_[open_at_];
   open.raw_end = st.st_ino;
   open.crc = record_crc(open, segment_);
-  write_bytes(dir_.index_path(segment_), index_bytes());
+  write_bytes(index, index_bytes());
 }
 
 void SegmentBuilder::seal(const std::string& utc_stamp) {

@@ -1,0 +1,101 @@
+// How one kind of store is spoken to: how an event becomes bytes, which events may share a request,
+// what an answer means. No state of delivery is here: that is lane.h's.
+//
+// A request's body is a prefix that depends on the group (and the items' total size) and the items'
+// bytes one behind the other, then compressed. So any subset of a request's items can be framed
+// again without the events that they came from: after a 413, a partial refusal, or a kill -9.
+//
+// Owns:       the table of groups. Thread: ship.
+// Invariants: encode() and frame() are pure: the same event gives the same bytes, for ever.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/sink_spec.h"
+#include "ship/event.h"
+#include "ship/http_transport.h"
+
+namespace pmx::ship {
+
+// One event of a request, encoded.
+struct Item {
+  std::uint32_t size_bytes = 0;
+  std::uint32_t lines = 1;
+  std::uint64_t seq = 0;
+  std::int64_t time_ns = 0;
+  std::uint32_t source = 0;  // Index of its log among the lane's.
+};
+
+// What became of one item.
+struct ItemVerdict {
+  enum class Kind : std::uint8_t {
+    kDelivered,
+    kDuplicate,  // Was there already: delivered.
+    kRetry,      // Not for now; this item again.
+    kRefused,    // Never: to the dead letters.
+  } kind = Kind::kDelivered;
+  int status = 0;
+  std::string reason;  // The store's own words, one line. "" where delivered.
+};
+
+// What an answer means.
+struct Verdict {
+  enum class Kind : std::uint8_t {
+    kDelivered,  // All of it.
+    kRetry,      // The same bytes again, after a backoff or `retry_after`.
+    kBlocked,    // Nobody can deliver until somebody acts: 401, 403, 404, 260. Held, tried slowly.
+    kSplit,      // Too large, or it cannot be said which item is at fault: each half by itself.
+    kItems,      // `items` says it for each.
+  } kind = Kind::kDelivered;
+  std::string why;  // One line for people: "429: ingestion rate limit exceeded …".
+  std::optional<std::chrono::milliseconds> retry_after = {};
+  bool backpressure = false;  // Fewer requests at a time, please: 429, 5xx, a timeout.
+  std::vector<ItemVerdict> items = {};
+};
+
+enum class Codec : std::uint8_t { kNone, kGzip, kZstd, kSnappy };
+
+struct Framed {
+  std::string body;  // Compressed.
+  Codec codec = Codec::kNone;
+  std::uint32_t prefix_bytes = 0;  // Of the uncompressed body, in front of the items.
+};
+
+class Sink {
+ public:
+  using Group = std::uint32_t;
+  virtual ~Sink() = default;
+
+  // The store's stream (Loki: label set; bulk: index) that the event belongs to. Called for every
+  // event: no allocation where origin and kind are the last one's.
+  virtual Group group_of(const Event& event) = 0;
+  virtual std::string name_of(
+      Group group) const = 0;  // For people, and to find it after a restart.
+  virtual Group group_named(std::string_view name) = 0;
+
+  virtual void encode(const Event& event, std::string& out) const = 0;  // Appends one item.
+  virtual Framed frame(Group group, std::string_view items) const = 0;
+  // `attempt` counts from 0: stores with several hosts take another one.
+  virtual HttpRequest request(Group group, std::string body, unsigned attempt) const = 0;
+  // `bytes` are the items' bytes, one behind the other.
+  virtual Verdict judge(const HttpAnswer& answer, std::span<const Item> items,
+                        std::string_view bytes) const = 0;
+  virtual std::string text_of(
+      std::string_view item) const = 0;  // The line in it, for dead letters.
+};
+
+// What a sink needs beyond its spec.
+struct SinkContext {
+  SinkSpec spec;
+  std::string secret;  // Password, token or key; "": none.
+};
+
+}  // namespace pmx::ship
