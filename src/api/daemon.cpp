@@ -87,7 +87,7 @@ class Daemon {
   RealFs files_;
   // In the order of need: what comes later goes first.
   std::unique_ptr<EventLoop> loop_;
-  std::unique_ptr<supervisor::LoopTimers> timers_;
+  std::unique_ptr<LoopTimers> timers_;
   std::unique_ptr<KeeperLink> link_;
   std::vector<RunSpec> held_runs_;
   std::unique_ptr<Pipeline> pipeline_;
@@ -108,7 +108,7 @@ Daemon::~Daemon() { server_.reset(); }
 
 Result<void> Daemon::connect() {
   loop_ = PMX_TRY(EventLoop::create());
-  timers_ = std::make_unique<supervisor::LoopTimers>(*loop_);
+  timers_ = std::make_unique<LoopTimers>(*loop_);
   KeeperLink::Events events;
   events.child_changed = [this](const Child& child) {
     // Before the supervisor is there, the keeper's table already says it.

@@ -81,7 +81,7 @@ Json or_null(const std::string& text) {
 
 }  // namespace
 
-Json ProcessList::pm2_env(const WorkerRecord& record) const {
+Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
   const AppSpec& app = record.spec;
   Members env({
       {"name", app.name},
@@ -127,6 +127,7 @@ Json ProcessList::pm2_env(const WorkerRecord& record) const {
   env.add("kill_retry_time", 100);
   env.add("windowsHide", true);
   env.add("prev_restart_delay", record.memory.backoff_delay.count());
+  if (detail == Detail::kShort) return env.take();
   const Json canonical = codec_.to_json(app);
   for (const auto& [key, value] : canonical.members())
     if (key != "env") env.add(key, value);
@@ -140,7 +141,7 @@ Json ProcessList::pm2_env(const WorkerRecord& record) const {
   return env.take();
 }
 
-Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& logs) {
+Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& logs, Detail detail) {
   const WorkerRecord& record = worker.record();
   supervisor::Usage usage;
   if (record.pid > 0) usage = monitor_.sample(record.run, record.pid);
@@ -149,7 +150,7 @@ Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& lo
   return Json::object({
       {"pid", record.pid},
       {"name", record.spec.name},
-      {"pm2_env", pm2_env(record)},
+      {"pm2_env", pm2_env(record, detail)},
       {"pm_id", record.id.value},
       {"monit", Json::object({{"memory", usage.memory_bytes}, {"cpu", usage.cpu_percent}})},
       {"pmx", Json::object({{"last_exit", last_exit(record)},
@@ -159,13 +160,13 @@ Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& lo
   });
 }
 
-Json ProcessList::jlist() {
+Json ProcessList::jlist(Detail detail) {
   const std::vector<LogStatus> logs = pipeline_.status();
   Json list = Json::array();
   std::set<RunId> alive;
   for (const Worker* worker : workers_.workers()) {
     alive.insert(worker->record().run);
-    list.push_back(element(*worker, logs));
+    list.push_back(element(*worker, logs, detail));
   }
   monitor_.keep_only(alive);
   return list;

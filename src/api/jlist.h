@@ -3,6 +3,7 @@
 // Thread:  control.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/json.h"
@@ -22,11 +23,16 @@ class ProcessList {
         codec_(std::move(codec)),
         monitor_(std::move(monitor)) {}
 
-  Json jlist();  // Reads /proc: the one place where it is read, and only when somebody asks.
+  // kShort: without settings and environments, which are nine tenths of it and which `pmx list` does
+  // not show.
+  enum class Detail : std::uint8_t { kAll, kShort };
+  // Reads /proc: the one place where it is read, and only when somebody asks.
+  Json jlist(Detail detail = Detail::kAll);
 
  private:
-  Json element(const supervisor::Worker& worker, const std::vector<supervisor::LogStatus>& logs);
-  Json pm2_env(const supervisor::WorkerRecord& record) const;
+  Json element(const supervisor::Worker& worker, const std::vector<supervisor::LogStatus>& logs,
+               Detail detail);
+  Json pm2_env(const supervisor::WorkerRecord& record, Detail detail) const;
 
   const supervisor::Supervisor& workers_;
   const supervisor::Pipeline& pipeline_;

@@ -43,6 +43,7 @@ struct Routes::Route {
 const Routes::Route Routes::kRoutes[] = {
     {"GET", "/v1/ping", &Routes::ping},
     {"GET", "/v1/list", &Routes::list},
+    {"GET", "/v1/list/short", &Routes::list_short},
     {"POST", "/v1/start", &Routes::start},
     {"POST", "/v1/act", &Routes::act},
     {"POST", "/v1/kill", &Routes::kill},
@@ -75,6 +76,10 @@ void Routes::ping(const Json&, const Server::Respond& respond) { respond({200, p
 
 void Routes::list(const Json&, const Server::Respond& respond) {
   respond({200, parts_.list.jlist()});
+}
+
+void Routes::list_short(const Json&, const Server::Respond& respond) {
+  respond({200, parts_.list.jlist(ProcessList::Detail::kShort)});
 }
 
 void Routes::start(const Json& body, const Server::Respond& respond) {

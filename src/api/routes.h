@@ -3,6 +3,7 @@
 //
 //   GET  /v1/ping                                                      who is here
 //   GET  /v1/list                                                      PM2's jlist
+//   GET  /v1/list/short                                                … without settings
 //   POST /v1/start     {"apps":[…],"force":bool} or {"target":"web"}   ids, names, messages
 //   POST /v1/act       {"action":…,"target":…,"cwd":…,"update_env":{…},"changes":{…}}
 //   POST /v1/kill                                                      deletes all and ends
@@ -40,6 +41,7 @@ class Routes {
   static const Route kRoutes[];
 
   void ping(const Json& body, const Server::Respond& respond);
+  void list_short(const Json& body, const Server::Respond& respond);
   void list(const Json& body, const Server::Respond& respond);
   void start(const Json& body, const Server::Respond& respond);
   void act(const Json& body, const Server::Respond& respond);

@@ -18,6 +18,11 @@ class Guarded {
     const std::lock_guard lock(mutex_);
     value_ = std::move(value);
   }
+  template <class Read>
+  auto with(Read read) const {
+    const std::lock_guard lock(mutex_);
+    return read(value_);
+  }
   template <class Change>
   auto with(Change change) {
     const std::lock_guard lock(mutex_);

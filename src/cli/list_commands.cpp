@@ -26,7 +26,7 @@ std::vector<const Json*> named(const Json& list, const std::string& word) {
 }  // namespace
 
 int print_list(Session& session) {
-  const Result<Json> list = session.list();
+  const Result<Json> list = session.short_list();
   if (!list) return failed(session, list.error());
   const Result<Json> sorted = sorted_list(*list, session.line.value("sort"));
   if (!sorted) return failed(session, sorted.error());
@@ -81,7 +81,7 @@ int run_env(Session& session) {
 
 int run_id(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "name");
-  const Result<Json> list = session.list();
+  const Result<Json> list = session.short_list();
   if (!list) return failed(session, list.error());
   Json ids = Json::array();
   for (const Json& element : list->items())
@@ -91,7 +91,7 @@ int run_id(Session& session) {
 }
 
 int run_pid(Session& session) {
-  const Result<Json> list = session.list();
+  const Result<Json> list = session.short_list();
   if (!list) return failed(session, list.error());
   std::string out;
   for (const Json& element : list->items())

@@ -28,6 +28,7 @@ struct Session {
 
   std::int64_t now_ms() const { return clock.system_ns() / 1'000'000; }
   Result<Json> list() { return client.get("/v1/list"); }
+  Result<Json> short_list() { return client.get("/v1/list/short"); }  // Without settings.
 };
 
 // Prints the error of a command and answers its exit code.

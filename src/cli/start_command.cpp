@@ -41,7 +41,7 @@ Result<void> post_apps(Session& session, const std::vector<AppSpec>& apps) {
 // Apps of the file that run already are restarted with what the file says now.
 Result<void> start_file(Session& session, const std::string& file) {
   const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
-  const Json list = PMX_TRY(session.list());
+  const Json list = PMX_TRY(session.short_list());
   std::vector<AppSpec> missing;
   for (const AppSpec& app : apps) {
     const bool running = std::any_of(list.items().begin(), list.items().end(), [&](const Json& e) {
@@ -94,7 +94,7 @@ Result<void> start_word(Session& session, const std::string& word) {
   // A name with a dot is a script for PM2, even where there is no such file and an app is called
   // so.
   if (plain && (number || word.find('.') == std::string::npos || !file_exists(session, word))) {
-    const Json list = PMX_TRY(session.list());
+    const Json list = PMX_TRY(session.short_list());
     if (is_listed(list, word)) return start_listed(session, word);
     if (number && !file_exists(session, word))
       return Error(Errc::kNotFound, word + " : id unknown");

@@ -6,6 +6,7 @@
 
 #include "model/ids.h"
 #include "model/log_spec.h"
+#include "rotate/segment_format.h"
 
 namespace pmx::rotate {
 
@@ -19,6 +20,13 @@ struct LogLine {
       true;  // false: the worker wrote none, or this is a piece of a line over 1 MiB.
   RenderSpec::Kind render = RenderSpec::Kind::kRaw;  // How the file has it.
   bool dropped_notice = false;  // Ours, not the worker's: says which lines are missing here.
+  DropReason drop_reason{};     // Of a notice.
+  StreamId stream;              // {0}: found in the file, not captured.
+  // Sequence numbers that it stands for: pieces of a long line; of a notice, the lines missing.
+  std::uint64_t lines = 1;
+  std::uint64_t end_seq = 0;  // Behind the last of them; other streams' lines may lie between.
+  std::uint64_t segment = 0;  // In which it begins.
+  std::uint32_t epoch = 0;    // Grows where numbers may have been lost to a power failure.
 };
 
 // Without the date that pmx put in front.

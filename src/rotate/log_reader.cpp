@@ -33,6 +33,8 @@ LogLine line_of(const Record& record, std::int64_t number, const SegmentReader::
   line.worker = source.worker;
   line.kind = source.kind;
   line.render = source.render;
+  line.stream = source.stream;
+  line.end_seq = line.seq + 1;
   return line;
 }
 
@@ -100,6 +102,9 @@ std::optional<LogLine> LogReader::next_unfinished() {
 }
 
 bool LogReader::has_unfinished() const { return joiner_->has_unfinished(); }
+std::optional<std::uint64_t> LogReader::oldest_unfinished_seq() const {
+  return joiner_->oldest_unfinished_seq();
+}
 
 // One line of the batch; nullopt: it has no more.
 std::optional<LogLine> LogReader::next_of_batch() {
@@ -115,6 +120,8 @@ std::optional<LogLine> LogReader::next_of_batch() {
     piece.alone = last && batch_.has(flags::kPartial) && own_line;
     piece.goes_on = last && batch_.has(flags::kPartial) && !own_line;
     piece.line = line_of(batch_, line_, source_);
+    piece.line.segment = segment_;
+    piece.line.epoch = current_->epoch();
     piece.line.text = rest_.substr(0, newline);
     piece.line.has_newline =
         newline != std::string_view::npos && !(last && batch_.has(flags::kPartial));
@@ -164,6 +171,12 @@ LogReader::Step LogReader::take_record(const Record& record) {
       given_ = line_of(record, 0, source_);
       given_.text = notice_;
       given_.dropped_notice = true;
+      given_.drop_reason = static_cast<DropReason>(record.lines);
+      given_.lines = record.raw_end;
+      given_.end_seq = record.seq + record.raw_end;
+      note_numbers(record, record.raw_end);
+      given_.segment = segment_;
+      given_.epoch = current_->epoch();
       return Step::kLine;
     }
     default:
@@ -174,7 +187,9 @@ LogReader::Step LogReader::take_record(const Record& record) {
 
 LogReader::Step LogReader::take_data(const Record& record) {
   const SegmentReader::Source source = current_->source_of(record, record_);
-  if (record.file_end <= passed_offset_ || !may_hold_wanted(record, source)) {
+  const bool passed = record.file_end <= passed_offset_;
+  if (passed || !may_hold_wanted(record, source)) {
+    note_numbers(record, record.lines);
     ++record_;
     return Step::kAgain;
   }
@@ -189,12 +204,42 @@ LogReader::Step LogReader::take_data(const Record& record) {
     record_ = current_->records();  // Of what is damaged a prefix is shown.
     return Step::kAgain;
   }
+  note_numbers(record, record.lines);
   ++record_;
   batch_ = record;
   source_ = source;
   line_ = 0;
   rest_ = *text;
   return Step::kAgain;
+}
+
+// Framed records have numbers of their own making.
+void LogReader::note_numbers(const Record& record, std::uint64_t count) {
+  if (current_->framed()) return;
+  const Number at{current_->epoch(), record.seq};
+  if (number_ && at.epoch == number_->epoch && at.seq > number_->seq)
+    breaks_.push_back({.missing = at.seq - number_->seq,
+                       .segments_removed = segment_ > number_segment_ + 1,
+                       .epoch = at.epoch});
+  if (number_ && at.epoch != number_->epoch)
+    breaks_.push_back({.shift = at.seq - number_->seq, .epoch = at.epoch});
+  if (!number_) breaks_.push_back({.first = at.seq, .epoch = at.epoch});
+  number_ = {at.epoch, at.seq + count};
+  number_segment_ = segment_;
+}
+
+std::optional<std::uint64_t> LogReader::next_number() const {
+  if (!rest_.empty() && !current_->framed()) return batch_.seq + static_cast<std::uint64_t>(line_);
+  return number_ ? std::optional(number_->seq) : std::nullopt;
+}
+
+std::optional<LogReader::EndPosition> LogReader::end_position() const {
+  if (!number_) return std::nullopt;
+  return EndPosition{number_->epoch, number_->seq, number_segment_};
+}
+
+std::vector<LogReader::NumberBreak> LogReader::take_number_breaks() {
+  return std::exchange(breaks_, {});
 }
 
 bool LogReader::next_segment() {

@@ -55,6 +55,9 @@ class LogReader {
   void seek_start();
   void seek_end();
   void seek_time(std::int64_t time_ns);  // At the batch that may hold the first line so late.
+  // At the batch that holds the first line with this number or a later one, of this epoch or a
+  // later one. What it has before that line is given too. `segment` had the line when last seen.
+  void seek_seq(std::uint32_t epoch, std::uint64_t seq, std::uint64_t segment = 0);
   // At the n-th wanted line from the end. Without `level` and `matches` only records are read for
   // it.
   void last_lines(std::uint64_t n);
@@ -65,6 +68,25 @@ class LogReader {
   // comes of them later is given as a line of its own.
   std::optional<LogLine> next_unfinished();
   bool has_unfinished() const;
+  std::optional<std::uint64_t> oldest_unfinished_seq() const;  // Of lines read in part.
+
+  // Where the sequence numbers do not go on one by one, since the last call.
+  struct NumberBreak {
+    std::uint64_t missing = 0;      // Lines between: nobody can read them any more.
+    bool segments_removed = false;  // … because their segment is gone.
+    std::uint64_t shift = 0;        // A new epoch: numbers go on from the old ones plus this
+                                    // (modulo 2^64).
+    std::optional<std::uint64_t> first = {};  // The first number seen, after a start or an end.
+    std::uint32_t epoch = 0;
+  };
+  std::vector<NumberBreak> take_number_breaks();
+  // Where the log ends, after seek_end(); nullopt: nothing has been recorded.
+  struct EndPosition {
+    std::uint32_t epoch = 0;
+    std::uint64_t seq = 0, segment = 0;
+  };
+  std::optional<EndPosition> end_position() const;
+  std::optional<std::uint64_t> next_number() const;  // Of the line that next() would give.
 
   void directory_changed();  // Segments may have come or gone.
   void release_memory();     // Buffers; the next line costs a read more.
@@ -81,6 +103,7 @@ class LogReader {
 
   // log_reader.cpp: forward.
   Step next_record();
+  void note_numbers(const Record& record, std::uint64_t count);
   Step take_record(const Record& record);
   Step take_data(const Record& record);
   bool next_segment();
@@ -117,6 +140,13 @@ class LogReader {
   std::int64_t line_ = 0;  // Number in the batch.
   LogLine given_;          // Of Step::kLine.
   std::string notice_;
+  struct Number {
+    std::uint32_t epoch = 0;
+    std::uint64_t seq = 0;
+  };
+  std::optional<Number> number_;  // Behind the last record read.
+  std::uint64_t number_segment_ = 0;
+  std::vector<NumberBreak> breaks_;
   std::vector<std::string> warnings_;
 };
 

@@ -27,6 +27,8 @@ void LogReader::restart(bool at_start) {
   skip_lines_ = passed_offset_ = 0;
   current_.reset();
   segment_ = record_ = 0;
+  number_.reset();
+  breaks_.clear();
   warnings_.clear();
 }
 
@@ -35,7 +37,19 @@ void LogReader::seek_start() { restart(true); }
 void LogReader::seek_end() {
   restart(true);
   const auto newest = segments_->newest();
-  if (newest && open(*newest) == Opened::kYes) record_ = current_->records();
+  if (!newest || open(*newest) != Opened::kYes) return;
+  record_ = current_->records();
+  if (current_->framed()) return;
+  number_ = {current_->epoch(), current_->first_seq()};
+  number_segment_ = segment_;
+  for (std::uint64_t number = record_; number > 0;) {
+    const auto record = current_->record(--number);
+    if (!record) break;
+    const bool data = record->record_type() == RecordType::kData;
+    if (!data && record->record_type() != RecordType::kDropped) continue;
+    number_->seq = record->seq + (data ? record->lines : record->raw_end);
+    break;
+  }
 }
 
 void LogReader::seek_time(std::int64_t time_ns) {
@@ -54,6 +68,25 @@ void LogReader::seek_time(std::int64_t time_ns) {
     if (record) record_ = *record;
     return;
   }
+}
+
+void LogReader::seek_seq(std::uint32_t epoch, std::uint64_t seq, std::uint64_t segment_of_seq) {
+  restart(false);
+  number_ = {epoch, seq};
+  number_segment_ = segment_of_seq;
+  std::optional<std::uint64_t> found;
+  for (auto segment = segments_->newest(); segment; segment = segments_->before(*segment)) {
+    if (open(*segment) != Opened::kYes) continue;
+    found = segment;
+    const bool indexed = current_->records() > 0 && !current_->framed();
+    if (indexed && std::pair(current_->epoch(), current_->first_seq()) <= std::pair(epoch, seq))
+      break;
+  }
+  if (!found) return;
+  // The oldest that is left may begin later, or the one found may be of an epoch that has ended.
+  if (current_->framed() || current_->epoch() != epoch) return;
+  const auto record = current_->first_record_with(seq);
+  if (record) record_ = *record;
 }
 
 std::uint64_t LogReader::line_starts(const Record& record, std::uint64_t number) const {

@@ -122,6 +122,10 @@ Result<bool> SegmentReader::refresh() {
 
 void SegmentReader::note(const Record& record, std::uint64_t number) {
   switch (record.record_type()) {
+    case RecordType::kHead:
+      epoch_ = record.raw_len;
+      first_seq_ = record.seq;
+      break;
     case RecordType::kStream:
       streams_.emplace_back(number, record);
       break;
@@ -198,6 +202,26 @@ Result<std::uint64_t> SegmentReader::first_record_at(std::int64_t time_ns) {
       return number;
   }
   return count_;
+}
+
+// DATA and DROPPED records carry numbers, in order; between them are few others.
+Result<std::uint64_t> SegmentReader::first_record_with(std::uint64_t seq) {
+  std::uint64_t low = 0, high = count_;
+  while (low < high) {
+    std::uint64_t at = low + (high - low) / 2;
+    const std::uint64_t middle = at;
+    std::optional<std::uint64_t> end;  // Behind the first numbered record from the middle on.
+    for (; at < high && !end; ++at) {
+      const Record record = PMX_TRY(this->record(at));
+      if (record.record_type() == RecordType::kData) end = record.seq + record.lines;
+      if (record.record_type() == RecordType::kDropped) end = record.seq + record.raw_end;
+    }
+    if (end && *end <= seq)
+      low = at;
+    else
+      high = middle;
+  }
+  return low;
 }
 
 // Rotation and packing may rename the file between our look at the index and at the directory: the

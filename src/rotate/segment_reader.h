@@ -60,12 +60,16 @@ class SegmentReader {
   std::uint64_t records() const { return count_; }
   bool sealed() const { return sealed_; }  // Nothing more will come.
   bool framed() const { return kind_ == Text::kFramed; }
+  std::uint32_t epoch() const { return epoch_; }          // Of its HEAD; 0 where it has none.
+  std::uint64_t first_seq() const { return first_seq_; }  // The same.
   std::string damage() const;  // "": none. A whole record that is not valid ends the index.
 
   Result<Record> record(std::uint64_t number);  // number < records()
   Source source_of(const Record& record, std::uint64_t number) const;
   // The first record whose lines may be as late as `time_ns`; records() where all are older.
   Result<std::uint64_t> first_record_at(std::int64_t time_ns);
+  // The first record with lines of this number or later; records() where all are earlier.
+  Result<std::uint64_t> first_record_with(std::uint64_t seq);
   // A DATA record's bytes, valid until the next call; kReadablePastEnd more may be read.
   Result<std::string_view> text(const Record& record);
   Result<bool> refresh();  // Looks for more records; true: there are some.
@@ -89,6 +93,8 @@ class SegmentReader {
   std::vector<Record> block_;    // Records [block_first_, block_first_ + size).
   std::uint64_t block_first_ = 0;
   std::uint64_t count_ = 0;
+  std::uint32_t epoch_ = 0;
+  std::uint64_t first_seq_ = 0;
   std::uint64_t invalid_bytes_ = 0;                        // Behind the last valid record.
   std::vector<std::pair<std::uint64_t, Record>> streams_;  // STREAM records by number.
   std::vector<std::pair<std::uint64_t, std::int64_t>>

@@ -239,9 +239,13 @@ bool Log::drop_newest() {
   return dropped;
 }
 
-bool Log::make_room() {
-  const auto freed = rotate::free_space(files_, state_, writer_.dir(), kMaxBatchBytes);
-  return freed && freed->files_removed > 0;
+// First what has been shipped, then what a sink would still want: new lines matter more.
+bool Log::make_room(std::uint64_t floor_segment) {
+  for (const std::uint64_t floor : {floor_segment, rotate::kNoFloor}) {
+    const auto freed = rotate::free_space(files_, state_, writer_.dir(), kMaxBatchBytes, floor);
+    if (freed && freed->files_removed > 0) return true;
+  }
+  return false;
 }
 
 void Log::publish() {

@@ -49,7 +49,7 @@ class Log {
   Result<void> rotate();  // Seals now where there is anything to seal.
   Result<void> look();    // Whether somebody moved or truncated the active file.
   // Frees own archives, oldest first, down to one; false where there is nothing to free.
-  bool make_room();
+  bool make_room(std::uint64_t floor_segment);
   // Throws away what waits in the pipes of full rings, counted; false where there was nothing.
   bool drop_newest();
 

@@ -81,7 +81,10 @@ void PipelineThread::after_round() {
 void PipelineThread::commit(Log& log) {
   if (log.trouble() && clock_.steady_now() < log.trouble()->next_try)
     return;  // Its timer will queue it.
+  const std::uint64_t before = log.counters()->captured_bytes;
   const auto committed = log.commit();
+  const std::uint64_t recorded = log.counters()->captured_bytes - before;
+  if (recorded > 0) events_.recorded(log.spec().path, recorded);
   for (const std::string& line : log.writer().take_notices()) events_.notice(line);
   hand_to_packer(log);
   plan_sync(log);

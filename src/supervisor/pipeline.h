@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "model/ids.h"
 #include "model/log_spec.h"
+#include "rotate/retention.h"
 
 namespace pmx::supervisor {
 
@@ -62,11 +63,20 @@ class Pipeline {
   struct Options {
     std::string home;                  // Absolute.
     std::uint64_t max_disk_bytes = 0;  // 0: the default of DESIGN section 3.
+    // The first segment of a log, by its active path, that a sink still needs: retention keeps it
+    // while the disk allows. Asked on log and on pack.
+    std::function<std::uint64_t(const std::string&)> floor = [](const auto&) {
+      return rotate::kNoFloor;
+    };
   };
   struct Events {
     std::function<void(StreamId)> stream_ended;  // All its logs have its END: DROP its descriptors.
     std::function<void(RunId)> run_ended;        // All streams of the run: DROP "run.<run>".
     std::function<void(const std::string&)> notice;  // One line for pmx.log.
+    // So many bytes of the log, by its active path, have just been recorded.
+    std::function<void(const std::string&, std::uint64_t)> recorded = [](const auto&, auto) {};
+    // pmx flush removed what the log had below this segment.
+    std::function<void(const std::string&, std::uint64_t)> flushed = [](const auto&, auto) {};
   };
 
   static Result<Fd> make_ring();
@@ -88,6 +98,7 @@ class Pipeline {
   // The keeper has been told to drop the stream's descriptors: until then rotations carry its tail
   // along.
   virtual void stream_dropped(StreamId) {}
+  virtual void floor_moved(const std::string& path) = 0;  // Retention may remove more of the log.
   virtual void reopen() = 0;  // reloadLogs: look at once whether files were moved.
   virtual std::vector<LogStatus> status() const = 0;  // A copy; any thread.
   // Waits until what the run has printed so far is recorded, or its streams have ended, or

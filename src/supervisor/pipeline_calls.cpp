@@ -76,14 +76,29 @@ void PipelineThread::rotate_one(const std::string& path, Rotate how,
   // The pack thread removes them: it may be packing one of them just now.
   (void)log.writer().take_sealed();
   const std::uint64_t below = log.writer().index().segment();
+  events_.flushed(path, below);
   const bool posted = packer_->post({.dir = log.writer().dir(),
                                      .segment = below - 1,
                                      .policy = log.spec().rotate,
                                      .owner = log.spec().owner,
+                                     .floor_segment = options_.floor(path),
                                      .flush_below = below,
                                      .flushed = done});
   if (!posted)
     done(Error(Errc::kUnavailable, path + ": too much is waiting to be packed, try again"));
+}
+
+void PipelineThread::floor_moved(const std::string& path) {
+  loop_->post([this, path] {
+    const auto found = logs_.find(path);
+    if (found == logs_.end() || found->second->writer().index().segment() == 0) return;
+    Log& log = *found->second;
+    (void)packer_->post({.dir = log.writer().dir(),
+                         .segment = log.writer().index().segment() - 1,
+                         .policy = log.spec().rotate,
+                         .owner = log.spec().owner,
+                         .floor_segment = options_.floor(path)});
+  });
 }
 
 void PipelineThread::reopen() {

@@ -29,7 +29,8 @@ void PipelineThread::scan(const rotate::LogDir& dir, const RotatePolicy& policy,
                           const std::optional<FileOwner>& owner) {
   const auto segments = dir.index_segments(state_);
   if (segments && segments->size() > 1)
-    (void)packer_->scan({dir, segments->back() - 1, policy, owner});
+    (void)packer_->scan(
+        {dir, segments->back() - 1, policy, owner, options_.floor(dir.active_path())});
 }
 
 void PipelineThread::take_intents(std::vector<IntentFd> intents) {

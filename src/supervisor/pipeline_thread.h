@@ -37,6 +37,7 @@ class PipelineThread final : public Pipeline, public rotate::RawBytes {
   void rotate(std::vector<std::string> paths, Rotate how,
               std::function<void(Result<void>)> done) override;
   void stream_dropped(StreamId stream) override;
+  void floor_moved(const std::string& path) override;
   void reopen() override;
   std::vector<LogStatus> status() const override;
   void drained(RunId run, std::chrono::milliseconds deadline, std::function<void()> done) override;

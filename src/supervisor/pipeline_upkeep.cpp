@@ -28,7 +28,8 @@ void PipelineThread::fail(Log& log, Error error) {
     log.trouble() = Log::Trouble{std::move(error), now, now};
   }
   Log::Trouble& trouble = *log.trouble();
-  if (error_is_full && log.make_room()) trouble.delay = milliseconds(1);
+  if (error_is_full && log.make_room(options_.floor(log.spec().path)))
+    trouble.delay = milliseconds(1);
   if (error_is_full && log.spec().when_full == WhenFull::kDrop &&
       now - trouble.since > kWaitForSpace)
     (void)log.drop_newest();
@@ -42,8 +43,8 @@ void PipelineThread::fail(Log& log, Error error) {
 
 void PipelineThread::hand_to_packer(Log& log) {
   for (const rotate::SealedSegment& sealed : log.writer().take_sealed())
-    (void)packer_->post({log.writer().dir(), sealed.segment, log.spec().rotate,
-                         log.spec().owner});  // Full: the next job covers it.
+    (void)packer_->post({log.writer().dir(), sealed.segment, log.spec().rotate, log.spec().owner,
+                         options_.floor(log.spec().path)});  // Full: the next job covers it.
 }
 
 // On the pack thread, after each job: the bound of the whole home, deleted apps' logs included.
@@ -56,14 +57,16 @@ void PipelineThread::keep_within_disk() {
   for (const rotate::LogDir& dir : *known) {
     const auto owner = owners.find(dir.active_path());
     files.emplace_back(owner == owners.end() ? std::nullopt : owner->second);
-    logs.push_back({dir, &files.back()});
+    logs.push_back({dir, &files.back(), options_.floor(dir.active_path())});
   }
   const auto kept = rotate::enforce_max_disk(state_, options_.home + "/state", logs,
                                              {.max_disk_bytes = options_.max_disk_bytes});
   if (!kept) return events_.notice("max_disk: " + kept.error().message());
   for (const rotate::RemovedSegment& removed : kept->removed)
-    events_.notice(removed.active_path + ": segment " + std::to_string(removed.segment) +
-                   " removed: the logs of this home take more than max_disk");
+    events_.notice(
+        removed.active_path + ": segment " + std::to_string(removed.segment) +
+        " removed: the logs of this home take more than max_disk" +
+        (removed.still_needed ? "; what was not shipped of it is lost to its sinks" : ""));
 }
 
 void PipelineThread::plan_rotation(Log& log) {

@@ -20,12 +20,12 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/timers.h"
 #include "supervisor/keeper_link.h"
 #include "supervisor/pipeline.h"
 #include "supervisor/roster.h"
 #include "supervisor/run_launcher.h"
 #include "supervisor/target.h"
-#include "supervisor/timers.h"
 #include "supervisor/worker.h"
 
 namespace pmx::supervisor {

@@ -16,8 +16,8 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/timers.h"
 #include "supervisor/keeper_link.h"
-#include "supervisor/timers.h"
 #include "supervisor/worker_record.h"
 
 namespace pmx::supervisor {

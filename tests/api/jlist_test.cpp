@@ -97,5 +97,19 @@ TEST_F(JlistTest, ShowsHowItsLogsAreDoing) {
   EXPECT_EQ(logs[0]["trouble"].as_string(), "disk full");
 }
 
+TEST_F(JlistTest, TheShortOneLeavesOutSettingsAndEnvironment) {
+  Json app = app_json("web");
+  app.set("env", Json::object({{"SECRET_OF_THE_APP", "x"}}));
+  running(std::move(app));
+  const Json list = list_.jlist(api::ProcessList::Detail::kShort);
+  ASSERT_EQ(list.items().size(), 1U);
+  const Json& env = list.items()[0]["pm2_env"];
+  EXPECT_EQ(env["status"].as_string(), "online");
+  EXPECT_TRUE(env["pm_err_log_path"].is_string());
+  EXPECT_EQ(env.find("SECRET_OF_THE_APP"), nullptr);
+  EXPECT_EQ(env.find("env"), nullptr);
+  EXPECT_EQ(env.find("kill_timeout"), nullptr);
+}
+
 }  // namespace
 }  // namespace pmx::test

@@ -392,5 +392,47 @@ TEST_F(LogReaderTest, ReadsAPrefixWhereIndexOrTextIsCutAnywhere) {
   }
 }
 
+TEST_F(LogReaderTest, SeeksTheBatchThatHoldsASequenceNumber) {
+  write_segments(3);  // Lines 1 to 9.
+  for (std::uint64_t seq = 1; seq <= 10; ++seq) {
+    LogReader reader(fs_, dir_);
+    reader.seek_seq(0, seq);
+    const auto line = reader.next();
+    ASSERT_EQ(line.has_value(), seq < 10) << seq;
+    if (line) {
+      EXPECT_EQ(line->seq, seq);
+    }
+  }
+}
+
+TEST_F(LogReaderTest, SeeksTheOldestLineWhereTheSequenceNumberIsGone) {
+  write_segments(3);
+  std::filesystem::remove(dir_.index_path(1));
+  std::filesystem::remove(dir_.sealed_path({1, kStamp, 0, Compression::kNone}));
+  LogReader reader(fs_, dir_);
+  reader.seek_seq(0, 2);
+  const auto line = reader.next();
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->seq, 4U);
+  EXPECT_EQ(line->segment, 2U);
+}
+
+TEST_F(LogReaderTest, CountsTheSequenceNumbersOfALineInPieces) {
+  SegmentBuilder segment(dir_, 1);
+  const auto out = segment.stream(10, WorkerId{0}, kOut);
+  segment.data(out, "long ", {.flags = flags::kPartial});
+  segment.data(out, "line\nnext\n", {.flags = flags::kContinues});
+  segment.write();
+  LogReader reader(fs_, dir_);
+  const auto line = reader.next();
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->seq, 1U);
+  EXPECT_EQ(line->lines, 2U);
+  EXPECT_EQ(line->stream, StreamId{10});
+  const auto next = reader.next();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->seq, 3U);
+}
+
 }  // namespace
 }  // namespace pmx::rotate

@@ -12,11 +12,11 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "supervisor/timers.h"
+#include "base/timers.h"
 
 namespace pmx::test {
 
-class FakeClock final : public Clock, public supervisor::Timers {
+class FakeClock final : public Clock, public Timers {
  public:
   // 2026-11-23T10:00:00Z, so that names made from it are readable in failures.
   static constexpr std::int64_t kStartNs = 1'795'428'000'000'000'000;

@@ -23,6 +23,7 @@ class FakePipeline final : public supervisor::Pipeline {
   void rotate(std::vector<std::string> paths, Rotate how,
               std::function<void(Result<void>)> done) override;
   void stream_dropped(StreamId stream) override { dropped_.push_back(stream); }
+  void floor_moved(const std::string&) override {}
   void reopen() override { ++reopened_; }
   std::vector<supervisor::LogStatus> status() const override { return status_; }
   void drained(RunId run, std::chrono::milliseconds, std::function<void()> done) override;

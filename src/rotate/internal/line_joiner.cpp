@@ -29,7 +29,10 @@ std::optional<LogLine> LineJoiner::before(const Piece& piece) {
   if (unfinished.text.empty() || unfinished.text.size() + piece.line.text.size() <= kMaxJoinedBytes)
     return std::nullopt;
   unfinished.some_given = true;
-  return give(unfinished, false);
+  const LogLine line = give(unfinished, false);
+  unfinished.first = piece.line;
+  unfinished.first.lines = 0;  // add() counts it.
+  return line;
 }
 
 std::optional<LogLine> LineJoiner::add(const Piece& piece) {
@@ -46,6 +49,8 @@ std::optional<LogLine> LineJoiner::add(const Piece& piece) {
     return std::nullopt;
   }
   begun->second.text += piece.line.text;
+  begun->second.first.lines += piece.line.lines;
+  begun->second.first.end_seq = piece.line.end_seq;
   if (piece.goes_on) return std::nullopt;
   const LogLine line = give(begun->second, piece.line.has_newline);
   unfinished_.erase(begun);
@@ -59,6 +64,13 @@ std::optional<LogLine> LineJoiner::end_stream(StreamId stream) {
   const LogLine line = give(begun->second, false);
   unfinished_.erase(begun);
   return nothing_left ? std::nullopt : std::optional(line);
+}
+
+std::optional<std::uint64_t> LineJoiner::oldest_unfinished_seq() const {
+  std::optional<std::uint64_t> oldest;
+  for (const auto& [stream, unfinished] : unfinished_)
+    if (!oldest || unfinished.first.seq < *oldest) oldest = unfinished.first.seq;
+  return oldest;
 }
 
 std::optional<LogLine> LineJoiner::take_unfinished() {

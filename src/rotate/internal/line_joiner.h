@@ -41,6 +41,7 @@ class LineJoiner {
   // Of any stream; call until there is none. What continues it then is a line of its own.
   std::optional<LogLine> take_unfinished();
   bool has_unfinished() const { return !unfinished_.empty(); }
+  std::optional<std::uint64_t> oldest_unfinished_seq() const;
 
  private:
   struct Unfinished {

@@ -1,7 +1,7 @@
-// The one thing of the event loop that supervision needs: to be called later. Narrow, so that tests
-// move time by hand instead of waiting for it.
+// The one thing of the event loop that supervision and shipping need: to be called later. Narrow, so
+// that tests move time by hand instead of waiting for it.
 //
-// Thread:  control.
+// Thread:  the loop's.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@
 
 #include "base/event_loop.h"
 
-namespace pmx::supervisor {
+namespace pmx {
 
 class Timers {
  public:
@@ -34,4 +34,4 @@ class LoopTimers final : public Timers {
   EventLoop& loop_;
 };
 
-}  // namespace pmx::supervisor
+}  // namespace pmx
