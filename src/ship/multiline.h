@@ -30,14 +30,15 @@ class MultilineJoiner {
     std::string_view text;  // Without its newline.
     std::int64_t time_ns = 0;
     std::uint64_t seq = 0;
-    std::uint32_t lines = 1;  // Sequence numbers that it stands for.
+    std::uint32_t lines = 1;    // Sequence numbers that it stands for.
+    std::uint64_t end_seq = 0;  // Behind the last of them.
     StreamId stream;
     WorkerId worker;
     StreamKind kind = StreamKind::kOut;
     bool notice = false;  // Never joined with anything.
   };
-  // Given out: Line of the first line, `text` with newlines between, `lines` summed. The text is
-  // valid during the call and has 64 readable bytes behind it.
+  // Given out: Line of the first line, `text` with newlines between, `lines` summed,
+  // `end_seq` of the last. The text is valid during the call and has 64 readable bytes behind it.
   using Emit = std::function<void(const Line&)>;
 
   explicit MultilineJoiner(Emit emit) : emit_(std::move(emit)) {}
@@ -46,6 +47,7 @@ class MultilineJoiner {
   // Events whose last line is older: nobody continues them now.
   void flush_older_than(std::int64_t time_ns);
   void flush_all();
+  void clear() { open_.clear(); }  // Without giving them out: they will be read again.
   // What a cursor may not go past.
   std::optional<std::uint64_t> oldest_open_seq() const;
   std::optional<std::int64_t> oldest_open_time() const;  // Of an open event's last line.

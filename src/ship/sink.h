@@ -28,11 +28,13 @@ namespace pmx::ship {
 // One event of a request, encoded.
 struct Item {
   std::uint32_t size_bytes = 0;
-  std::uint32_t lines = 1;
+  std::uint32_t lines = 1;  // 0: a piece of a line whose first piece counts it.
   std::uint64_t seq = 0;
   std::int64_t time_ns = 0;
-  std::uint32_t source = 0;  // Index of its log among the lane's.
+  std::uint32_t source = 0;  // Index of its log among the batch's.
+  std::uint32_t reserved = 0;
 };
+static_assert(sizeof(Item) == 32);  // As flight.h writes it.
 
 // What became of one item.
 struct ItemVerdict {

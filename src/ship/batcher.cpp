@@ -1,0 +1,225 @@
+#include "ship/batcher.h"
+
+#include <algorithm>
+
+namespace pmx::ship {
+namespace {
+
+// A stack trace's lines come together; what has been quiet for so long is whole.
+constexpr std::int64_t kQuietNs = 50'000'000;
+constexpr std::size_t kReadableBehind = 64;
+
+}  // namespace
+
+void Batcher::add_source(Fs& files, rotate::LogDir dir, Origin origin) {
+  const auto number = static_cast<std::uint32_t>(sources_.size());
+  Source source;
+  source.origin = std::move(origin);
+  source.log = std::make_unique<LogSource>(
+      files, std::move(dir), LogSource::Options{.multiline = parts_.multiline},
+      [this, number](const MultilineJoiner::Line& line) { take(number, line); });
+  sources_.push_back(std::move(source));
+}
+
+bool Batcher::has_source(const std::string& path) const {
+  return std::any_of(sources_.begin(), sources_.end(),
+                     [&](const Source& source) { return source.log->path() == path; });
+}
+
+void Batcher::seek(const LaneCursor& cursor) {
+  for (Source& source : sources_) {
+    const auto at = cursor.find(source.log->path());
+    source.log->seek(at == cursor.end() ? std::nullopt : std::optional(at->second),
+                     LogSource::Begin::kOldest);
+  }
+}
+
+void Batcher::seek_source(const std::string& path, const LogCursor& cursor) {
+  for (Source& source : sources_)
+    if (source.log->path() == path) source.log->seek(cursor, LogSource::Begin::kOldest);
+}
+
+std::optional<Batch> Batcher::build(const LaneCursor& settled, std::uint64_t serial) {
+  drafts_used_ = 0;
+  bytes_ = lines_ = 0;
+  full_ = false;
+  last_ = Event();
+  while (!full_) {
+    Source* oldest = nullptr;
+    std::int64_t oldest_time = 0;
+    for (Source& source : sources_) {
+      const auto time = source.log->next_time();
+      if (!time || (oldest != nullptr && *time >= oldest_time)) continue;
+      oldest = &source;
+      oldest_time = *time;
+    }
+    if (oldest == nullptr) break;
+    oldest->log->take();
+    full_ = bytes_ >= parts_.limits.max_bytes || lines_ >= parts_.limits.max_lines;
+  }
+  if (!full_)
+    for (Source& source : sources_)
+      source.log->flush_older_than(parts_.clock.system_ns() - kQuietNs);
+  tell_suppressed();
+
+  Batch batch;
+  batch.serial = serial;
+  batch.after = settled;
+  for (Source& source : sources_) {
+    const std::string& path = source.log->path();
+    batch.sources.push_back(path);
+    LogCursor& cursor = batch.after[path];
+    cursor.tally += source.log->take_tally();
+    cursor.tally += std::exchange(source.dropped, Tally());
+    cursor.at = source.log->position();
+    cursor.begin = source.log->begin();
+  }
+  if (drafts_used_ == 0 && batch.after == settled) return std::nullopt;
+  for (std::size_t i = 0; i < drafts_used_; ++i) {
+    Draft& draft = drafts_[i];
+    Parcel parcel;
+    parcel.group = parts_.sink.name_of(draft.group);
+    parcel.framed = parts_.sink.frame(draft.group, draft.bytes);
+    parcel.items = std::move(draft.items);
+    batch.parcels.push_back(std::move(parcel));
+  }
+  return batch;
+}
+
+std::optional<std::chrono::nanoseconds> Batcher::open_for() const {
+  std::optional<std::int64_t> oldest;
+  for (const Source& source : sources_)
+    if (const auto time = source.log->oldest_open_time(); time && (!oldest || *time < *oldest))
+      oldest = time;
+  if (!oldest) return std::nullopt;
+  const std::int64_t left = *oldest + kQuietNs - parts_.clock.system_ns();
+  // A clock that was set back must not hold a stack trace for ever.
+  return std::chrono::nanoseconds(std::clamp<std::int64_t>(left, 1'000'000, 2 * kQuietNs));
+}
+
+void Batcher::take(std::uint32_t source, const MultilineJoiner::Line& line) {
+  Source& from = sources_[source];
+  Event event;
+  event.time_ns = line.time_ns;
+  event.seq = line.seq;
+  event.lines = line.lines;
+  event.kind = line.kind;
+  event.worker = line.worker;
+  event.stream = line.stream;
+  event.run = run_of(line.stream);
+  event.origin = &from.origin;
+  event.notice = line.notice;
+  event.severity = line.notice ? Severity::kWarn : parts_.severity_of(line.text);
+  event.text = clean_text(line.text, parts_.clean, cleaned_);
+  lines_ += line.lines;
+  if (!event.notice && !parts_.filter.passes_all()) {
+    const EventFilter::Answer answer = parts_.filter.ask(event, json_);
+    switch (answer) {
+      case EventFilter::Answer::kKeep:
+        break;
+      case EventFilter::Answer::kFiltered:
+        return from.dropped.drop(Drop::kFiltered, event.lines);
+      case EventFilter::Answer::kSampled:
+        return from.dropped.drop(Drop::kSampled, event.lines);
+      case EventFilter::Answer::kRateLimited:
+        last_ = event;
+        return from.dropped.drop(Drop::kRateLimited, event.lines);
+    }
+  }
+  if (parts_.redactor != nullptr) event.text = parts_.redactor->redact(event.text, redacted_);
+  encode(event, source);
+}
+
+void Batcher::encode(Event& event, std::uint32_t source) {
+  const std::string_view text = event.text;
+  if (text.size() > kMaxEventBytes) {
+    std::vector<std::size_t> pieces;
+    for (std::size_t at = 0; at < text.size(); at += pieces.back())
+      pieces.push_back(next_piece_bytes(text.substr(at), kMaxEventBytes));
+    event.parts = static_cast<std::uint32_t>(pieces.size());
+    std::size_t at = 0;
+    const std::int64_t first_ns = event.time_ns;
+    for (const std::size_t size : pieces) {
+      piece_.assign(text, at, size);
+      piece_.append(kReadableBehind, '\0');
+      event.text = std::string_view(piece_).substr(0, size);
+      event.time_ns = first_ns + event.part++;
+      Draft& draft = draft_for(parts_.sink.group_of(event), size);
+      const std::size_t before = draft.bytes.size();
+      parts_.sink.encode(event, draft.bytes);
+      draft.items.push_back({static_cast<std::uint32_t>(draft.bytes.size() - before),
+                             event.part == 1 ? event.lines : 0, event.seq, event.time_ns, source});
+      bytes_ += draft.bytes.size() - before;
+      at += size;
+    }
+    return;
+  }
+  Draft& draft = draft_for(parts_.sink.group_of(event), text.size());
+  const std::size_t before = draft.bytes.size();
+  parts_.sink.encode(event, draft.bytes);
+  draft.items.push_back({static_cast<std::uint32_t>(draft.bytes.size() - before), event.lines,
+                         event.seq, event.time_ns, source});
+  bytes_ += draft.bytes.size() - before;
+}
+
+// The group's last draft, or a new one where that is full.
+Batcher::Draft& Batcher::draft_for(Sink::Group group, std::size_t bytes) {
+  for (std::size_t i = drafts_used_; i-- > 0;) {
+    if (drafts_[i].group != group) continue;
+    if (drafts_[i].bytes.size() + bytes <= parts_.limits.max_bytes) return drafts_[i];
+    break;
+  }
+  if (drafts_used_ == drafts_.size()) drafts_.emplace_back();
+  Draft& draft = drafts_[drafts_used_++];
+  draft.group = group;
+  draft.bytes.clear();
+  draft.items.clear();
+  return draft;
+}
+
+void Batcher::tell_suppressed() {
+  if (last_.origin == nullptr) return;
+  const std::uint64_t lines = parts_.filter.take_suppressed(last_.origin->app);
+  if (lines == 0) return;
+  std::string text =
+      "[pmx] suppressed " + std::to_string(lines) + " lines: more than the rate limit";
+  const std::size_t size = text.size();
+  text.append(kReadableBehind, '\0');
+  last_.text = std::string_view(text).substr(0, size);
+  last_.notice = true;
+  last_.lines = 0;
+  last_.severity = Severity::kWarn;
+  const auto source = std::find_if(sources_.begin(), sources_.end(),
+                                   [&](const Source& s) { return &s.origin == last_.origin; });
+  encode(last_, static_cast<std::uint32_t>(source - sources_.begin()));
+}
+
+RunInfo Batcher::run_of(StreamId stream) {
+  if (stream == last_stream_ && last_run_.known) return last_run_;
+  last_stream_ = stream;
+  last_run_ = parts_.run_of(stream);
+  return last_run_;
+}
+
+void Batcher::directory_changed() {
+  for (Source& source : sources_) source.log->directory_changed();
+}
+
+void Batcher::expect_flush(const std::string& path, std::uint64_t below_segment) {
+  for (Source& source : sources_)
+    if (source.log->path() == path) source.log->expect_flush(below_segment);
+}
+
+void Batcher::release_memory() {
+  for (Source& source : sources_) source.log->release_memory();
+  for (Draft& draft : drafts_) draft = Draft();
+}
+
+std::vector<std::string> Batcher::take_warnings() {
+  std::vector<std::string> all;
+  for (Source& source : sources_)
+    for (std::string& warning : source.log->take_warnings()) all.push_back(std::move(warning));
+  return all;
+}
+
+}  // namespace pmx::ship

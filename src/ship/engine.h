@@ -1,0 +1,126 @@
+// All shipping of one home, on a thread of its own: sinks, their lanes, and what others need to know
+// of them.
+//
+// A log's lines are on the disk before a word of them is sent, so that a store that is down costs
+// nothing but disk, and the engine may die at any instruction: it goes on at the cursors.
+//
+// Owns:       the ship thread and everything on it.
+// Thread:     the methods may be called from any thread, configure() from control only; `done` and
+//             notice are called on ship and must not block.
+// Invariants: a segment that a sink needs is at or above floor_segment() of its log.
+// Errors:     a sink that cannot be made (a pattern, a certificate) is in status() with its reason,
+//             and its logs are kept.
+// Bounds:     ConcurrencyLimit batches a sink in memory.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/event_loop.h"
+#include "base/fs.h"
+#include "base/guarded.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "base/timers.h"
+#include "ship/lane_file.h"
+#include "ship/sink.h"
+
+namespace pmx::ship {
+
+class Lane;
+class SinkRunner;
+
+// One app's wish: these logs to that sink.
+struct Shipment {
+  SinkContext sink;
+  Origin origin;  // Without `log`.
+  struct Log {
+    std::string path;
+    std::optional<FileOwner> owner;
+  };
+  std::vector<Log> logs;
+};
+
+class ShipEngine {
+ public:
+  struct Options {
+    std::string home;  // Absolute.
+  };
+  struct Parts {
+    const Clock& clock;
+    std::function<Severity(std::string_view)> severity_of;
+    std::function<void(const std::string&)> notice;
+    std::function<void(const std::string& path)> floor_moved;  // Retention may look again.
+    // The network, unless tests say otherwise.
+    std::function<Result<std::unique_ptr<HttpTransport>>(EventLoop&, const SinkSpec&)> transport;
+  };
+  using Answer = std::function<void(Result<Json>)>;
+
+  static Result<std::unique_ptr<ShipEngine>> start(Options options, Parts parts);
+  ~ShipEngine();
+
+  // Everything that is to be shipped from now on; what is missing is shipped to its end. Returns
+  // when it is on disk: lines printed after it are shipped, whatever happens.
+  Result<void> configure(const std::vector<Shipment>& shipments);
+  // From the log thread, for each batch: cheap where nobody waits for the log.
+  void recorded(const std::string& path, std::uint64_t bytes);
+  void run_known(RunId run, RunInfo info);
+  void flushed(const std::string& path, std::uint64_t below_segment);
+  void set_next_number(std::function<std::optional<std::uint64_t>(const std::string&)> of_log);
+
+  std::uint64_t floor_segment(const std::string& path) const;  // rotate::kNoFloor: nobody ships it.
+  bool ships(const std::string& path) const;
+
+  void status(Answer done);
+  void test(SinkContext sink, std::string host, Answer done);
+  void pause(std::string sink, bool on, Answer done);  // By name or id.
+  void retry(std::string sink, Answer done);
+
+ private:
+  struct Bell {
+    std::atomic<std::uint64_t> bytes = 0;
+    std::atomic<bool> rung = false;
+  };
+  struct Wanted {
+    SinkContext sink;
+    std::vector<std::pair<std::string, LaneFile>> lanes;  // By base.
+  };
+  using Picture = std::map<std::string, Wanted>;  // By sink id.
+  struct TestJob;
+
+  ShipEngine(Options options, Parts parts);
+  Result<void> write_lane(const Shipment& shipment, Picture& picture);
+  Result<void> write_leftovers(const std::vector<KnownLane>& known, Picture& picture);
+  LogCursor end_of(const Shipment::Log& log) const;
+  void apply(const Picture& picture);
+  void publish_floors();
+  void lines_read(const Lane& lane);
+  Result<SinkRunner*> find(const std::string& name);
+  Fs& files_of(const std::optional<FileOwner>& owner);
+  RunInfo run_of(StreamId stream) const;
+
+  const Options options_;
+  const Parts parts_;
+  mutable RealFs state_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<LoopTimers> timers_;
+  std::map<std::string, std::unique_ptr<SinkRunner>> runners_;  // By sink id.
+  std::map<std::string, std::string> broken_;  // By sink id: why it cannot be made.
+  std::map<std::pair<uid_t, gid_t>, std::unique_ptr<Fs>> files_;
+  std::unordered_map<std::uint64_t, RunInfo> runs_;
+  std::function<std::optional<std::uint64_t>(const std::string&)> next_number_;
+  Guarded<std::unordered_map<std::string, std::shared_ptr<Bell>>> bells_;
+  Guarded<std::map<std::string, std::uint64_t>> floors_;
+  std::thread thread_;
+};
+
+}  // namespace pmx::ship

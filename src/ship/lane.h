@@ -1,0 +1,140 @@
+// One app's lines on their way to one sink: batch after batch, each answered for before the next.
+//
+//   idle -> (lines) -> lingering -> (a slot) -> sending -> settled -> idle, or the next batch
+//                                       ^          | not for now
+//                                       +--waiting-+
+//
+// Parcels of one of the store's streams go one at a time and in order; those of different streams
+// side by side.
+//
+// Owns:       cursor, flight and the batch in work; borrows all else.
+// Thread:     ship.
+// Invariants: the cursor moves only when every parcel of the batch is settled; a parcel is settled
+//             by the store's answer alone, or by the dead letters' having it.
+// Bounds:     one batch; while it waits only its compressed bodies are in memory.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/backoff.h"
+#include "base/timers.h"
+#include "ship/batcher.h"
+#include "ship/cursor.h"
+#include "ship/dead_letter.h"
+#include "ship/flight.h"
+#include "ship/http_transport.h"
+
+namespace pmx::ship {
+
+class Lane;
+
+// What a lane asks of its sink's runner.
+class LaneHost {
+ public:
+  virtual ~LaneHost() = default;
+  virtual void reading(Lane& lane) = 0;     // What comes from now on is told by lines_came().
+  virtual void wants_slot(Lane& lane) = 0;  // Answered by Lane::work(), now or later.
+  virtual void gives_slot_back(Lane& lane) = 0;
+  virtual void sent() = 0;
+  virtual void answered(std::chrono::nanoseconds took, const Verdict& verdict,
+                        const HttpAnswer& answer) = 0;
+  virtual void settled(Lane& lane) = 0;  // The cursor has moved: sync() it soon.
+  virtual void notice(const std::string& line) = 0;
+};
+
+struct LaneParts {
+  Fs& state;  // Of cursor and flight.
+  const Clock& clock;
+  Timers& timers;
+  Sink& sink;
+  HttpTransport& transport;
+  DeadLetters& dead_letters;
+  LaneHost& host;
+  std::string app;
+  std::chrono::milliseconds max_age;
+  std::chrono::milliseconds first_retry{500}, last_retry{30'000};
+};
+
+class Lane {
+ public:
+  // `base` is <state>/ship/<sink id>/<lane>: its files are <base>.cursor and so on.
+  Lane(LaneParts parts, BatcherParts batcher, std::string base);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // `begin`: where to begin should the lane's cursor not know the log.
+  void add_source(Fs& files, rotate::LogDir dir, Origin origin, const LogCursor& begin);
+  bool has_source(const std::string& path) const { return batcher_.has_source(path); }
+  void start();                // Goes on where the last daemon was.
+  void lines_came(bool many);  // There may be lines; many: more than a batch.
+  void work();                 // A slot is free: send.
+  void retry_now();            // The sink works again, or the user said so.
+  void directory_changed() { batcher_.directory_changed(); }
+  void expect_flush(const std::string& path, std::uint64_t below_segment);
+  void sync();  // The cursor, to the disk.
+  // Lines that had been refused and were taken now (`pmx ship retry`).
+  void redelivered(LogId log, std::uint64_t lines);
+  void stop();  // Cancels what is on its way; the flight stays.
+
+  const std::string& app() const { return parts_.app; }
+  const LaneCursor& cursor() const { return cursor_; }
+  const LaneCursor& synced_cursor() const { return synced_; }
+  bool idle() const { return state_ == State::kIdle; }  // Nothing to send, as far as it knows.
+  bool waiting() const { return state_ == State::kWaiting; }
+  std::optional<std::chrono::steady_clock::time_point> next_try() const { return next_try_; }
+
+ private:
+  enum class State { kIdle, kLingering, kQueued, kSending, kWaiting };
+  struct Sending {
+    HttpTransport::Id id = 0;
+    std::uint32_t parcel = 0;  // Its id.
+    std::chrono::steady_clock::time_point since;
+  };
+
+  void queue();
+  void linger(std::chrono::nanoseconds delay);
+  void wake();
+  bool next_batch();
+  void send_open();
+  void send(const Parcel& parcel);
+  void answered(std::uint32_t id, const HttpAnswer& answer);
+  void act_on(std::size_t parcel, const Verdict& verdict, std::string_view bytes);
+  void apply_items(std::size_t parcel, const Verdict& verdict, std::string_view bytes);
+  void split(std::size_t parcel, std::string_view bytes);
+  DeadLetter letter_of(const Parcel& parcel, const Item& item, std::string_view bytes,
+                       const ItemVerdict& verdict) const;
+  Parcel parcel_of(const Parcel& from, std::vector<Item> items, std::string_view bytes);
+  void save_flight();
+  void wait();
+  void finish_batch();
+  void rest();
+  std::size_t index_of(std::uint32_t id) const;
+
+  LaneParts parts_;
+  Batcher batcher_;
+  CursorFile cursor_file_;
+  FlightFile flight_file_;
+  Backoff backoff_;
+  LaneCursor cursor_, synced_;
+  LaneCursor begins_;  // Until start().
+  bool started_ = false;
+  std::optional<Batch> batch_;
+  std::vector<Sending> sending_;
+  State state_ = State::kIdle;
+  bool lines_waiting_ = false;  // Came since the batch in work was read.
+  bool must_wait_ = false;      // Something of the batch is not for now.
+  bool flight_there_ = false;
+  std::uint32_t next_parcel_ = 1;
+  unsigned attempt_ = 0;
+  std::optional<std::chrono::milliseconds> retry_after_;
+  Timers::Id timer_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> next_try_;
+};
+
+}  // namespace pmx::ship

@@ -1,0 +1,45 @@
+// What lane there is, as the disk knows it: which app's logs go to a sink, and where each began.
+// Written by the control thread before the app starts, so that no line comes before its lane.
+//
+//   <state>/ship/<sink id>/sink.json          the sink's spec, without secrets
+//   <state>/ship/<sink id>/<lane>.lane.json   this
+//   <state>/ship/<sink id>/<lane>.cursor …    lane.h's
+//
+// Thread: any; the files have one writer.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "ship/cursor.h"
+#include "ship/event.h"
+
+namespace pmx::ship {
+
+struct LaneLog {
+  std::string path;  // Of the active file.
+  std::optional<FileOwner> owner;
+  LogCursor begin;  // Where the lane's first line is.
+};
+
+struct LaneFile {
+  Origin origin;  // Without `log`.
+  std::vector<LaneLog> logs;
+  bool wanted = true;  // false: the app ships there no more; what it had printed still goes.
+};
+
+std::string lane_name(std::string_view app);  // 16 hex digits.
+Json to_json(const LaneFile& file);
+Result<LaneFile> lane_file_from(const Json& json);
+
+// All that is under <state>/ship.
+struct KnownLane {
+  std::string sink_id, base;  // `base` is the path without ".lane.json".
+  LaneFile file;
+};
+Result<std::vector<KnownLane>> known_lanes(Fs& state, const std::string& state_directory);
+
+}  // namespace pmx::ship

@@ -1,0 +1,145 @@
+#include "ship/log_source.h"
+
+#include <algorithm>
+
+namespace pmx::ship {
+namespace {
+
+Drop reason_of(const rotate::LogLine& notice) {
+  switch (notice.drop_reason) {
+    case rotate::DropReason::kDiskFull:
+      return Drop::kDiskFull;
+    case rotate::DropReason::kRetention:
+      return Drop::kRetention;
+    case rotate::DropReason::kUnclean:
+    case rotate::DropReason::kUser:
+      break;
+  }
+  return Drop::kLost;
+}
+
+}  // namespace
+
+LogSource::LogSource(Fs& fs, rotate::LogDir dir, Options options, Emit emit)
+    : options_(options),
+      emit_(std::move(emit)),
+      reader_(fs, std::move(dir)),
+      joiner_([this](const MultilineJoiner::Line& line) { emitted(line); }) {}
+
+void LogSource::seek(const std::optional<LogCursor>& cursor, Begin begin) {
+  joiner_.clear();
+  held_.reset();
+  segments_.clear();
+  from_ = cursor ? cursor->at : LogPosition();
+  begin_ = cursor ? cursor->begin : 0;
+  ahead_ = from_.ahead;
+  if (cursor) return reader_.seek_seq(from_.epoch, from_.next_seq, from_.segment);
+  if (begin == Begin::kOldest) return reader_.seek_start();
+  reader_.seek_end();
+  begin_ = from_.next_seq = reader_.next_number().value_or(0);
+}
+
+std::optional<std::int64_t> LogSource::next_time() {
+  while (!held_) {
+    const auto line = reader_.next();
+    take_breaks();
+    if (!line) return std::nullopt;
+    // Found in a file without an index: not captured, so not ours to ship.
+    if (line->worker == rotate::kUnknownWorker && !line->dropped_notice) continue;
+    if (!is_settled(*line)) held_ = line;
+  }
+  return held_->time_ns;
+}
+
+void LogSource::take_breaks() {
+  for (const rotate::LogReader::NumberBreak& at : reader_.take_number_breaks()) {
+    if (at.first) {
+      begin_ = *at.first;
+    } else if (at.missing > 0) {
+      const bool flushed = at.segments_removed && from_.segment < flushed_below_;
+      tally_.drop(flushed               ? Drop::kFlushed
+                  : at.segments_removed ? Drop::kRetention
+                                        : Drop::kLost,
+                  at.missing);
+    } else {
+      joiner_.flush_all();  // What the old epoch left open.
+      begin_ += at.shift;
+      ahead_.clear();
+      from_ = LogPosition();
+    }
+    from_.epoch = at.epoch;
+  }
+}
+
+bool LogSource::is_settled(const rotate::LogLine& line) const {
+  if (line.epoch < from_.epoch || line.seq < from_.next_seq) return true;
+  const auto ahead = from_.ahead.find(line.stream);
+  return ahead != from_.ahead.end() && line.seq < ahead->second;
+}
+
+void LogSource::take() {
+  const rotate::LogLine line = *held_;
+  held_.reset();
+  if (segments_.empty() || segments_.rbegin()->second != line.segment)
+    segments_[line.seq] = line.segment;
+  if (line.dropped_notice) tally_.drop(reason_of(line), line.lines);
+  MultilineJoiner::Line joined;
+  joined.text = text_of(line);
+  joined.time_ns = line.time_ns;
+  joined.seq = line.seq;
+  joined.lines = line.dropped_notice ? 0 : static_cast<std::uint32_t>(line.lines);
+  joined.end_seq = line.end_seq;
+  joined.stream = line.stream;
+  joined.worker = line.worker;
+  joined.kind = line.kind;
+  joined.notice = line.dropped_notice;
+  if (options_.multiline)
+    joiner_.add(joined);
+  else
+    emitted(joined);
+}
+
+// As the worker wrote it: a date in front, or a JSON object around it, is ours.
+std::string_view LogSource::text_of(const rotate::LogLine& line) {
+  if (line.render != RenderSpec::Kind::kJson || line.dropped_notice)
+    return rotate::without_date(line);
+  const auto object = Json::parse(line.text);
+  if (!object || !(*object)["message"].is_string()) return line.text;
+  message_ = (*object)["message"].as_string();
+  while (!message_.empty() && message_.back() == '\n') message_.pop_back();
+  const std::size_t size = message_.size();
+  message_.append(rotate::kReadablePastEnd, '\0');
+  return std::string_view(message_).substr(0, size);
+}
+
+void LogSource::emitted(const MultilineJoiner::Line& line) {
+  std::uint64_t& ahead = ahead_[line.stream];
+  ahead = std::max(ahead, line.end_seq);
+  emit_(line);
+}
+
+LogPosition LogSource::position() const {
+  LogPosition at;
+  at.epoch = from_.epoch;
+  at.next_seq = reader_.next_number().value_or(from_.next_seq);
+  if (held_) at.next_seq = std::min(at.next_seq, held_->seq);
+  for (const auto& open : {joiner_.oldest_open_seq(), reader_.oldest_unfinished_seq()})
+    if (open) at.next_seq = std::min(at.next_seq, *open);
+  for (const auto& [stream, seq] : ahead_)
+    if (seq > at.next_seq) at.ahead[stream] = seq;
+  at.segment = from_.segment;
+  for (const auto& [first, segment] : segments_)
+    if (first <= at.next_seq) at.segment = segment;
+  return at;
+}
+
+// What lies behind the position is of no use any more.
+Tally LogSource::take_tally() {
+  const LogPosition at = position();
+  std::erase_if(ahead_, [&](const auto& entry) { return entry.second <= at.next_seq; });
+  while (segments_.size() > 1 && std::next(segments_.begin())->first <= at.next_seq)
+    segments_.erase(segments_.begin());
+  return std::exchange(tally_, Tally());
+}
+
+}  // namespace pmx::ship

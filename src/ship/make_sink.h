@@ -1,0 +1,15 @@
+// Which sink and which transport speak to which type of store.
+#pragma once
+
+#include <memory>
+
+#include "base/event_loop.h"
+#include "base/fs.h"
+#include "ship/sink.h"
+
+namespace pmx::ship {
+
+std::unique_ptr<Sink> make_sink(const SinkContext& context);
+Result<std::unique_ptr<HttpTransport>> make_transport(EventLoop& loop, const SinkSpec& spec);
+
+}  // namespace pmx::ship

@@ -1,0 +1,323 @@
+#include "ship/sink_runner.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ship/make_sink.h"
+
+namespace pmx::ship {
+namespace {
+
+constexpr auto kSyncAfter = std::chrono::milliseconds(500);  // Of the second that is promised.
+
+std::string seconds_text(std::chrono::nanoseconds left) {
+  const double seconds = std::max(0.0, std::chrono::duration<double>(left).count());
+  return std::to_string(static_cast<long>(std::ceil(seconds))) + " s";
+}
+
+}  // namespace
+
+SinkRunner::SinkRunner(SinkContext context, RunnerParts parts)
+    : context_(std::move(context)), parts_(std::move(parts)), limit_(parts_.clock) {}
+
+SinkRunner::~SinkRunner() { stop(); }
+
+Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkContext context, RunnerParts parts,
+                                                       std::unique_ptr<HttpTransport> transport) {
+  std::unique_ptr<SinkRunner> runner(new SinkRunner(std::move(context), std::move(parts)));
+  const SinkSpec& spec = runner->context_.spec;
+  runner->sink_ = make_sink(runner->context_);
+  runner->filter_ = PMX_TRY_WITHIN(spec.name, EventFilter::create(spec.filter));
+  if (spec.redact.any())
+    runner->redactor_ = PMX_TRY_WITHIN(spec.name, Redactor::create(spec.redact));
+  runner->dead_letters_ =
+      PMX_TRY(DeadLetters::open(runner->parts_.state, runner->parts_.home, spec.name));
+  runner->transport_ = std::move(transport);
+  return runner;
+}
+
+void SinkRunner::set_lane(const std::string& base, const LaneFile& file) {
+  if (file.wanted)
+    unwanted_.erase(base);
+  else
+    unwanted_.insert(base);
+  std::unique_ptr<Lane>& lane = lanes_[base];
+  const bool fresh = lane == nullptr;
+  if (fresh) {
+    const SinkSpec& spec = context_.spec;
+    lane = std::make_unique<Lane>(
+        LaneParts{parts_.state, parts_.clock, parts_.timers, *sink_, *transport_, *dead_letters_,
+                  *this, file.origin.app, spec.batch.max_age},
+        BatcherParts{*sink_,
+                     *filter_,
+                     redactor_.get(),
+                     spec.batch,
+                     {spec.strip_ansi},
+                     spec.multiline,
+                     parts_.clock,
+                     parts_.severity_of,
+                     parts_.run_of},
+        base);
+  }
+  const std::string state_directory = base.substr(0, base.rfind("/ship/"));
+  for (const LaneLog& log : file.logs) {
+    if (lane->has_source(log.path)) continue;
+    Origin origin = file.origin;
+    origin.log = log_id_of(log.path);
+    lane->add_source(parts_.files(log.owner), rotate::LogDir(state_directory, log.path),
+                     std::move(origin), log.begin);
+  }
+  if (fresh) lane->start();
+}
+
+void SinkRunner::lines_came(const std::string& path, bool many) {
+  for (const auto& [base, lane] : lanes_)
+    if (lane->has_source(path)) lane->lines_came(many);
+}
+
+void SinkRunner::directory_changed(const std::string& path) {
+  for (const auto& [base, lane] : lanes_)
+    if (lane->has_source(path)) lane->directory_changed();
+}
+
+void SinkRunner::expect_flush(const std::string& path, std::uint64_t below_segment) {
+  for (const auto& [base, lane] : lanes_)
+    if (lane->has_source(path)) lane->expect_flush(path, below_segment);
+}
+
+// ---- Who may send.
+
+void SinkRunner::wants_slot(Lane& lane) {
+  if (std::find(queue_.begin(), queue_.end(), &lane) == queue_.end()) queue_.push_back(&lane);
+  pump();
+}
+
+void SinkRunner::gives_slot_back(Lane& lane) {
+  active_.erase(&lane);
+  pump();
+}
+
+// Not from within a lane's own call: it is in the middle of something.
+void SinkRunner::pump() {
+  if (pump_timer_ != 0 || queue_.empty() || paused_) return;
+  pump_timer_ = parts_.timers.call_after(std::chrono::nanoseconds(0), [this] {
+    pump_timer_ = 0;
+    const std::size_t limit = store_ == Store::kOk ? limit_.limit() : 1;
+    while (!queue_.empty() && active_.size() < limit && !paused_) {
+      Lane* const lane = queue_.front();
+      queue_.pop_front();
+      active_.insert(lane);
+      lane->work();
+    }
+  });
+}
+
+void SinkRunner::answered(std::chrono::nanoseconds took, const Verdict& verdict,
+                          const HttpAnswer& answer) {
+  limit_.answered(took, verdict.backpressure || answer.status == 0);
+  const bool fine =
+      verdict.kind != Verdict::Kind::kRetry && verdict.kind != Verdict::Kind::kBlocked;
+  if (!fine || !verdict.why.empty()) {
+    last_error_ = verdict.why;
+    last_error_ns_ = parts_.clock.system_ns();
+  }
+  const Store before = store_;
+  if (fine) {
+    store_ = Store::kOk;
+    why_.clear();
+    if (before == Store::kOk) return;
+    notice("works again");
+    for (const auto& [base, lane] : lanes_) lane->retry_now();
+    return pump();
+  }
+  store_ = verdict.kind == Verdict::Kind::kBlocked ? Store::kBlocked : Store::kRetrying;
+  why_ = verdict.why;
+  if (before != store_)
+    notice(why_ + (store_ == Store::kBlocked ? ": lines wait" : ": trying again"));
+}
+
+void SinkRunner::pause() { paused_ = true; }
+
+void SinkRunner::resume() {
+  paused_ = false;
+  for (const auto& [base, lane] : lanes_) lane->retry_now();
+  pump();
+}
+
+// ---- Cursors.
+
+void SinkRunner::settled(Lane& lane) {
+  dirty_.insert(&lane);
+  if (sync_timer_ == 0) sync_timer_ = parts_.timers.call_after(kSyncAfter, [this] { sync(); });
+}
+
+void SinkRunner::sync() {
+  sync_timer_ = 0;
+  for (Lane* const lane : std::exchange(dirty_, {})) lane->sync();
+  for (const std::string& base : std::set<std::string>(unwanted_)) retire(base);
+  parts_.floors_moved();
+}
+
+// A lane that nobody wants any more goes when it has nothing left.
+void SinkRunner::retire(const std::string& base) {
+  const auto found = lanes_.find(base);
+  if (found == lanes_.end() || !found->second->idle()) return;
+  for (const char* const ending : {".lane.json", ".cursor", ".cursor.synced", ".flight"})
+    (void)parts_.state.remove(base + ending);
+  unwanted_.erase(base);
+  lanes_.erase(found);
+}
+
+void SinkRunner::stop() {
+  parts_.timers.cancel(std::exchange(pump_timer_, 0));
+  parts_.timers.cancel(std::exchange(sync_timer_, 0));
+  for (const auto& [base, lane] : lanes_) lane->stop();
+  for (Lane* const lane : std::exchange(dirty_, {})) lane->sync();
+}
+
+void SinkRunner::add_floors(std::map<std::string, std::uint64_t>& floors) const {
+  for (const auto& [base, lane] : lanes_)
+    for (const auto& [path, log] : lane->synced_cursor()) {
+      const auto floor = floors.try_emplace(path, log.at.segment).first;
+      floor->second = std::min(floor->second, log.at.segment);
+    }
+}
+
+// Once, until something else is to be said.
+void SinkRunner::notice(const std::string& line) {
+  if (line == last_notice_) return;
+  last_notice_ = line;
+  parts_.notice("ship " + context_.spec.name + ": " + line);
+}
+
+// ---- Dead letters.
+
+struct SinkRunner::RetryJob {
+  DeadLetters::Place end = 0;    // What comes later was refused again.
+  DeadLetters::Place up_to = 0;  // Of the letters on their way.
+  std::vector<DeadLetter> letters;
+  std::uint64_t taken = 0;
+  std::function<void(Result<std::uint64_t>)> done;
+};
+
+void SinkRunner::retry(std::function<void(Result<std::uint64_t>)> done) {
+  auto job = std::make_shared<RetryJob>();
+  job->end = dead_letters_->end();
+  job->done = std::move(done);
+  for (const auto& [base, lane] : lanes_) lane->retry_now();
+  retry_next(job);
+}
+
+// Letters of one group in a row are one request.
+void SinkRunner::retry_next(const std::shared_ptr<RetryJob>& job) {
+  if (dead_letters_->begin() >= job->end) return job->done(job->taken);
+  auto page = dead_letters_->read(dead_letters_->begin());
+  if (!page) return job->done(page.error());
+  job->letters.clear();
+  std::string bytes;
+  job->up_to = page->next;
+  for (DeadLetters::Entry& entry : page->entries) {
+    if (!job->letters.empty() && entry.letter.group != job->letters.front().group) break;
+    job->up_to = entry.end;
+    bytes += entry.letter.item;
+    job->letters.push_back(std::move(entry.letter));
+  }
+  if (job->letters.empty()) {
+    const auto removed = dead_letters_->take_retried(job->end);
+    return removed ? job->done(job->taken) : job->done(removed.error());
+  }
+  const Sink::Group group = sink_->group_named(job->letters.front().group);
+  const Framed framed = sink_->frame(group, bytes);
+  transport_->send(sink_->request(group, framed.body, 0),
+                   [this, job, bytes](const HttpAnswer& answer) {
+                     std::vector<Item> items;
+                     for (const DeadLetter& letter : job->letters)
+                       items.push_back({static_cast<std::uint32_t>(letter.item.size()),
+                                        letter.lines, letter.seq, letter.time_ns});
+                     retry_answered(job, sink_->judge(answer, items, bytes));
+                   });
+}
+
+void SinkRunner::retry_answered(const std::shared_ptr<RetryJob>& job, const Verdict& verdict) {
+  if (verdict.kind == Verdict::Kind::kRetry || verdict.kind == Verdict::Kind::kBlocked ||
+      verdict.kind == Verdict::Kind::kSplit)
+    return job->done(Error(Errc::kUnavailable, verdict.why + " (" + std::to_string(job->taken) +
+                                                   " lines were taken before)"));
+  std::vector<DeadLetter> again;
+  std::map<LogId, std::uint64_t> taken;
+  for (std::size_t i = 0; i < job->letters.size(); ++i) {
+    const bool all = verdict.kind == Verdict::Kind::kDelivered;
+    const ItemVerdict answer = all ? ItemVerdict() : verdict.items[i];
+    if (answer.kind == ItemVerdict::Kind::kRetry || answer.kind == ItemVerdict::Kind::kRefused) {
+      job->letters[i].store = answer.reason;
+      again.push_back(std::move(job->letters[i]));
+      continue;
+    }
+    taken[job->letters[i].log] += job->letters[i].lines;
+    job->taken += job->letters[i].lines;
+  }
+  if (!again.empty()) {
+    const auto kept = dead_letters_->append(again);
+    if (!kept) return job->done(kept.error());
+  }
+  const auto removed = dead_letters_->take_retried(job->up_to);
+  if (!removed) return job->done(removed.error());
+  for (const auto& [log, lines] : taken)
+    for (const auto& [base, lane] : lanes_) lane->redelivered(log, lines);
+  retry_next(job);
+}
+
+// ---- Status.
+
+std::string SinkRunner::state_text() const {
+  if (paused_) return "paused";
+  if (store_ == Store::kOk) return "ok";
+  std::optional<std::chrono::steady_clock::time_point> next;
+  for (const auto& [base, lane] : lanes_)
+    if (lane->next_try() && (!next || *lane->next_try() < *next)) next = lane->next_try();
+  const std::string when =
+      next ? ", next in " + seconds_text(*next - parts_.clock.steady_now()) : "";
+  if (store_ == Store::kBlocked) return "blocked: " + why_;
+  return "retrying (" + why_ + when + ")";
+}
+
+Json SinkRunner::status(
+    const std::function<std::optional<std::uint64_t>(const std::string&)>& next_number) const {
+  Tally tally;
+  std::uint64_t captured = 0;
+  Json apps = Json::array();
+  for (const auto& [base, lane] : lanes_) {
+    apps.push_back(lane->app());
+    for (const auto& [path, log] : lane->cursor()) {
+      tally += log.tally;
+      const auto next = next_number(path);
+      captured += next ? *next - log.begin : log.tally.settled();
+    }
+  }
+  const DeadLetters::Counts letters = dead_letters_->counts();
+  Json counts = to_json(tally);
+  return Json::object(
+      {{"id", sink_id(context_.spec)},
+       {"name", context_.spec.name},
+       {"type", name_of(context_.spec.type)},
+       {"url", context_.spec.urls.empty() ? "" : context_.spec.urls.front()},
+       {"state", paused_                     ? "paused"
+                 : store_ == Store::kOk      ? "ok"
+                 : store_ == Store::kBlocked ? "blocked"
+                                             : "retrying"},
+       {"state_text", state_text()},
+       {"waiting_lines", captured > tally.settled() ? captured - tally.settled() : 0},
+       {"captured_lines", captured},
+       {"delivered_lines", tally.delivered},
+       {"duplicate_lines", tally.duplicates},
+       {"dropped", counts["dropped"]},
+       {"dead_letters", letters.waiting},
+       {"last_error", last_error_},
+       {"last_error_time_ms", last_error_ns_ / 1'000'000},
+       {"apps", apps},
+       {"requests", requests_},
+       {"in_flight", active_.size()},
+       {"concurrency", limit_.limit()}});
+}
+
+}  // namespace pmx::ship

@@ -1,0 +1,107 @@
+// One sink at work: its lanes, how many may send at a time, and what its store thinks of us.
+//
+// Owns:       sink, filter, redactor, dead letters, transport and lanes. Thread: ship.
+// Invariants: at most limit() lanes hold a batch; while the store is down one lane at a time asks.
+// Bounds:     ConcurrencyLimit's; a lane's batch; the dead letters'.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/timers.h"
+#include "ship/concurrency.h"
+#include "ship/lane.h"
+#include "ship/lane_file.h"
+
+namespace pmx::ship {
+
+struct RunnerParts {
+  Fs& state;
+  const Clock& clock;
+  Timers& timers;
+  std::function<Severity(std::string_view)> severity_of;
+  std::function<RunInfo(StreamId)> run_of;
+  std::function<void(const std::string&)> notice;
+  std::function<void(Lane&)> reading;  // Lines recorded from now on will be told.
+  std::function<void()> floors_moved;  // Some cursor has reached the disk.
+  std::function<Fs&(const std::optional<FileOwner>&)> files;  // With the rights of a log's owner.
+  std::string home;
+};
+
+class SinkRunner final : private LaneHost {
+ public:
+  // Makes its parts by the spec. Error: a pattern, a file, or a library that is not there.
+  static Result<std::unique_ptr<SinkRunner>> create(SinkContext context, RunnerParts parts,
+                                                    std::unique_ptr<HttpTransport> transport);
+  ~SinkRunner() override;
+
+  // The lane of this file's app, with its logs; what it has already is left alone.
+  void set_lane(const std::string& base, const LaneFile& file);
+  void lines_came(const std::string& path, bool many);
+  void directory_changed(const std::string& path);
+  void expect_flush(const std::string& path, std::uint64_t below_segment);
+  void pause();
+  void resume();
+  // Sends the dead letters again, oldest first; `done` says how many were taken.
+  void retry(std::function<void(Result<std::uint64_t>)> done);
+  void stop();  // Cursors to the disk; what is on its way is cancelled.
+
+  const SinkSpec& spec() const { return context_.spec; }
+  const std::string& secret() const { return context_.secret; }
+  // For each log the segment that the sink still needs, as the disk knows it.
+  void add_floors(std::map<std::string, std::uint64_t>& floors) const;
+  // `next_numbers`: of each log, the number of the line that will be captured next.
+  Json status(
+      const std::function<std::optional<std::uint64_t>(const std::string&)>& next_number) const;
+
+ private:
+  enum class Store : std::uint8_t { kOk, kRetrying, kBlocked };
+
+  SinkRunner(SinkContext context, RunnerParts parts);
+  void reading(Lane& lane) override { parts_.reading(lane); }
+  void wants_slot(Lane& lane) override;
+  void gives_slot_back(Lane& lane) override;
+  void sent() override { ++requests_; }
+  void answered(std::chrono::nanoseconds took, const Verdict& verdict,
+                const HttpAnswer& answer) override;
+  void settled(Lane& lane) override;
+  void notice(const std::string& line) override;
+  void pump();
+  void sync();
+  void retire(const std::string& base);
+  std::string state_text() const;
+  struct RetryJob;
+  void retry_next(const std::shared_ptr<RetryJob>& job);
+  void retry_answered(const std::shared_ptr<RetryJob>& job, const Verdict& verdict);
+
+  SinkContext context_;
+  RunnerParts parts_;
+  std::unique_ptr<Sink> sink_;
+  std::unique_ptr<EventFilter> filter_;
+  std::unique_ptr<Redactor> redactor_;
+  std::unique_ptr<DeadLetters> dead_letters_;
+  std::unique_ptr<HttpTransport> transport_;
+  ConcurrencyLimit limit_;
+  std::map<std::string, std::unique_ptr<Lane>> lanes_;  // By base.
+  std::set<std::string> unwanted_;  // Bases of lanes that end when they are empty.
+  std::deque<Lane*> queue_;         // That want a slot.
+  std::set<Lane*> active_;          // That have one.
+  std::set<Lane*> dirty_;           // Whose cursor is not synced.
+  Timers::Id sync_timer_ = 0, pump_timer_ = 0;
+  bool pumping_ = false, paused_ = false;
+  Store store_ = Store::kOk;
+  std::string why_;  // Of the store, when it is not ok.
+  std::string last_error_;
+  std::int64_t last_error_ns_ = 0;
+  std::string last_notice_;
+  std::uint64_t requests_ = 0;
+  std::chrono::nanoseconds lag_{0};
+};
+
+}  // namespace pmx::ship
