@@ -53,6 +53,7 @@ FileInfo info_of(const struct stat& st) {
   info.device = st.st_dev;
   info.modified_ns = st.st_mtim.tv_sec * 1'000'000'000LL + st.st_mtim.tv_nsec;
   info.allocated_bytes = static_cast<std::uint64_t>(st.st_blocks) * 512;
+  info.permissions = st.st_mode & 07777U;
   info.is_directory = S_ISDIR(st.st_mode);
   info.is_regular = S_ISREG(st.st_mode);
   return info;

@@ -27,6 +27,7 @@ struct FileInfo {
   std::uint64_t device = 0;
   std::int64_t modified_ns = 0;
   std::uint64_t allocated_bytes = 0;
+  mode_t permissions = 0;  // 07777 of its mode.
   bool is_directory = false;
   bool is_regular = false;
 };

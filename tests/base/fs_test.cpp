@@ -125,6 +125,13 @@ TEST_F(FsTest, MakesDirectoriesAllTheWay) {
   EXPECT_FALSE(fs_.make_directories(dir_ / "file/below", 0700));
 }
 
+TEST_F(FsTest, InfoTellsWhoMayReadAFile) {
+  (void)open(path_, OpenMode::kAppend);
+  ASSERT_EQ(::chmod(path_.c_str(), 0604), 0);
+  EXPECT_EQ(fs_.info(path_)->permissions, 0604U);
+  EXPECT_EQ(open(path_, OpenMode::kRead)->info()->permissions, 0604U);
+}
+
 TEST_F(FsTest, InfoTellsFilesApart) {
   ASSERT_TRUE(fs_.replace_file(dir_ / "a", "12345"));
   ASSERT_TRUE(fs_.replace_file(dir_ / "b", ""));
