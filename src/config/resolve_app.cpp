@@ -30,7 +30,7 @@ std::map<std::string, std::string> shell_environment(const Json& app,
   const Json& filter = app["filter_env"];
   if (filter.is_bool() && filter.as_bool()) return {};
   std::map<std::string, std::string> env = context.env;
-  for (const std::string_view name : kShipVariables) env.erase(std::string(name));
+  std::erase_if(env, [](const auto& variable) { return is_ship_variable(variable.first); });
   if (filter.is_string()) env.erase(filter.as_string());
   for (const Json& part : filter.items())
     std::erase_if(env, [&](const auto& variable) {

@@ -3,7 +3,6 @@
 // comes out are specs without secrets, and the secrets beside them.
 #pragma once
 
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +18,9 @@ namespace pmx::config {
 // taken out of the workers' environment, which jlist shows.
 inline constexpr std::string_view kShipVariable = "PMX_SHIP";
 inline constexpr std::string_view kShipPasswordVariable = "PMX_SHIP_PASSWORD";
-inline constexpr std::array kShipVariables{kShipVariable, kShipPasswordVariable};
+inline bool is_ship_variable(std::string_view name) {
+  return name == kShipVariable || name == kShipPasswordVariable;
+}
 
 struct ResolvedShip {
   std::vector<SinkSpec> specs;

@@ -363,6 +363,26 @@ Result<std::vector<ConfiguredSink>> sinks_from_json(const Json& written) {
   return sinks;
 }
 
+Json secrets_to_json(const SinkSecrets& secrets) {
+  Json::Object members;
+  for (const auto& [id, secret] : secrets) members.emplace_back(id, secret);
+  return members;
+}
+
+Result<SinkSecrets> secrets_from_json(const Json& json) {
+  if (!json.is_null() && !json.is_object()) return invalid("ship_secrets: not an object");
+  SinkSecrets secrets;
+  for (const auto& [id, secret] : json.members()) {
+    // An id becomes a file's name.
+    const bool hex =
+        id.size() == 16 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (!hex) return invalid("ship_secrets: \"" + id + "\" is no sink's id");
+    if (!secret.is_string()) return invalid("ship_secrets: " + id + ": the secret is no text");
+    secrets[id] = secret.as_string();
+  }
+  return secrets;
+}
+
 Json sinks_to_json(const std::vector<SinkSpec>& specs) {
   Json list = Json::array();
   for (const SinkSpec& spec : specs) list.push_back(sink_to_json(spec));

@@ -29,6 +29,10 @@ Json sink_to_json(const SinkSpec& spec);
 Result<std::vector<ConfiguredSink>> sinks_from_json(const Json& written);
 Json sinks_to_json(const std::vector<SinkSpec>& specs);
 
+// The way of secrets from the CLI to the daemon, beside an app: {"<sink id>": "<secret>"}.
+Json secrets_to_json(const SinkSecrets& secrets);
+Result<SinkSecrets> secrets_from_json(const Json& json);  // null is none.
+
 // "a b,c" as URLs; a comma within one ends it only where another URL begins.
 std::vector<std::string> split_urls(std::string_view text);
 

@@ -257,5 +257,15 @@ TEST(SinkConfigTest, ReadsSeveralSinks) {
   EXPECT_EQ(names("loki+http://a loki+http://a:3100/"), "sink loki-a: is named twice");
 }
 
+TEST(SinkConfigTest, TakesSecretsThroughJsonAndRefusesAnIdThatIsNone) {
+  const SinkSecrets secrets{{sink_id(SinkSpec()), "pw"}};
+  const Result<SinkSecrets> again = secrets_from_json(secrets_to_json(secrets));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(*again, secrets);
+  EXPECT_TRUE(secrets_from_json({})->empty());
+  EXPECT_FALSE(secrets_from_json(Json::object({{"../../etc/passwd", "pw"}})));
+  EXPECT_FALSE(secrets_from_json(Json::Array{"pw"}));
+}
+
 }  // namespace
 }  // namespace pmx::config
