@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "config/app_config.h"
 #include "config/settings.h"
+#include "config/sink_config.h"
 #include "supervisor/echo.h"
 #include "supervisor/log_paths.h"
 
@@ -72,6 +73,7 @@ class Daemon {
   Result<Fd> listener();
   void listen_or_retry();
   Json ping() const;
+  void keep_secrets(config::SinkSecrets secrets);
   void notice(const std::string& line) { log_->line(line); }
   void write_pid_file();
   void signal_received(int signal);
@@ -93,6 +95,7 @@ class Daemon {
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<supervisor::Echo> echo_;
   std::unique_ptr<supervisor::Supervisor> workers_;
+  config::SinkSecrets ship_secrets_;
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<ProcessList> list_;
   std::unique_ptr<SettingsStore> settings_;
@@ -198,7 +201,8 @@ Result<void> Daemon::start_supervisor() {
   if (foreground()) {
     const std::string text = PMX_TRY(files_.read_file(options_.run_file));
     const Json json = PMX_TRY_WITHIN(options_.run_file, Json::parse(text));
-    AppSpec app = PMX_TRY(config::app_from_json(json));
+    AppSpec app = PMX_TRY(config::app_from_json(json["app"]));
+    keep_secrets(PMX_TRY(config::secrets_from_json(json["ship_secrets"])));
     app.autorestart = false;  // Whoever started us decides what follows.
     app.instances = 1;
     PMX_TRY(start_echo(app));  // Before the app prints its first line.
@@ -262,8 +266,9 @@ Result<void> Daemon::start() {
       [this](std::function<void()> call) { loop_->post(std::move(call)); });
   list_ =
       std::make_unique<ProcessList>(*workers_, *pipeline_, codec(), supervisor::Monitor(clock_));
-  routes_ = std::make_unique<Routes>(RouteParts{*operations_, *list_, *settings_,
-                                                [this] { return ping(); }, [this] { finish(0); }});
+  routes_ = std::make_unique<Routes>(
+      RouteParts{*operations_, *list_, *settings_, [this] { return ping(); }, [this] { finish(0); },
+                 [this](config::SinkSecrets secrets) { keep_secrets(std::move(secrets)); }});
   // With workers to look after, a home where no socket can be made is waited for.
   if (first && !foreground()) {
     PMX_TRY(listen());
@@ -283,6 +288,10 @@ Json Daemon::ping() const {
                        {"incarnation", link_->incarnation()},
                        {"home", options_.home},
                        {"trouble", workers_->trouble()}});
+}
+
+void Daemon::keep_secrets(config::SinkSecrets secrets) {
+  for (auto& [sink, secret] : secrets) ship_secrets_[sink] = std::move(secret);
 }
 
 // ---- Ends.

@@ -12,7 +12,7 @@ struct DaemonOptions {
   int keeper_fd = -1;
   std::string keeper_executable;  // For the next keeper, should this one die.
   std::vector<std::string> keeper_arguments;
-  std::string run_file;  // Foreground: a file of one canonical app; "": the list of apps.
+  std::string run_file;  // Foreground: a file {"app":…,"ship_secrets":…}; "": the list of apps.
 };
 
 // Until the keeper is told to end, or something is so wrong that the next daemon must try. The

@@ -1,5 +1,6 @@
 #include "api/jlist.h"
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_set>
 
@@ -55,6 +56,23 @@ Json logs_of(const LogFiles& files, const std::vector<LogStatus>& all) {
                                  {"trouble", log.trouble}}));
   }
   return logs;
+}
+
+// Only where lines go: the rest of a sink is `pmx ship status`'s.
+Json ship_of(const AppSpec& app) {
+  Json list = Json::array();
+  for (const SinkSpec& sink : app.ship)
+    list.push_back(Json::object({{"name", sink.name},
+                                 {"type", name_of(sink.type)},
+                                 {"url", sink.urls.empty() ? "" : sink.urls.front()}}));
+  return list;
+}
+
+// The worker has the variable that a sink's secret came from; the list must not show it.
+constexpr std::string_view kHidden = "[secret]";
+bool holds_secret(const AppSpec& app, const std::string& variable) {
+  return std::any_of(app.ship.begin(), app.ship.end(),
+                     [&](const SinkSpec& sink) { return sink.auth.secret_env == variable; });
 }
 
 // Members that are not there yet. A set beside the object: environments have hundreds of names, and
@@ -127,6 +145,7 @@ Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
   env.add("kill_retry_time", 100);
   env.add("windowsHide", true);
   env.add("prev_restart_delay", record.memory.backoff_delay.count());
+  env.add("ship", ship_of(app));
   if (detail == Detail::kShort) return env.take();
   const Json canonical = codec_.to_json(app);
   for (const auto& [key, value] : canonical.members())
@@ -134,8 +153,9 @@ Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
   // PM2 shows the environment twice: flat, where a name of its own wins, and whole.
   Json::Object variables;
   for (const auto& [key, value] : app.env) {
-    env.add(key, value);
-    variables.emplace_back(key, value);
+    const std::string_view shown = holds_secret(app, key) ? kHidden : value;
+    env.add(key, shown);
+    variables.emplace_back(key, shown);
   }
   env.add("env", Json(std::move(variables)));
   return env.take();

@@ -49,6 +49,11 @@ const Routes::Route Routes::kRoutes[] = {
     {"POST", "/v1/kill", &Routes::kill},
     {"GET", "/v1/settings", &Routes::get_settings},
     {"POST", "/v1/settings", &Routes::set_settings},
+    {"GET", "/v1/ship", &Routes::ship},
+    {"POST", "/v1/ship/test", &Routes::ship_test},
+    {"POST", "/v1/ship/pause", &Routes::ship_pause},
+    {"POST", "/v1/ship/resume", &Routes::ship_resume},
+    {"POST", "/v1/ship/retry", &Routes::ship_retry},
 };
 
 void Routes::handle(const Request& request, const Server::Respond& respond) {
@@ -82,7 +87,19 @@ void Routes::list_short(const Json&, const Server::Respond& respond) {
   respond({200, parts_.list.jlist(ProcessList::Detail::kShort)});
 }
 
+// False: they are none, and that has been answered.
+bool Routes::take_secrets(const Json& body, const Server::Respond& respond) {
+  auto secrets = config::secrets_from_json(body["ship_secrets"]);
+  if (!secrets) {
+    respond(error_response(400, secrets.error().message()));
+    return false;
+  }
+  if (!secrets->empty() && parts_.keep_secrets) parts_.keep_secrets(std::move(*secrets));
+  return true;
+}
+
 void Routes::start(const Json& body, const Server::Respond& respond) {
+  if (!take_secrets(body, respond)) return;
   if (body.find("target"))
     return parts_.operations.act("start", target_of(body), body["cwd"].as_string(),
                                  changes_of(body), answering(respond));
@@ -90,6 +107,7 @@ void Routes::start(const Json& body, const Server::Respond& respond) {
 }
 
 void Routes::act(const Json& body, const Server::Respond& respond) {
+  if (!take_secrets(body, respond)) return;
   parts_.operations.act(body["action"].as_string(), target_of(body), body["cwd"].as_string(),
                         changes_of(body), answering(respond));
 }
@@ -111,6 +129,22 @@ void Routes::get_settings(const Json&, const Server::Respond& respond) {
 
 void Routes::set_settings(const Json& body, const Server::Respond& respond) {
   answer(respond, parts_.settings.change(body));
+}
+
+void Routes::ship(const Json&, const Server::Respond& respond) {
+  answer_ship_status(parts_.ship, respond);
+}
+void Routes::ship_test(const Json& body, const Server::Respond& respond) {
+  answer_ship_test(parts_.ship, body, respond);
+}
+void Routes::ship_pause(const Json& body, const Server::Respond& respond) {
+  answer_ship_pause(parts_.ship, body, respond);
+}
+void Routes::ship_resume(const Json& body, const Server::Respond& respond) {
+  answer_ship_resume(parts_.ship, body, respond);
+}
+void Routes::ship_retry(const Json& body, const Server::Respond& respond) {
+  answer_ship_retry(parts_.ship, body, respond);
 }
 
 }  // namespace pmx::api

@@ -6,8 +6,10 @@
 //   GET  /v1/list/short                                                … without settings
 //   POST /v1/start     {"apps":[…],"force":bool} or {"target":"web"}   ids, names, messages
 //   POST /v1/act       {"action":…,"target":…,"cwd":…,"update_env":{…},"changes":{…}}
+//                      both may have {"ship_secrets":{"<sink id>":"<secret>"}} beside it
 //   POST /v1/kill                                                      deletes all and ends
 //   GET  /v1/settings, POST /v1/settings {key: value}
+//   /v1/ship…                                                          ship_routes.h
 //
 // Thread:  control.
 #pragma once
@@ -19,6 +21,8 @@
 #include "api/operations.h"
 #include "api/server.h"
 #include "api/settings_store.h"
+#include "api/ship_routes.h"
+#include "config/sink_config.h"
 
 namespace pmx::api {
 
@@ -28,6 +32,9 @@ struct RouteParts {
   SettingsStore& settings;
   std::function<Json()> ping;
   std::function<void()> quit;  // After the answer to /v1/kill has gone.
+  // Secrets of sinks that a request names, before its apps are started.
+  std::function<void(config::SinkSecrets)> keep_secrets = {};
+  ShipControl* ship = nullptr;
 };
 
 class Routes {
@@ -48,6 +55,12 @@ class Routes {
   void kill(const Json& body, const Server::Respond& respond);
   void get_settings(const Json& body, const Server::Respond& respond);
   void set_settings(const Json& body, const Server::Respond& respond);
+  void ship(const Json& body, const Server::Respond& respond);
+  void ship_test(const Json& body, const Server::Respond& respond);
+  void ship_pause(const Json& body, const Server::Respond& respond);
+  void ship_resume(const Json& body, const Server::Respond& respond);
+  void ship_retry(const Json& body, const Server::Respond& respond);
+  bool take_secrets(const Json& body, const Server::Respond& respond);
 
   RouteParts parts_;
 };

@@ -49,7 +49,10 @@ Result<void> act_on_file(Session& session, const Act& act, const std::string& fi
   const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
   for (const AppSpec& app : apps) {
     Json extra = Json::object();
-    if (std::string_view(act.action) == "restart") extra.set("changes", changes_of(app));
+    if (std::string_view(act.action) == "restart") {
+      extra.set("changes", changes_of(app));
+      add_ship_secrets(session, extra);
+    }
     const Json answer = PMX_TRY(ask(session, act.action, app.name, std::move(extra)));
     print_outcome(session, act, answer);
   }

@@ -11,6 +11,7 @@
 #include "config/app_config.h"
 #include "config/ecosystem.h"
 #include "config/normalise.h"
+#include "config/resolve_ship.h"
 #include "config/schema.h"
 #include "config/settings.h"
 
@@ -40,7 +41,7 @@ Json option_value(const config::Setting& setting, const std::vector<std::string>
 }
 
 // PM2 applies only these options to the apps of a file; the rest is the file's to say.
-constexpr std::array<std::string_view, 4> kOptionsOverFile{"uid", "gid", "cwd", "watch"};
+constexpr std::array<std::string_view, 5> kOptionsOverFile{"uid", "gid", "cwd", "watch", "ship"};
 
 void apply_options(Json& app, const Json& options) {
   for (const std::string_view key : kOptionsOverFile)
@@ -59,6 +60,27 @@ void warn_of_ignored(Session& session, const Json& options) {
   }
   if (!ignored.empty())
     session.console.warn("the file says what its apps are: these options are ignored: " + ignored);
+}
+
+// Takes what the user said of sinks, secrets and all, out of an app and puts resolved sinks in.
+Result<void> take_ship(Session& session, Json& app, const config::ResolveContext& context) {
+  config::ResolvedShip ship = PMX_TRY(config::resolve_ship(app, context));
+  for (const std::string& warning : ship.warnings) session.console.warn(warning);
+  session.ship_secrets.merge(ship.secrets);
+  return {};
+}
+
+// The same for `--ship` of an app that is listed already.
+Result<void> change_ship(const Session& session, Json& changes, Json& body) {
+  const Json* const written = changes.find("ship");
+  if (written == nullptr || *written == Json("null")) return {};
+  const config::ResolveContext context = PMX_TRY(resolve_context(session));
+  const config::ResolvedShip ship = PMX_TRY(config::resolve_sinks(*written, context));
+  Console console = session.console;
+  for (const std::string& warning : ship.warnings) console.warn(warning);
+  changes.set("ship", config::sinks_to_json(ship.specs));
+  if (!ship.secrets.empty()) body.set("ship_secrets", config::secrets_to_json(ship.secrets));
+  return {};
 }
 
 // PM2: the word null as an option's value takes the key back to its default.
@@ -117,9 +139,10 @@ Result<AppSpec> script_app(Session& session, const std::string& script) {
   app.set("script", script);
   if (!session.line.app_args.empty())
     app.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
-  const config::Normalised normalised = config::normalise_app(app, "");
+  config::Normalised normalised = config::normalise_app(app, "");
   for (const std::string& warning : normalised.warnings) session.console.warn(warning);
   const config::ResolveContext context = PMX_TRY(resolve_context(session));
+  PMX_TRY(take_ship(session, normalised.app, context));
   return config::resolve_app(normalised.app, context);
 }
 
@@ -138,10 +161,16 @@ Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string&
         config::normalise_app(written, context.env_name, ecosystem.deploy[context.env_name]["env"]);
     for (const std::string& warning : normalised.warnings) session.console.warn(warning);
     apply_options(normalised.app, options);
-    apps.push_back(PMX_TRY_WITHIN(from_stdin ? "standard input" : file,
-                                  config::resolve_app(normalised.app, context)));
+    const std::string shown = from_stdin ? "standard input" : file;
+    PMX_TRY_WITHIN(shown, take_ship(session, normalised.app, context));
+    apps.push_back(PMX_TRY_WITHIN(shown, config::resolve_app(normalised.app, context)));
   }
   return apps;
+}
+
+void add_ship_secrets(const Session& session, Json& body) {
+  if (!session.ship_secrets.empty())
+    body.set("ship_secrets", config::secrets_to_json(session.ship_secrets));
 }
 
 Result<Json> changes_of_line(const Session& session, const std::string& target) {
@@ -158,12 +187,14 @@ Result<Json> changes_of_line(const Session& session, const std::string& target) 
       changes.set(key, (std::filesystem::path(session.cwd) / text).lexically_normal().string());
     }
   }
-  PMX_TRY(config::app_from_json(without_nulls(changes)));
   Json body = Json::object();
+  PMX_TRY(change_ship(session, changes, body));
+  PMX_TRY(config::app_from_json(without_nulls(changes)));
   if (!changes.members().empty()) body.set("changes", nulls_for_words(changes));
   if (session.line.has("update-env")) {
     Json::Object variables;
-    for (const auto& [name, value] : session.env) variables.emplace_back(name, value);
+    for (const auto& [name, value] : session.env)
+      if (!config::is_ship_variable(name)) variables.emplace_back(name, value);
     body.set("update_env", std::move(variables));
   }
   return body;

@@ -24,8 +24,11 @@ Result<AppSpec> script_app(Session& session, const std::string& script);
 // The apps of an ecosystem file, all of them good or none. Prints the warnings.
 Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file);
 
+// Puts the secrets of the apps' sinks into a request's body: beside the apps, never in one.
+void add_ship_secrets(const Session& session, Json& body);
+
 // What the line's options and arguments change of an app that is listed already, as members of a
-// request's body: "changes" (null takes a key back) and "update_env". Checked.
+// request's body: "changes" (null takes a key back), "update_env" and "ship_secrets". Checked.
 Result<Json> changes_of_line(const Session& session, const std::string& target);
 
 // What of an app a restart may change: all but how many instances there are and how they share

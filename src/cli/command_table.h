@@ -26,6 +26,7 @@ struct Command {
   Words words;
   std::string_view options;  // As option_table.h options_of().
   Handler handler;
+  std::string_view choices = "";  // What the first word may be, where that is one of a few.
 };
 
 std::span<const Command> commands();

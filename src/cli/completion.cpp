@@ -53,7 +53,7 @@ std::string bash_script() {
     if (command.summary.empty()) continue;
     out += "    " + names_pattern(command) + ") options='" + option_words(command) + "'";
     if (command.words == Words::kTargets) out += "; words=\"all $(_pmx_names)\"";
-    if (command.name == "completion") out += "; words='bash zsh fish'";
+    if (!command.choices.empty()) out += "; words='" + std::string(command.choices) + "'";
     out += " ;;\n";
   }
   return out +
@@ -91,6 +91,7 @@ std::string zsh_script() {
       out +=
           "; [[ -S ${PMX_HOME:-${PM2_HOME:-$HOME/.pmx}}/pmx.sock ]] && "
           "compadd -- all ${(f)\"$(pmx list -m --no-color 2>/dev/null | sed -n 's/^+--- //p')\"}";
+    if (!command.choices.empty()) out += "; compadd -- " + std::string(command.choices);
     out += " ;;\n";
   }
   return out + "    esac\n    _files\n}\n_pmx \"$@\"\n";
@@ -111,6 +112,8 @@ std::string fish_script() {
       if (!row.value.empty() && row.value.front() == '<') out += " -r";
       out += " -d " + quoted(row.help) + "\n";
     }
+    if (!command.choices.empty())
+      out += "complete -c pmx" + condition + " -f -a '" + std::string(command.choices) + "'\n";
     if (command.words == Words::kTargets)
       out += "complete -c pmx" + condition +
              " -f -a \"all (pmx list -m --no-color 2>/dev/null | string replace -rf '^\\\\+--- ' "

@@ -58,6 +58,8 @@ Rows rows_of(const Json& element, std::int64_t now_ms) {
        {"script id", "pm_id"}}};
   for (const auto& [title, key] : middle)
     rows.emplace_back(title, text_of(std::string_view(key) == "pm_id" ? element[key] : env[key]));
+  for (const Json& sink : env["ship"].items())
+    rows.emplace_back("ships to", sink["name"].as_string() + " (" + sink["url"].as_string() + ")");
   rows.emplace_back("exec cwd", text_of(env["pm_cwd"]));
   rows.emplace_back("exec mode", text_of(env["exec_mode"]));
   rows.emplace_back("node.js version", text_of(env["node_version"]));

@@ -28,6 +28,8 @@ int run_id(Session& session);
 int run_pid(Session& session);
 int run_ping(Session& session);
 int run_logs_command(Session& session);
+// ship_commands.cpp
+int run_ship(Session& session);
 // settings_commands.cpp
 int run_set(Session& session);
 int run_get(Session& session);

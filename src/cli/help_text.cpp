@@ -97,6 +97,9 @@ std::string man_page() {
          ".SH ENVIRONMENT\n.TP\n.B PMX_HOME\nWhere logs, state and the socket are; ~/.pmx where "
          "not set.\n"
          ".TP\n.B PM2_HOME\nTaken where PMX_HOME is not set.\n"
+         ".TP\n.B PMX_SHIP\nStores for the lines of apps that name none: URLs as "
+         "loki+http://host:3100, separated by spaces or commas.\n"
+         ".TP\n.B PMX_SHIP_PASSWORD\nPassword of a user in such a URL.\n"
          ".TP\n.B NO_COLOR\nNo colours.\n"
          ".SH EXIT STATUS\n0 when all went well, 1 otherwise. pmx run: the program's own.\n";
 }

@@ -45,8 +45,10 @@ Error start(Session& session) {
     const Result<void> made = RealFs().make_directories(directory, 0700);
     if (!made) return made.error();
   }
-  // 0600: it holds the whole environment.
-  const Result<void> written = RealFs().replace_file(file, config::app_to_json(*app).dump(), 0600);
+  Json content = Json::object({{"app", config::app_to_json(*app)}});
+  add_ship_secrets(session, content);
+  // 0600: it holds the whole environment, and secrets of sinks.
+  const Result<void> written = RealFs().replace_file(file, content.dump(), 0600);
   if (!written) return written.error();
 
   supervisor::StartKeeperOptions options;

@@ -12,6 +12,7 @@
 #include "cli/command_line.h"
 #include "cli/console.h"
 #include "cli/home.h"
+#include "config/sink_config.h"
 
 namespace pmx::cli {
 
@@ -25,6 +26,7 @@ struct Session {
   std::string home;
   ApiClient client;
   RealClock clock;
+  config::SinkSecrets ship_secrets = {};  // Of the sinks that this command has resolved.
 
   std::int64_t now_ms() const { return clock.system_ns() / 1'000'000; }
   Result<Json> list() { return client.get("/v1/list"); }

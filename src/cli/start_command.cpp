@@ -31,9 +31,9 @@ std::string instances_text(const AppSpec& app) {
 Result<void> post_apps(Session& session, const std::vector<AppSpec>& apps) {
   Json list = Json::array();
   for (const AppSpec& app : apps) list.push_back(config::app_to_json(app));
-  const Json answer = PMX_TRY(session.client.post(
-      "/v1/start",
-      Json::object({{"apps", std::move(list)}, {"force", session.line.has("force")}})));
+  Json body = Json::object({{"apps", std::move(list)}, {"force", session.line.has("force")}});
+  add_ship_secrets(session, body);
+  const Json answer = PMX_TRY(session.client.post("/v1/start", body));
   print_messages(session, answer);
   return {};
 }
@@ -52,11 +52,12 @@ Result<void> start_file(Session& session, const std::string& file) {
       continue;
     }
     session.console.info("Applying action restartProcessId on app [" + app.name + "]");
-    const Json answer =
-        PMX_TRY(session.client.post("/v1/act", Json::object({{"action", "restart"},
-                                                             {"target", app.name},
-                                                             {"cwd", session.cwd},
-                                                             {"changes", changes_of(app)}})));
+    Json body = Json::object({{"action", "restart"},
+                              {"target", app.name},
+                              {"cwd", session.cwd},
+                              {"changes", changes_of(app)}});
+    add_ship_secrets(session, body);
+    const Json answer = PMX_TRY(session.client.post("/v1/act", body));
     print_messages(session, answer);
   }
   if (missing.empty()) return {};

@@ -62,6 +62,9 @@ Result<Ecosystem> ecosystem_from(const Json& content) {
     file.apps = {*list};
   for (const Json& app : file.apps)
     if (!app.is_object()) return invalid("an app is an object with a script, not " + app.dump());
+  if (content.is_object() && list != &content && !content["ship"].is_null())
+    for (Json& app : file.apps)
+      if (app["ship"].is_null()) app.set("ship", content["ship"]);
   if (file.apps.empty()) return invalid("no apps in it: expected { apps: [ { script: … } ] }");
   return file;
 }

@@ -16,7 +16,7 @@ namespace pmx::config {
 bool is_config_file(std::string_view name);
 
 struct Ecosystem {
-  std::vector<Json> apps;  // As written.
+  std::vector<Json> apps;  // As written; the file's `ship` in those that say nothing of it.
   Json deploy;             // null where the file has none.
 };
 
@@ -24,7 +24,7 @@ struct Ecosystem {
 // the file is more than strict JSON or YAML.
 Result<Ecosystem> load_ecosystem(const std::string& path);
 
-// {apps:[…]}, {pm2:[…]}, […] or one app.
+// {apps:[…]}, {pm2:[…]}, […] or one app; `ship` may stand beside the list.
 Result<Ecosystem> ecosystem_from(const Json& content);
 
 // The apps that --only names ("a,b" or "a b"); all where it is empty. A name that no app has is an

@@ -12,6 +12,7 @@
 #include "config/internal/interpreter.h"
 #include "config/internal/path_lookup.h"
 #include "config/internal/value_text.h"
+#include "config/resolve_ship.h"
 #include "config/schema.h"
 
 namespace pmx::config {
@@ -29,6 +30,7 @@ std::map<std::string, std::string> shell_environment(const Json& app,
   const Json& filter = app["filter_env"];
   if (filter.is_bool() && filter.as_bool()) return {};
   std::map<std::string, std::string> env = context.env;
+  std::erase_if(env, [](const auto& variable) { return is_ship_variable(variable.first); });
   if (filter.is_string()) env.erase(filter.as_string());
   for (const Json& part : filter.items())
     std::erase_if(env, [&](const auto& variable) {

@@ -92,6 +92,8 @@ constexpr std::array kSettings{
             "When the disk is full and own archives have gone: drop (and count) new lines, or block the app."},
     Setting{"sync", "", "--sync", "<when>", Role::kApp, in_app<&AppSpec::sync>, {100, 3600 * 1000}, "",
             "When lines are forced to the disk: at each seal, each batch, or after an interval."},
+    Setting{"ship", "", "--ship", "<url...>", Role::kApp, in_app<&AppSpec::ship>, {}, "",
+            "Stores that get every line too, as loki+http://host:3100; none for no store. All of it: \"Shipping\" below."},
 
     Setting{"autorestart", "", "--no-autorestart", "", Role::kApp, in_app<&AppSpec::autorestart>, {}, "",
             "Start the app again when it ends."},

@@ -23,12 +23,13 @@ namespace pmx::config {
 // a number, std::uint32_t a count, std::uint64_t a size, std::vector<std::string> words.
 template <class T>
 using FieldOf = T& (*)(AppSpec&);
-using Field = std::variant<std::monostate, FieldOf<std::string>, FieldOf<bool>,
-                           FieldOf<std::optional<bool>>, FieldOf<std::int64_t>,
-                           FieldOf<std::uint32_t>, FieldOf<int>, FieldOf<std::uint64_t>,
-                           FieldOf<std::chrono::milliseconds>, FieldOf<std::vector<std::string>>,
-                           FieldOf<std::vector<int>>, FieldOf<std::map<std::string, std::string>>,
-                           FieldOf<Compression>, FieldOf<WhenFull>, FieldOf<SyncPolicy>>;
+using Field =
+    std::variant<std::monostate, FieldOf<std::string>, FieldOf<bool>, FieldOf<std::optional<bool>>,
+                 FieldOf<std::int64_t>, FieldOf<std::uint32_t>, FieldOf<int>,
+                 FieldOf<std::uint64_t>, FieldOf<std::chrono::milliseconds>,
+                 FieldOf<std::vector<std::string>>, FieldOf<std::vector<int>>,
+                 FieldOf<std::map<std::string, std::string>>, FieldOf<Compression>,
+                 FieldOf<WhenFull>, FieldOf<SyncPolicy>, FieldOf<std::vector<SinkSpec>>>;
 
 enum class Role : std::uint8_t {
   kApp,     // Fills a field of AppSpec.

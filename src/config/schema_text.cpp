@@ -11,19 +11,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::string listed(std::string_view words) {
-  std::string out;
-  for (const char c : words) out += c == ' ' ? std::string(", ") : std::string(1, c);
-  return out;
-}
-
-std::string between(std::string_view what, const std::string& min, const std::string& max,
-                    std::string_view zero_word) {
-  std::string text = std::string(what) + " from " + min + " to " + max;
-  if (!zero_word.empty()) text += ", or 0 (" + std::string(zero_word) + ")";
-  return text;
-}
-
 struct AllowedText {
   const Setting& row;
   std::string number(std::string_view what) const {
@@ -67,9 +54,25 @@ struct AllowedText {
     return "seal, batch or an interval from " + duration_text(milliseconds(row.bounds.min)) +
            " to " + duration_text(milliseconds(row.bounds.max));
   }
+  std::string operator()(FieldOf<std::vector<SinkSpec>>) const {
+    return "a URL, an object of options or a list of them; false or none";
+  }
 };
 
 }  // namespace
+
+std::string listed(std::string_view words) {
+  std::string out;
+  for (const char c : words) out += c == ' ' ? std::string(", ") : std::string(1, c);
+  return out;
+}
+
+std::string between(std::string_view what, const std::string& min, const std::string& max,
+                    std::string_view zero_word) {
+  std::string text = std::string(what) + " from " + min + " to " + max;
+  if (!zero_word.empty()) text += ", or 0 (" + std::string(zero_word) + ")";
+  return text;
+}
 
 std::string scalar_text(const Json& value) {
   if (value.is_null()) return "";

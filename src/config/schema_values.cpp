@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "config/internal/value_text.h"
 #include "config/schema.h"
+#include "config/sink_config.h"
 
 namespace pmx::config {
 namespace {
@@ -18,43 +19,8 @@ Error not_allowed(const Setting& setting, const Json& value) {
                  " is not allowed: " + allowed_text(setting));
 }
 
-bool within(const Bounds& bounds, std::int64_t number) {
-  return (bounds.min == 0 && bounds.max == 0) || (number >= bounds.min && number <= bounds.max);
-}
-
 bool is_word(const Setting& setting, std::string_view text) {
-  return !text.empty() &&
-         (" " + std::string(setting.words) + " ").find(" " + std::string(text) + " ") !=
-             std::string::npos;
-}
-
-std::optional<bool> as_bool(const Json& value) {
-  if (value.is_bool()) return value.as_bool();
-  if (value.is_string() && value.as_string() == "true") return true;
-  if (value.is_string() && value.as_string() == "false") return false;
-  return std::nullopt;
-}
-
-std::optional<std::int64_t> as_number(const Json& value) {
-  if (value.is_integer()) return value.as_int();
-  if (value.is_number() && value.as_double() == static_cast<double>(value.as_int()))
-    return value.as_int();
-  if (!value.is_string()) return std::nullopt;
-  const Result<std::int64_t> parsed = parse_integer(value.as_string());
-  return parsed ? std::optional(*parsed) : std::nullopt;
-}
-
-// A list, a string of words, or one scalar.
-std::optional<std::vector<std::string>> as_words(const Json& value) {
-  std::vector<std::string> words;
-  if (value.is_string()) return split_words(value.as_string());
-  if (value.is_object()) return std::nullopt;
-  if (!value.is_array()) return std::vector{scalar_text(value)};
-  for (const Json& item : value.items()) {
-    if (item.is_array() || item.is_object()) return std::nullopt;
-    words.push_back(scalar_text(item));
-  }
-  return words;
+  return has_word(setting.words, text);
 }
 
 // One overload a type: true when `value` was allowed and is now in `out`.
@@ -242,6 +208,7 @@ Json write(const Compression& value) {
   return kNames[static_cast<std::size_t>(value)];
 }
 Json write(const WhenFull& value) { return value == WhenFull::kDrop ? "drop" : "block"; }
+Json write(const std::vector<SinkSpec>& value) { return sinks_to_json(value); }
 Json write(const SyncPolicy& value) {
   if (value.mode == SyncPolicy::Mode::kSeal) return "seal";
   if (value.mode == SyncPolicy::Mode::kBatch) return "batch";
@@ -250,10 +217,67 @@ Json write(const SyncPolicy& value) {
 
 }  // namespace
 
+bool within(const Bounds& bounds, std::int64_t number) {
+  return (bounds.min == 0 && bounds.max == 0) || (number >= bounds.min && number <= bounds.max);
+}
+
+namespace {
+// Its errors say which sink and which option. A secret has been taken out by resolve_ship(): one
+// that comes this far would end in a list or in a file of everybody's.
+Result<void> set_sinks(std::vector<SinkSpec>& out, const Json& value) {
+  std::vector<ConfiguredSink> sinks = PMX_TRY(sinks_from_json(value));
+  std::vector<SinkSpec> specs;
+  for (ConfiguredSink& sink : sinks) {
+    if (!sink.secret.empty())
+      return invalid("sink " + sink.spec.name +
+                     ": a secret must not stand in an app: ship_secrets");
+    specs.push_back(std::move(sink.spec));
+  }
+  out = std::move(specs);
+  return {};
+}
+}  // namespace
+
+bool has_word(std::string_view words, std::string_view word) {
+  return !word.empty() &&
+         (" " + std::string(words) + " ").find(" " + std::string(word) + " ") != std::string::npos;
+}
+
+std::optional<bool> as_bool(const Json& value) {
+  if (value.is_bool()) return value.as_bool();
+  if (value.is_string() && value.as_string() == "true") return true;
+  if (value.is_string() && value.as_string() == "false") return false;
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> as_number(const Json& value) {
+  if (value.is_integer()) return value.as_int();
+  if (value.is_number() && value.as_double() == static_cast<double>(value.as_int()))
+    return value.as_int();
+  if (!value.is_string()) return std::nullopt;
+  const Result<std::int64_t> parsed = parse_integer(value.as_string());
+  return parsed ? std::optional(*parsed) : std::nullopt;
+}
+
+std::optional<std::vector<std::string>> as_words(const Json& value) {
+  std::vector<std::string> words;
+  if (value.is_string()) return split_words(value.as_string());
+  if (value.is_object()) return std::nullopt;
+  if (!value.is_array()) return std::vector{scalar_text(value)};
+  for (const Json& item : value.items()) {
+    if (item.is_array() || item.is_object()) return std::nullopt;
+    words.push_back(scalar_text(item));
+  }
+  return words;
+}
+
 Result<void> set_value(const Setting& setting, AppSpec& app, const Json& value) {
+  if (const auto* const sinks = std::get_if<FieldOf<std::vector<SinkSpec>>>(&setting.field))
+    return set_sinks((*sinks)(app), value);
   const bool allowed = std::visit(
       [&]<class T>(const T& field) {
-        if constexpr (std::is_same_v<T, std::monostate>) {
+        if constexpr (std::is_same_v<T, std::monostate> ||
+                      std::is_same_v<T, FieldOf<std::vector<SinkSpec>>>) {
           return false;
         } else {
           return read(setting, field(app), value);

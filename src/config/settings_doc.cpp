@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "config/schema.h"
+#include "config/sink_options.h"
 
 namespace pmx::config {
 namespace {
@@ -24,6 +25,42 @@ Sizes: `10M`, `10MB`, `10MiB` and bytes, all in powers of 1024. Durations: `1600
 `pmx set pm2-logrotate:max_size 10M`. `pmx set max_disk <size>` bounds all logs of a home together
 (default: 10% of the disk, at most 4G).
 
+)";
+
+constexpr std::string_view kShipping = R"(
+## Shipping
+
+`ship` says which stores get every line too: on the command line (`--ship <url>`, more than once for
+several), for one app or beside the list of `apps` in a file (an app's own `ship` wins), or in the
+environment variable `PMX_SHIP` where nothing else says it. `ship: false` or `none` is no store. It
+is one URL, several in a list, or objects of the options below:
+
+```
+ship: "loki+http://127.0.0.1:3100"
+ship: [{ type: "elasticsearch", url: "https://es:9200", index: "logs-app-default",
+         auth: { user: "pmx", password_env: "ES_PASSWORD" }, tls: { ca_file: "http_ca.crt" },
+         filter: { level: "warn" }, redact: true }]
+```
+
+| URL | store |
+|---|---|
+| `loki+http://[user[:password]@]host[:port][/base]` | Grafana Loki; port 3100, 443 for https |
+| `elasticsearch+https://host[:port][/base]/index` (short: `es+`) | Elasticsearch; port 9200; data stream `logs-pmx-default` where no index is given |
+| `opensearch+https://host[:port][/base]/index` | OpenSearch; the same |
+| `victorialogs+http://host[:port][/base]` (short: `vl+`) | VictoriaLogs; port 9428, 443 for https |
+| `http+https://host[:port]/path` | lines of JSON (NDJSON) to any URL |
+| `file:///path` | lines of JSON in a file |
+
+Options stand in a URL's query by their name, or by its last part where only one option has it:
+`loki+http://host?tenant=a&labels.team=x&level=warn`. `only`, `drop` and `patterns` may be there
+more than once. Patterns are those of RE2. A password in a URL is taken out of it, with a warning; a
+user without one gets that of `PMX_SHIP_PASSWORD`. Secrets are kept in the home's `state/` with mode
+0600, so that a reboot does not need them again, and are never shown. Paths are relative to the
+directory of the shell. `pmx ship status` shows what has arrived, `pmx ship test <url>` sends one
+line.
+
+| option | stores | allowed | default | meaning |
+|---|---|---|---|---|
 )";
 
 std::string cell(std::string_view text, bool code) {
@@ -56,6 +93,11 @@ std::string settings_markdown() {
            (row.role == Role::kApp ? cell(allowed_text(row), false) : "") + " | " +
            cell(default_text(row), true) + " | " + cell(row.help, false) + " |\n";
   }
+  out += kShipping;
+  for (const SinkOption& row : sink_options())
+    out += "| " + cell(row.key, true) + " | " + stores_text(row) + " | " +
+           cell(allowed_text(row), false) + " | " + cell(default_text(row), true) + " | " +
+           cell(row.help, false) + " |\n";
   out +=
       "\n## Accepted, without effect yet\n\nKeys of PM2 that are kept and shown; `pmx start` warns "
       "of them.\n\n";

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/log_spec.h"
+#include "model/sink_spec.h"
 
 namespace pmx {
 
@@ -40,6 +41,7 @@ struct AppSpec {
   RotatePolicy rotate;
   WhenFull when_full = WhenFull::kDrop;
   SyncPolicy sync;
+  std::vector<SinkSpec> ship;  // Stores that get every line; none has a secret in it.
 
   bool autorestart = true;
   bool autostart = true;

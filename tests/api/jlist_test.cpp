@@ -83,6 +83,23 @@ TEST_F(JlistTest, TellsTheTrueExit) {
   EXPECT_EQ(element["pid"].as_int(), 0);
 }
 
+TEST_F(JlistTest, ShowsWhereLinesGoAndNoSecret) {
+  AppSpec spec = app("web");
+  SinkSpec sink;
+  sink.name = "loki-h";
+  sink.urls = {"http://h:3100"};
+  sink.auth = {SinkAuth::Kind::kBasic, "u", "LOKI_PW", ""};
+  spec.ship = {sink};
+  spec.env = {{"LOKI_PW", "s3cret"}, {"A", "1"}};
+  ASSERT_TRUE(supervisor_->add(spec));
+  const Json element = only();
+  EXPECT_EQ(element["pm2_env"]["ship"].dump(),
+            R"([{"name":"loki-h","type":"loki","url":"http://h:3100"}])");
+  EXPECT_EQ(element["pm2_env"]["env"]["LOKI_PW"], Json("[secret]"));
+  EXPECT_EQ(element["pm2_env"]["A"], Json("1"));
+  EXPECT_EQ(element.dump().find("s3cret"), std::string::npos);
+}
+
 TEST_F(JlistTest, ShowsHowItsLogsAreDoing) {
   running(app_json("web"));
   supervisor::LogStatus log;

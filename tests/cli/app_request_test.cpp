@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "cli/option_table.h"
+#include "config/app_config.h"
 
 namespace pmx::cli {
 namespace {
@@ -96,6 +97,48 @@ TEST_F(AppRequestTest, ChangesWhatTheLineSaysOfAListedApp) {
   EXPECT_EQ(changes_of_line(session({}), "web")->dump(), "{}");
   EXPECT_EQ((*changes_of_line(session({"-a"}), "web"))["update_env"]["PATH"], Json("/bin"));
   EXPECT_FALSE(changes_of_line(session({"-k", "soon"}), "web"));
+}
+
+TEST_F(AppRequestTest, TakesSeveralSinksAndSendsTheirSecretsBesideTheApp) {
+  Session line = session({"--ship", "loki+http://u:s3cret@h", "--ship", "file://out.ndjson"});
+  const Result<AppSpec> app = script_app(line, "job");
+  ASSERT_TRUE(app) << app.error().message();
+  ASSERT_EQ(app->ship.size(), 2U);
+  EXPECT_EQ(app->ship[1].urls.front(), root_ + "/out.ndjson");
+  Json body = Json::object();
+  add_ship_secrets(line, body);
+  EXPECT_EQ(body["ship_secrets"], Json::object({{sink_id(app->ship[0]), "s3cret"}}));
+  EXPECT_EQ(config::app_to_json(*app).dump().find("s3cret"), std::string::npos);
+}
+
+TEST_F(AppRequestTest, LetsTheLineWinOverTheFileAndTheFileOverTheVariable) {
+  write("e.json", R"({"ship":"loki+http://file","apps":[{"name":"a","script":"job"},
+                      {"name":"b","script":"job","ship":"none"}]})");
+  const auto sinks = [&](Session line, const char* file) {
+    line.env["PMX_SHIP"] = "vl+http://shell";
+    const auto apps = ecosystem_apps(line, file);
+    EXPECT_TRUE(apps) << apps.error().message();
+    std::string names;
+    for (const AppSpec& app : *apps) {
+      for (const SinkSpec& sink : app.ship) names += sink.name;
+      names += ";";
+    }
+    return names;
+  };
+  EXPECT_EQ(sinks(session({}), "e.json"), "loki-file;;");
+  EXPECT_EQ(sinks(session({"--ship", "loki+http://line"}), "e.json"), "loki-line;loki-line;");
+  write("f.json", R"({"apps":[{"name":"a","script":"job"}]})");
+  EXPECT_EQ(sinks(session({}), "f.json"), "victorialogs-shell;");
+}
+
+TEST_F(AppRequestTest, ChangesTheSinksOfAListedApp) {
+  const Result<Json> body = changes_of_line(session({"--ship", "loki+http://u:s3cret@h"}), "web");
+  ASSERT_TRUE(body) << body.error().message();
+  EXPECT_EQ((*body)["changes"]["ship"].items().front()["url"], Json("http://h:3100"));
+  EXPECT_EQ((*body)["changes"].dump().find("s3cret"), std::string::npos);
+  EXPECT_EQ((*body)["ship_secrets"].members().front().second, Json("s3cret"));
+  EXPECT_EQ((*changes_of_line(session({"--ship", "none"}), "web"))["changes"].dump(),
+            R"({"ship":[]})");
 }
 
 TEST_F(AppRequestTest, RefusesEnvWithoutAFile) {

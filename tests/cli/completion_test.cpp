@@ -23,6 +23,14 @@ TEST(CompletionTest, NamesEveryCommandInEveryShell) {
   }
 }
 
+TEST(CompletionTest, OffersTheWordsOfAChoice) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    EXPECT_NE(completion_script(shell)->find("status test pause resume retry"), std::string::npos)
+        << shell;
+    EXPECT_NE(completion_script(shell)->find("bash zsh fish"), std::string::npos) << shell;
+  }
+}
+
 TEST(CompletionTest, PrintsBashThatBashCanRead) {
   const std::string file =
       (std::filesystem::temp_directory_path() / "pmx-completion-test.bash").string();

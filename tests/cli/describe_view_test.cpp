@@ -13,6 +13,8 @@ Json element() {
                                  {"pm_uptime", 0},
                                  {"args", Json::Array{"-p", "80"}},
                                  {"env", Json::object({{"NODE_ENV", "test"}, {"A", "1"}})},
+                                 {"ship", Json::Array{Json::object(
+                                              {{"name", "loki-h"}, {"url", "http://h:1"}})}},
                                  {"created_at", 1000}})},
        {"pmx", Json::object({{"logs", Json::Array{Json::object({{"path", "/l/web-out.log"},
                                                                 {"captured_lines", 7},
@@ -24,8 +26,9 @@ TEST(DescribeViewTest, ShowsWhatIsKnownAndSaysWhatIsNot) {
   EXPECT_NE(text.find(" Describing process with id 2 - name web "), std::string::npos);
   for (const char* row :
        {"│ status            │ online", "│ script args       │ -p 80", "│ interpreter       │ N/A",
-        "│ uptime            │ 5s", "│ node env          │ test",
-        "│ created at        │ 1970-01-01T00:00:01.000Z", "│ watch & reload    │ ✘"})
+        "│ uptime            │ 5s", "│ ships to          │ loki-h (http://h:1)",
+        "│ node env          │ test", "│ created at        │ 1970-01-01T00:00:01.000Z",
+        "│ watch & reload    │ ✘"})
     EXPECT_NE(text.find(row), std::string::npos) << row << "\n" << text;
 }
 

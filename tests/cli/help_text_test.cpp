@@ -26,6 +26,8 @@ TEST(HelpTextTest, WritesTroffWithoutBareDashes) {
   EXPECT_EQ(man.find(".TH PMX 1"), 0U);
   EXPECT_NE(man.find("\\-\\-rotate\\-max\\-size"), std::string::npos);
   EXPECT_EQ(man.find(" --"), std::string::npos);
+  for (const char* name : {".B pmx ship", ".B PMX_SHIP\n", "\\-\\-ship"})
+    EXPECT_NE(man.find(name), std::string::npos) << name;
 }
 
 }  // namespace

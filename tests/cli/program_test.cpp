@@ -79,6 +79,27 @@ TEST_F(ProgramTest, SaysThatASettingHasNoMeaningHere) {
   EXPECT_EQ(out_, "10M\n");
 }
 
+TEST_F(ProgramTest, SaysHowToShipWhereNothingIsShipped) {
+  EXPECT_EQ(run({"ship", "status"}), 0);
+  EXPECT_EQ(out_.find("Nothing is shipped yet."), 0U) << out_;
+  EXPECT_EQ(err_, "");
+  EXPECT_EQ(run({"ship", "--json"}), 0);
+  EXPECT_EQ(out_, "{\n  \"sinks\": []\n}\n");
+}
+
+TEST_F(ProgramTest, RefusesAWrongWordOfShipBeforeADaemonIsAsked) {
+  EXPECT_EQ(run({"ship", "stats"}), 1);
+  EXPECT_EQ(err_,
+            "[PM2][ERROR] ship: \"stats\" is none of status, test, pause, resume and retry (did "
+            "you mean \"status\"?)\n");
+  for (const char* word : {"test", "pause", "resume", "retry"})
+    EXPECT_EQ(run({"ship", word}), 1) << word;
+  EXPECT_EQ(run({"ship", "test", "loki+http://h?tennant=a"}), 1);
+  EXPECT_EQ(err_,
+            "[PM2][ERROR] sink loki+http://h: \"tennant\" is no option (did you mean "
+            "\"tenant\"?)\n");
+}
+
 TEST_F(ProgramTest, WantsAWordWhereACommandNeedsOne) {
   for (const char* command : {"stop", "restart", "delete", "describe", "env", "id", "set", "run"})
     EXPECT_EQ(run({command}), 1) << command;

@@ -27,6 +27,12 @@ AppSpec unusual_app() {
   app.rotate = {1U << 20U, "day", 0, 7 * 24h, 1U << 30U, Compression::kGzip, 9};
   app.when_full = WhenFull::kBlock;
   app.sync = {SyncPolicy::Mode::kInterval, 5000ms};
+  SinkSpec sink;
+  sink.name = "central";
+  sink.urls = {"http://loki:3100"};
+  sink.tenant = "a";
+  sink.filter.level = Severity::kWarn;
+  app.ship = {sink};
   app.autorestart = false;
   app.stop_exit_codes = {0, 143};
   app.kill_timeout = 5s;
@@ -41,6 +47,7 @@ TEST(AppConfigTest, TakesAnAppThroughJsonUnchanged) {
   EXPECT_EQ(app_to_json(*again), json);
   EXPECT_EQ(again->rotate, unusual_app().rotate);
   EXPECT_EQ(again->env, unusual_app().env);
+  EXPECT_EQ(again->ship, unusual_app().ship);
   EXPECT_EQ(again->merge_logs, false);
   EXPECT_TRUE(again->instances_given);
   EXPECT_EQ(again->other, unusual_app().other);
@@ -70,6 +77,16 @@ TEST(AppConfigTest, NamesAppAndKeyOfABadValue) {
   ASSERT_FALSE(app);
   EXPECT_EQ(app.error().message(),
             "app web: kill_timeout: \"soon\" is not allowed: a duration from 0ms to 1d");
+}
+
+TEST(AppConfigTest, NamesTheSinkOfABadOptionAndRefusesASecret) {
+  const auto refusal = [](const char* ship) {
+    return app_from_json(Json::object({{"name", "web"}, {"ship", ship}})).error().message();
+  };
+  EXPECT_EQ(refusal("loki+http://h?metadata=x"),
+            "app web: sink loki+http://h: metadata: \"x\" is not allowed: true or false");
+  EXPECT_EQ(refusal("loki+http://u:p@h"),
+            "app web: sink loki-h: a secret must not stand in an app: ship_secrets");
 }
 
 TEST(AppConfigTest, RefusesWhatIsNoObject) { EXPECT_FALSE(app_from_json("web")); }

@@ -126,5 +126,20 @@ TEST(OnlyAppsTest, TakesTheNamedAppsInTheirOrder) {
   EXPECT_FALSE(only_apps(apps, "d"));
 }
 
+TEST(EcosystemShipTest, GivesTheFilesShipToAppsThatHaveNoneOfTheirOwn) {
+  const Result<Ecosystem> file = ecosystem_from(
+      *Json::parse(R"({"ship":"loki+http://h","apps":[{"name":"a"},{"name":"b","ship":false},)"
+                   R"({"name":"c","ship":"vl+http://v"},{"name":"d","ship":null}]})"));
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->apps[0]["ship"], Json("loki+http://h"));
+  EXPECT_EQ(file->apps[1]["ship"], Json(false));
+  EXPECT_EQ(file->apps[2]["ship"], Json("vl+http://v"));
+  EXPECT_EQ(file->apps[3]["ship"], Json("loki+http://h"));
+  const Result<Ecosystem> single =
+      ecosystem_from(*Json::parse(R"({"script":"x","ship":"loki+http://h"})"));
+  ASSERT_TRUE(single);
+  EXPECT_EQ(single->apps[0]["ship"], Json("loki+http://h"));
+}
+
 }  // namespace
 }  // namespace pmx::config

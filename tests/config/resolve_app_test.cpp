@@ -168,6 +168,15 @@ TEST_F(ResolveAppTest, LeavesOutFilteredVariables) {
   EXPECT_TRUE(app.env.contains("SHELL_VAR"));
 }
 
+TEST_F(ResolveAppTest, KeepsPmxsOwnVariablesWithSecretsFromTheApp) {
+  file("app.js", "");
+  context_.env["PMX_SHIP"] = "loki+http://u:p@h";
+  context_.env["PMX_SHIP_PASSWORD"] = "p";
+  const AppSpec app = script("app.js");
+  EXPECT_FALSE(app.env.contains("PMX_SHIP"));
+  EXPECT_FALSE(app.env.contains("PMX_SHIP_PASSWORD"));
+}
+
 TEST_F(ResolveAppTest, MakesPathsAbsoluteBelowTheAppsDirectory) {
   std::filesystem::create_directory(root_ + "/sub");
   file("sub/app.js", "");

@@ -35,7 +35,8 @@ HEAVY = {
     r"microhttpd\.h": {"src/api/server.cpp"},
     r"simdjson\.h": {"src/capture/internal/json_level.cpp", "src/ship/json_fields.cpp", "src/ship/clean_text.cpp",
                       "src/ship/bulk_answer.cpp"},
-    r"re2/": {"src/cli/logs.cpp", "src/ship/line_filter.cpp", "src/ship/redactor.cpp"},
+    r"re2/": {"src/cli/logs.cpp", "src/ship/line_filter.cpp", "src/ship/redactor.cpp",
+              "src/config/internal/pattern.cpp"},
     r"curl/": {"src/ship/curl_transport.cpp", "src/ship/internal/curl_library.cpp", "src/ship/internal/curl_library.h"},
     r"protozero/": {"src/ship/loki_sink.cpp"},
 }

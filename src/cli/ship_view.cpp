@@ -1,0 +1,111 @@
+#include "cli/ship_view.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "cli/list_view.h"
+#include "cli/text_table.h"
+
+namespace pmx::cli {
+namespace {
+
+constexpr std::size_t kWidestColumn = 48;
+
+std::string count_of(const Json& sink, const char* key) {
+  return std::to_string(sink[key].as_int());
+}
+
+Color state_color(const std::string& state) {
+  if (state == "ok") return Color::kGreen;
+  if (state == "paused") return Color::kBlue;
+  return state == "blocked" ? Color::kRed : Color::kYellow;
+}
+
+Cell state_cell(const Json& sink) {
+  const std::string& state = sink["state"].as_string();
+  const std::string& text = sink["state_text"].as_string();
+  return {text.empty() ? state : text, state_color(state)};
+}
+
+std::string lag_text(std::int64_t lag_ms) {
+  return lag_ms < 1000 ? std::to_string(std::max<std::int64_t>(0, lag_ms)) + "ms"
+                       : uptime_text(lag_ms);
+}
+
+// "1200 (retention 1000, filtered 200)": more than 0 by reason; "0".
+std::string dropped_text(const Json& dropped) {
+  std::int64_t total = 0;
+  std::string reasons;
+  for (const auto& [reason, lines] : dropped.members()) {
+    if (lines.as_int() <= 0) continue;
+    total += lines.as_int();
+    reasons += (reasons.empty() ? "" : ", ") + reason + " " + std::to_string(lines.as_int());
+  }
+  return std::to_string(total) + (reasons.empty() ? "" : " (" + reasons + ")");
+}
+
+struct Column {
+  const char* title;
+  Cell (*cell)(const Json& sink);
+};
+constexpr std::array kColumns{
+    Column{"sink",
+           [](const Json& s) {
+             return Cell{s["name"].as_string(), Color::kBold};
+           }},
+    Column{"type", [](const Json& s) { return Cell{s["type"].as_string()}; }},
+    Column{"state", &state_cell},
+    Column{"lag", [](const Json& s) { return Cell{lag_text(s["lag_ms"].as_int())}; }},
+    Column{"waiting", [](const Json& s) { return Cell{count_of(s, "waiting_lines")}; }},
+    Column{"delivered", [](const Json& s) { return Cell{count_of(s, "delivered_lines")}; }},
+    Column{"dropped", [](const Json& s) { return Cell{dropped_text(s["dropped"])}; }},
+};
+
+std::string lines_below(const Console& console, const Json& sink, std::int64_t now_ms) {
+  const std::string name = console.paint(Color::kYellow, sink["name"].as_string() + ": ");
+  std::string out;
+  if (const std::string& error = sink["last_error"].as_string(); !error.empty()) {
+    const std::int64_t at_ms = sink["last_error_time_ms"].as_int();
+    out += name + error + (at_ms > 0 ? " (" + uptime_text(now_ms - at_ms) + " ago)" : "") + "\n";
+  }
+  if (const std::int64_t refused = sink["dead_letters"].as_int(); refused > 0)
+    out += name + std::to_string(refused) +
+           (refused == 1 ? " line was refused for good; it is kept"
+                         : " lines were refused for good; they are kept") +
+           ", pmx ship retry " + sink["name"].as_string() + " sends again\n";
+  return out;
+}
+
+}  // namespace
+
+std::string ship_table(const Console& console, const Json& status, std::int64_t now_ms) {
+  std::vector<std::string> head;
+  std::vector<std::size_t> widths;
+  for (const Column& column : kColumns) {
+    head.emplace_back(column.title);
+    widths.push_back(head.back().size() + 2);
+  }
+  std::vector<std::vector<Cell>> rows;
+  std::string below;
+  for (const Json& sink : status["sinks"].items()) {
+    auto& row = rows.emplace_back();
+    for (std::size_t i = 0; i < kColumns.size(); ++i) {
+      row.push_back(kColumns[i].cell(sink));
+      const std::size_t width = std::min(display_width(row.back().text), kWidestColumn) + 2;
+      widths[i] = std::max(widths[i], width);
+    }
+    below += lines_below(console, sink, now_ms);
+  }
+  return draw_table(console, head, widths, rows) + below;
+}
+
+std::string how_to_ship() {
+  return "Nothing is shipped yet. The lines of an app go to a store too with\n\n"
+         "    pmx start app.js --ship loki+http://127.0.0.1:3100\n\n"
+         "or with ship: \"loki+http://127.0.0.1:3100\" in a config file. pmx ship test <url> tries "
+         "a "
+         "store;\ndocs/SETTINGS.md, \"Shipping\", has every store and option.\n";
+}
+
+}  // namespace pmx::cli

@@ -1,0 +1,45 @@
+#include "cli/ship_view.h"
+
+#include <gtest/gtest.h>
+
+namespace pmx::cli {
+namespace {
+
+Json status() {
+  return *Json::parse(R"({"sinks":[
+    {"id":"1","name":"loki-h","type":"loki","state":"ok","lag_ms":420,"waiting_lines":3,
+     "delivered_lines":1000000,"dropped":{"filtered":0}},
+    {"id":"2","name":"es","type":"elasticsearch","state":"blocked",
+     "state_text":"blocked: 401 Unauthorized","lag_ms":185000,"waiting_lines":70,
+     "delivered_lines":5,"dropped":{"retention":4,"sampled":2,"filtered":0},"dead_letters":12,
+     "last_error":"401: missing authentication credentials","last_error_time_ms":1000}]})");
+}
+
+TEST(ShipViewTest, ShowsARowForEachSink) {
+  const std::string text = ship_table(Console(Console::Options()), status(), 600'000);
+  for (const char* row :
+       {"│ sink   │ type          │ state                     │ lag   │ waiting │ delivered │ "
+        "dropped",
+        "│ loki-h │ loki          │ ok                        │ 420ms │ 3       │ 1000000   │ 0 ",
+        "│ es     │ elasticsearch │ blocked: 401 Unauthorized │ 3m    │ 70      │ 5         │ 6 "
+        "(retention 4, sampled 2) │"})
+    EXPECT_NE(text.find(row), std::string::npos) << row << "\n" << text;
+}
+
+TEST(ShipViewTest, QuotesTheStoreAndCountsRefusedLinesBelow) {
+  const std::string text = ship_table(Console(Console::Options()), status(), 600'000);
+  EXPECT_NE(text.find("\nes: 401: missing authentication credentials (9m ago)\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("\nes: 12 lines were refused for good; they are kept, pmx ship retry es"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("\nloki-h: "), std::string::npos) << text;
+}
+
+TEST(ShipViewTest, SaysHowToAddASink) {
+  EXPECT_NE(how_to_ship().find("--ship loki+http://"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pmx::cli
