@@ -41,6 +41,10 @@ Result<void> EventLoop::watch_writable(int fd, Callback on_writable) {
   return add(fd, EPOLLOUT, std::move(on_writable));
 }
 
+Result<void> EventLoop::watch_both(int fd, Callback on_ready) {
+  return add(fd, EPOLLIN | EPOLLOUT, std::move(on_ready));
+}
+
 void EventLoop::unwatch(int fd) {
   if (watched_.erase(fd) > 0) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }

@@ -36,6 +36,7 @@ class EventLoop {
   // Calls back while `fd` is readable (or hung up). `fd` must be removed before it is closed.
   Result<void> watch(int fd, Callback on_readable);
   Result<void> watch_writable(int fd, Callback on_writable);  // Instead of readable.
+  Result<void> watch_both(int fd, Callback on_ready);  // Either; who is called finds out which.
   void unwatch(int fd);
 
   TimerId call_at(TimePoint when, Callback callback);

@@ -67,6 +67,28 @@ TEST_F(EventLoopTest, WaitsUntilThereIsRoomToWrite) {
   EXPECT_EQ(notes_, "writable");
 }
 
+TEST_F(EventLoopTest, WaitsForEitherDirection) {
+  sys::SocketPair sockets = std::move(sys::stream_pair().value());
+  const int fd = sockets.first.get();
+  ASSERT_TRUE(sys::set_nonblocking(fd, true));
+  const auto watch_both_for = [&](const char* direction) {
+    ASSERT_TRUE(loop_->watch_both(fd, [this, fd, direction] {
+      notes_ += direction;
+      loop_->unwatch(fd);
+      loop_->stop();
+    }));
+  };
+  watch_both_for("writable ");
+  loop_->run();
+  while (sys::write(fd, std::string(4096, 'x'))) continue;  // Until there is no room.
+  watch_both_for("readable ");
+  run_until_idle();
+  EXPECT_EQ(notes_, "writable ");
+  ASSERT_TRUE(sys::write_all(sockets.second.get(), "a"));
+  loop_->run();
+  EXPECT_EQ(notes_, "writable readable ");
+}
+
 TEST_F(EventLoopTest, IsQuietAboutADescriptorThatIsNoLongerWatched) {
   ASSERT_TRUE(loop_->watch(pipe_.read_end.get(), note("x")));
   loop_->unwatch(pipe_.read_end.get());
