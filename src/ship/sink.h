@@ -1,9 +1,11 @@
 // How one kind of store is spoken to: how an event becomes bytes, which events may share a request,
 // what an answer means. No state of delivery is here: that is lane.h's.
 //
-// A request's body is a prefix that depends on the group (and the items' total size) and the items'
-// bytes one behind the other, then compressed. So any subset of a request's items can be framed
-// again without the events that they came from: after a 413, a partial refusal, or a kill -9.
+// A request's body is a prefix that depends on the group (and the items' total size), the items'
+// bytes one behind the other, and a fixed suffix, then compressed. So any subset of a request's
+// items, in their order, can be framed again without the events that they came from: after a 413, a
+// partial refusal, or a kill -9. (Loki's JSON: the first item's comma is a space in the body, so
+// that items cut out of a body differ from encode()'s in that byte, which frame() does not mind.)
 //
 // Owns:       the table of groups. Thread: ship.
 // Invariants: encode() and frame() are pure: the same event gives the same bytes, for ever.
@@ -11,6 +13,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "model/sink_spec.h"
 #include "ship/event.h"
@@ -41,7 +45,7 @@ struct ItemVerdict {
   enum class Kind : std::uint8_t {
     kDelivered,
     kDuplicate,  // Was there already: delivered.
-    kRetry,      // Not for now; this item again.
+    kRetry,      // Not for now; this item again, framed again.
     kRefused,    // Never: to the dead letters.
   } kind = Kind::kDelivered;
   int status = 0;
@@ -69,6 +73,7 @@ struct Framed {
   std::string body;  // Compressed.
   Codec codec = Codec::kNone;
   std::uint32_t prefix_bytes = 0;  // Of the uncompressed body, in front of the items.
+  std::uint32_t suffix_bytes = 0;  // And behind them.
 };
 
 class Sink {
@@ -98,6 +103,12 @@ class Sink {
 struct SinkContext {
   SinkSpec spec;
   std::string secret;  // Password, token or key; "": none.
+  // A top-level field of a line that is JSON, as text (JsonReader). The view is valid until the next
+  // call. Asked only where spec.label_fields are set; none given: lines have no fields.
+  std::function<std::optional<std::string_view>(std::string_view line, std::string_view key)>
+      field_of = {};
+  // By which a sink measures what it is asked to encode in a second. nullptr: by the events' times.
+  const Clock* clock = nullptr;
 };
 
 }  // namespace pmx::ship
