@@ -15,6 +15,7 @@
 #include "api/own_log.h"
 #include "api/pm2_home.h"
 #include "api/routes.h"
+#include "api/shipping.h"
 #include "base/crash_point.h"
 #include "base/sys.h"
 #include "config/app_config.h"
@@ -66,6 +67,7 @@ class Daemon {
   bool foreground() const { return !options_.run_file.empty(); }
   Result<void> connect();
   void prepare_home();
+  Result<void> start_shipping();
   Result<void> start_pipeline();
   Result<void> start_supervisor();
   Result<void> start_echo(const AppSpec& app);
@@ -73,7 +75,6 @@ class Daemon {
   Result<Fd> listener();
   void listen_or_retry();
   Json ping() const;
-  void keep_secrets(config::SinkSecrets secrets);
   void notice(const std::string& line) { log_->line(line); }
   void write_pid_file();
   void signal_received(int signal);
@@ -92,10 +93,10 @@ class Daemon {
   std::unique_ptr<LoopTimers> timers_;
   std::unique_ptr<KeeperLink> link_;
   std::vector<RunSpec> held_runs_;
+  std::unique_ptr<Shipping> shipping_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<supervisor::Echo> echo_;
   std::unique_ptr<supervisor::Supervisor> workers_;
-  config::SinkSecrets ship_secrets_;
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<ProcessList> list_;
   std::unique_ptr<SettingsStore> settings_;
@@ -116,6 +117,7 @@ Result<void> Daemon::connect() {
   events.child_changed = [this](const Child& child) {
     // Before the supervisor is there, the keeper's table already says it.
     if (workers_) workers_->child_changed(child);
+    if (shipping_) shipping_->child_changed(child);
   };
   events.signal_received = [this](int signal) {
     loop_->post([this, signal] { signal_received(signal); });
@@ -151,6 +153,17 @@ void Daemon::write_pid_file() {
   if (!written) notice("pid file: " + written.error().message());
 }
 
+// Before the pipeline, whose retention keeps what is still to be shipped.
+Result<void> Daemon::start_shipping() {
+  char host[256] = "localhost";
+  (void)::gethostname(host, sizeof host - 1);
+  shipping_ = PMX_TRY(Shipping::start(
+      {options_.home, host, files_, clock_, *timers_,
+       [this](std::function<void()> call) { loop_->post(std::move(call)); },
+       [this](const std::string& line) { notice(line); }}));
+  return {};
+}
+
 Result<void> Daemon::start_pipeline() {
   supervisor::HeldDescriptors held = supervisor::held_by(*link_);
   for (const std::string& line : held.troubles) notice("what the keeper holds: " + line);
@@ -158,6 +171,7 @@ Result<void> Daemon::start_pipeline() {
   for (const supervisor::RunFds& run : held.runs) held_runs_.push_back(run.spec);
   Pipeline::Options pipeline;
   pipeline.home = options_.home;
+  pipeline.floor = [this](const std::string& path) { return shipping_->floor(path); };
   settings_ = std::make_unique<SettingsStore>(options_.home + "/state/settings.json", files_,
                                               config::change_settings);
   const auto values = settings_->read();
@@ -173,6 +187,12 @@ Result<void> Daemon::start_pipeline() {
     loop_->post([this, run] { workers_->streams_done(run); });
   };
   events.notice = [this](const std::string& line) { notice(line); };
+  events.recorded = [this](const std::string& path, std::uint64_t bytes) {
+    shipping_->recorded(path, bytes);
+  };
+  events.flushed = [this](const std::string& path, std::uint64_t below) {
+    shipping_->flushed(path, below);
+  };
   pipeline_ = PMX_TRY(Pipeline::start(pipeline, clock_, std::move(held.runs),
                                       std::move(held.intents), std::move(events)));
   return {};
@@ -202,7 +222,7 @@ Result<void> Daemon::start_supervisor() {
     const std::string text = PMX_TRY(files_.read_file(options_.run_file));
     const Json json = PMX_TRY_WITHIN(options_.run_file, Json::parse(text));
     AppSpec app = PMX_TRY(config::app_from_json(json["app"]));
-    keep_secrets(PMX_TRY(config::secrets_from_json(json["ship_secrets"])));
+    shipping_->keep_secrets(PMX_TRY(config::secrets_from_json(json["ship_secrets"])));
     app.autorestart = false;  // Whoever started us decides what follows.
     app.instances = 1;
     PMX_TRY(start_echo(app));  // Before the app prints its first line.
@@ -211,11 +231,15 @@ Result<void> Daemon::start_supervisor() {
   workers_ = std::make_unique<supervisor::Supervisor>(
       std::move(options),
       supervisor::SupervisorParts{*link_, *pipeline_, files_, *timers_, clock_, codec(),
-                                  [this](const std::string& line) { notice(line); }});
+                                  [this](const std::string& line) { notice(line); },
+                                  [this] { shipping_->list_changed(); },
+                                  [this] { shipping_->list_changed(); }});
+  shipping_->serve(*workers_, *pipeline_);
   if (foreground())
     workers_->on_run_ended(
         [this](const supervisor::WorkerRecord& record, RunId) { app_ended(record); });
   workers_->recover(held_runs_);
+  shipping_->list_changed();
   // A daemon that died between the end of the app and its own.
   if (foreground())
     for (const supervisor::Worker* worker : workers_->workers())
@@ -259,6 +283,7 @@ Result<void> Daemon::start() {
   const bool first = link_->children().empty();
   const auto pm2 = pm2_lives_in(options_.home);
   if (pm2 && first) return invalid(*pm2);
+  PMX_TRY(start_shipping());
   PMX_TRY(start_pipeline());
   PMX_TRY(start_supervisor());
   operations_ = std::make_unique<Operations>(
@@ -268,7 +293,8 @@ Result<void> Daemon::start() {
       std::make_unique<ProcessList>(*workers_, *pipeline_, codec(), supervisor::Monitor(clock_));
   routes_ = std::make_unique<Routes>(
       RouteParts{*operations_, *list_, *settings_, [this] { return ping(); }, [this] { finish(0); },
-                 [this](config::SinkSecrets secrets) { keep_secrets(std::move(secrets)); }});
+                 [this](const config::SinkSecrets& secrets) { shipping_->keep_secrets(secrets); },
+                 shipping_.get()});
   // With workers to look after, a home where no socket can be made is waited for.
   if (first && !foreground()) {
     PMX_TRY(listen());
@@ -288,10 +314,6 @@ Json Daemon::ping() const {
                        {"incarnation", link_->incarnation()},
                        {"home", options_.home},
                        {"trouble", workers_->trouble()}});
-}
-
-void Daemon::keep_secrets(config::SinkSecrets secrets) {
-  for (auto& [sink, secret] : secrets) ship_secrets_[sink] = std::move(secret);
 }
 
 // ---- Ends.

@@ -19,15 +19,15 @@ Result<std::string> named_sink(const ShipControl* ship, const Json& body) {
   return body["sink"].as_string();
 }
 
-Result<Json> nothing(const Result<void>& done) {
-  if (!done) return done.error();
-  return Json::object();
+ShipControl::Done answering(const Server::Respond& respond) {
+  return [respond](Result<Json> result) { answer(respond, std::move(result)); };
 }
 
 }  // namespace
 
 void answer_ship_status(ShipControl* ship, const Server::Respond& respond) {
-  respond({200, ship != nullptr ? ship->status() : Json::object({{"sinks", Json::array()}})});
+  if (ship == nullptr) return answer(respond, Json::object({{"sinks", Json::array()}}));
+  ship->status(answering(respond));
 }
 
 void answer_ship_test(ShipControl* ship, const Json& body, const Server::Respond& respond) {
@@ -36,26 +36,25 @@ void answer_ship_test(ShipControl* ship, const Json& body, const Server::Respond
   if (ship == nullptr) return answer(respond, no_shipping());
   std::string secret = body["secret"].as_string();
   if (secret.empty()) secret = std::move(sink->secret);
-  ship->test(std::move(sink->spec), std::move(secret),
-             [respond](Result<Json> result) { answer(respond, std::move(result)); });
+  ship->test(std::move(sink->spec), std::move(secret), answering(respond));
 }
 
 void answer_ship_pause(ShipControl* ship, const Json& body, const Server::Respond& respond) {
   const Result<std::string> sink = named_sink(ship, body);
-  answer(respond, sink ? nothing(ship->pause(*sink)) : Result<Json>(sink.error()));
+  if (!sink) return answer(respond, sink.error());
+  ship->pause(*sink, answering(respond));
 }
 
 void answer_ship_resume(ShipControl* ship, const Json& body, const Server::Respond& respond) {
   const Result<std::string> sink = named_sink(ship, body);
-  answer(respond, sink ? nothing(ship->resume(*sink)) : Result<Json>(sink.error()));
+  if (!sink) return answer(respond, sink.error());
+  ship->resume(*sink, answering(respond));
 }
 
 void answer_ship_retry(ShipControl* ship, const Json& body, const Server::Respond& respond) {
   const Result<std::string> sink = named_sink(ship, body);
   if (!sink) return answer(respond, sink.error());
-  const Result<std::uint64_t> lines = ship->retry(*sink);
-  if (!lines) return answer(respond, lines.error());
-  answer(respond, Json::object({{"lines", *lines}}));
+  ship->retry(*sink, answering(respond));
 }
 
 }  // namespace pmx::api

@@ -26,16 +26,16 @@ namespace pmx::api {
 
 class ShipControl {
  public:
+  using Done = std::function<void(Result<Json>)>;  // Called once, on control.
   virtual ~ShipControl() = default;
-  virtual Json status() = 0;  // As above.
+  virtual void status(Done done) = 0;  // As above.
   // Sends one line, past every queue. {"delivered":bool,"answer":"204 No Content","took_ms":n};
-  // an Error where the sink could not even be asked. `done` is called once, on control.
-  virtual void test(SinkSpec sink, std::string secret, std::function<void(Result<Json>)> done) = 0;
+  // an Error where the sink could not even be asked.
+  virtual void test(SinkSpec sink, std::string secret, Done done) = 0;
   // `sink` is a name or an id.
-  virtual Result<void> pause(const std::string& sink) = 0;
-  virtual Result<void> resume(const std::string& sink) = 0;
-  // Dead letters are sent again; answers how many.
-  virtual Result<std::uint64_t> retry(const std::string& sink) = 0;
+  virtual void pause(const std::string& sink, Done done) = 0;
+  virtual void resume(const std::string& sink, Done done) = 0;
+  virtual void retry(const std::string& sink, Done done) = 0;  // Dead letters; answers how many.
 };
 
 // nullptr: a daemon without shipping. It has no sinks, and says so.

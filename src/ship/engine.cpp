@@ -21,10 +21,30 @@ ShipEngine::ShipEngine(Options options, Parts parts)
 
 Result<std::unique_ptr<ShipEngine>> ShipEngine::start(Options options, Parts parts) {
   std::unique_ptr<ShipEngine> engine(new ShipEngine(std::move(options), std::move(parts)));
+  engine->load_floors();
   engine->loop_ = PMX_TRY(EventLoop::create());
   engine->timers_ = std::make_unique<LoopTimers>(*engine->loop_);
   engine->thread_ = std::thread([self = engine.get()] { self->loop_->run(); });
   return engine;
+}
+
+// Before retention begins its work: it keeps what the cursors on the disk still need.
+void ShipEngine::load_floors() {
+  const auto lanes = known_lanes(state_, options_.home + "/state");
+  if (!lanes) return parts_.notice("ship: " + lanes.error().message());
+  floors_.with([&](auto& floors) {
+    for (const KnownLane& lane : *lanes) {
+      const auto cursor = CursorFile(state_, lane.base).load();
+      for (const LaneLog& log : lane.file.logs) {
+        std::uint64_t floor = log.begin.at.segment;
+        if (cursor && *cursor)
+          if (const auto at = (*cursor)->find(log.path); at != (*cursor)->end())
+            floor = at->second.at.segment;
+        const auto known = floors.try_emplace(log.path, floor).first;
+        known->second = std::min(known->second, floor);
+      }
+    }
+  });
 }
 
 ShipEngine::~ShipEngine() {
@@ -227,11 +247,6 @@ void ShipEngine::flushed(const std::string& path, std::uint64_t below_segment) {
   });
 }
 
-void ShipEngine::set_next_number(
-    std::function<std::optional<std::uint64_t>(const std::string&)> of_log) {
-  loop_->post([this, of_log = std::move(of_log)] { next_number_ = of_log; });
-}
-
 Fs& ShipEngine::files_of(const std::optional<FileOwner>& owner) {
   if (!owner) return state_;
   std::unique_ptr<Fs>& files = files_[{owner->uid, owner->gid}];
@@ -241,11 +256,12 @@ Fs& ShipEngine::files_of(const std::optional<FileOwner>& owner) {
 
 // ---- What users ask.
 
-void ShipEngine::status(Answer done) {
-  loop_->post([this, done = std::move(done)] {
+void ShipEngine::status(std::map<std::string, std::uint64_t> numbers, Answer done) {
+  loop_->post([this, numbers = std::move(numbers), done = std::move(done)] {
     Json sinks = Json::array();
-    const auto next = [this](const std::string& path) {
-      return next_number_ ? next_number_(path) : std::nullopt;
+    const auto next = [&](const std::string& path) -> std::optional<std::uint64_t> {
+      const auto found = numbers.find(path);
+      return found == numbers.end() ? std::nullopt : std::optional(found->second);
     };
     for (const auto& [id, runner] : runners_) sinks.push_back(runner->status(next));
     for (const auto& [id, why] : broken_)
@@ -298,6 +314,7 @@ struct ShipEngine::TestJob {
   std::string text;
   std::vector<Item> items;
   std::string bytes;
+  std::chrono::steady_clock::time_point sent_at;
 };
 
 void ShipEngine::test(SinkContext sink, std::string host, Answer done) {
@@ -319,6 +336,7 @@ void ShipEngine::test(SinkContext sink, std::string host, Answer done) {
     const Sink::Group group = job->sink->group_of(event);
     job->sink->encode(event, job->bytes);
     job->items.push_back({static_cast<std::uint32_t>(job->bytes.size()), 1, 0, event.time_ns});
+    job->sent_at = parts_.clock.steady_now();
     job->transport->send(
         job->sink->request(group, job->sink->frame(group, job->bytes).body, 0),
         [this, job, done](const HttpAnswer& answer) {
@@ -328,10 +346,13 @@ void ShipEngine::test(SinkContext sink, std::string host, Answer done) {
                                 verdict.items[0].kind == ItemVerdict::Kind::kRetry);
           const bool taken = !refused && (verdict.kind == Verdict::Kind::kDelivered ||
                                           verdict.kind == Verdict::Kind::kItems);
+          const auto took = parts_.clock.steady_now() - job->sent_at;
+          const auto took_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
           const std::string words = refused               ? verdict.items[0].reason
-                                    : verdict.why.empty() ? answer.error
+                                    : verdict.why.empty() ? std::to_string(answer.status) + " " + answer.error
                                                           : verdict.why;
-          done(Json::object({{"ok", taken}, {"status", answer.status}, {"answer", words}}));
+          done(Json::object({{"delivered", taken}, {"status", answer.status}, {"answer", words},
+                             {"took_ms", took_ms}}));
           loop_->post([job] {});  // Not from within the transport's own call.
         });
   });

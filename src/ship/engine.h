@@ -75,12 +75,12 @@ class ShipEngine {
   void recorded(const std::string& path, std::uint64_t bytes);
   void run_known(RunId run, RunInfo info);
   void flushed(const std::string& path, std::uint64_t below_segment);
-  void set_next_number(std::function<std::optional<std::uint64_t>(const std::string&)> of_log);
 
   std::uint64_t floor_segment(const std::string& path) const;  // rotate::kNoFloor: nobody ships it.
   bool ships(const std::string& path) const;
 
-  void status(Answer done);
+  // `numbers`: of each log, by its active path, the number of the line that is captured next.
+  void status(std::map<std::string, std::uint64_t> numbers, Answer done);
   void test(SinkContext sink, std::string host, Answer done);
   void pause(std::string sink, bool on, Answer done);  // By name or id.
   void retry(std::string sink, Answer done);
@@ -98,6 +98,7 @@ class ShipEngine {
   struct TestJob;
 
   ShipEngine(Options options, Parts parts);
+  void load_floors();
   Result<void> write_lane(const Shipment& shipment, Picture& picture);
   Result<void> write_leftovers(const std::vector<KnownLane>& known, Picture& picture);
   LogCursor end_of(const Shipment::Log& log) const;
@@ -117,7 +118,6 @@ class ShipEngine {
   std::map<std::string, std::string> broken_;  // By sink id: why it cannot be made.
   std::map<std::pair<uid_t, gid_t>, std::unique_ptr<Fs>> files_;
   std::unordered_map<std::uint64_t, RunInfo> runs_;
-  std::function<std::optional<std::uint64_t>(const std::string&)> next_number_;
   Guarded<std::unordered_map<std::string, std::shared_ptr<Bell>>> bells_;
   Guarded<std::map<std::string, std::uint64_t>> floors_;
   std::thread thread_;

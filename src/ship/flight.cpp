@@ -30,6 +30,7 @@ Json head_of(const Batch& batch) {
     parcels.push_back(Json::object({{"group", parcel.group},
                                     {"codec", static_cast<int>(parcel.framed.codec)},
                                     {"prefix_bytes", parcel.framed.prefix_bytes},
+                                    {"suffix_bytes", parcel.framed.suffix_bytes},
                                     {"items", parcel.items.size()},
                                     {"body_bytes", parcel.framed.body.size()}}));
   return Json::object({{"serial", batch.serial},
@@ -50,6 +51,7 @@ bool read_parcels(const Json& head, std::string_view rest, std::string_view& mar
     parcel.group = row["group"].as_string();
     parcel.framed.codec = static_cast<Codec>(row["codec"].as_int());
     parcel.framed.prefix_bytes = static_cast<std::uint32_t>(row["prefix_bytes"].as_int());
+    parcel.framed.suffix_bytes = static_cast<std::uint32_t>(row["suffix_bytes"].as_int());
     parcel.items.resize(size_of(row["items"]));
     if (items_bytes > 0) std::memcpy(parcel.items.data(), rest.data(), items_bytes);
     parcel.framed.body = rest.substr(items_bytes, body_bytes);

@@ -60,13 +60,23 @@ void Lane::start() {
 }
 
 void Lane::stop() {
-  for (const Sending& each : sending_) parts_.transport.cancel(each.id);
+  for (const Sending& each : sending_) {
+    parts_.transport.cancel(each.id);
+    parts_.host.cancelled(each.since);
+  }
   sending_.clear();
   parts_.timers.cancel(std::exchange(timer_, 0));
 }
 
+std::chrono::milliseconds Lane::lag() const {
+  if (!behind_since_) return std::chrono::milliseconds(0);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady_now() -
+                                                               *behind_since_);
+}
+
 void Lane::lines_came(bool many) {
   lines_waiting_ = true;
+  if (!behind_since_) behind_since_ = parts_.clock.steady_now();
   if (state_ == State::kIdle) linger(many ? std::chrono::nanoseconds(0) : parts_.max_age);
   if (state_ == State::kLingering && many) queue();
 }
@@ -121,6 +131,7 @@ bool Lane::next_batch() {
 // Nothing to send. A stack trace that may go on is looked at when it has been quiet for long enough.
 void Lane::rest() {
   state_ = State::kIdle;
+  behind_since_.reset();
   if (std::exchange(flight_there_, false)) flight_file_.remove();
   const auto open_for = batcher_.open_for();
   if (!open_for) return batcher_.release_memory();
@@ -159,8 +170,7 @@ void Lane::send_open() {
 void Lane::send(const Parcel& parcel) {
   HttpRequest request =
       parts_.sink.request(parts_.sink.group_named(parcel.group), parcel.framed.body, attempt_);
-  Sending sending{0, parcel.id, parts_.clock.steady_now()};
-  parts_.host.sent();
+  Sending sending{0, parcel.id, parts_.host.sent()};
   sending.id = parts_.transport.send(
       std::move(request),
       [this, id = parcel.id](const HttpAnswer& answer) { answered(id, answer); });
@@ -178,7 +188,7 @@ void Lane::answered(std::uint32_t id, const HttpAnswer& answer) {
   const auto sent = std::find_if(sending_.begin(), sending_.end(),
                                  [id](const Sending& each) { return each.parcel == id; });
   PMX_CHECK(sent != sending_.end());
-  const auto took = parts_.clock.steady_now() - sent->since;
+  const auto sent_at = sent->since;
   sending_.erase(sent);
   const std::size_t number = index_of(id);
   const Parcel& parcel = batch_->parcels[number];
@@ -187,12 +197,13 @@ void Lane::answered(std::uint32_t id, const HttpAnswer& answer) {
   std::string_view bytes;
   if (answer.status != 0 && answer.status != 204) {
     auto opened = decompress(parcel.framed.codec, parcel.framed.body, kMaxBodyBytes);
-    PMX_CHECK(opened && opened->size() >= parcel.framed.prefix_bytes);  // We made it.
+    const std::size_t around = parcel.framed.prefix_bytes + parcel.framed.suffix_bytes;
+    PMX_CHECK(opened && opened->size() >= around);  // We made it.
     body = std::move(*opened);
-    bytes = std::string_view(body).substr(parcel.framed.prefix_bytes);
+    bytes = std::string_view(body).substr(parcel.framed.prefix_bytes, body.size() - around);
   }
   const Verdict verdict = parts_.sink.judge(answer, parcel.items, bytes);
-  parts_.host.answered(took, verdict, answer);
+  parts_.host.answered(sent_at, verdict, answer);
   act_on(number, verdict, bytes);
   if (batch_->settled()) return finish_batch();
   if (!must_wait_) return send_open();
@@ -314,7 +325,12 @@ void Lane::finish_batch() {
   backoff_.reset();
   parts_.host.settled(*this);
   parts_.host.gives_slot_back(*this);
-  if (lines_waiting_) return batcher_.more() ? queue() : linger(parts_.max_age);
+  if (lines_waiting_ && batcher_.more()) return queue();
+  behind_since_.reset();
+  if (lines_waiting_) {
+    behind_since_ = parts_.clock.steady_now();
+    return linger(parts_.max_age);
+  }
   rest();
 }
 

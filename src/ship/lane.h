@@ -40,8 +40,9 @@ class LaneHost {
   virtual void reading(Lane& lane) = 0;     // What comes from now on is told by lines_came().
   virtual void wants_slot(Lane& lane) = 0;  // Answered by Lane::work(), now or later.
   virtual void gives_slot_back(Lane& lane) = 0;
-  virtual void sent() = 0;
-  virtual void answered(std::chrono::nanoseconds took, const Verdict& verdict,
+  virtual std::chrono::steady_clock::time_point sent() = 0;
+  virtual void cancelled(std::chrono::steady_clock::time_point sent_at) = 0;
+  virtual void answered(std::chrono::steady_clock::time_point sent_at, const Verdict& verdict,
                         const HttpAnswer& answer) = 0;
   virtual void settled(Lane& lane) = 0;  // The cursor has moved: sync() it soon.
   virtual void notice(const std::string& line) = 0;
@@ -86,6 +87,8 @@ class Lane {
   const LaneCursor& cursor() const { return cursor_; }
   const LaneCursor& synced_cursor() const { return synced_; }
   bool idle() const { return state_ == State::kIdle; }  // Nothing to send, as far as it knows.
+  // How long the oldest line that is not settled has waited, as far as the lane knows.
+  std::chrono::milliseconds lag() const;
   bool waiting() const { return state_ == State::kWaiting; }
   std::optional<std::chrono::steady_clock::time_point> next_try() const { return next_try_; }
 
@@ -127,6 +130,7 @@ class Lane {
   std::optional<Batch> batch_;
   std::vector<Sending> sending_;
   State state_ = State::kIdle;
+  std::optional<std::chrono::steady_clock::time_point> behind_since_;  // Lines have waited since.
   bool lines_waiting_ = false;  // Came since the batch in work was read.
   bool must_wait_ = false;      // Something of the batch is not for now.
   bool flight_there_ = false;

@@ -9,7 +9,7 @@
 
 namespace pmx::ship {
 
-std::unique_ptr<Sink> make_sink(const SinkContext& context);
+std::unique_ptr<Sink> make_sink(SinkContext context);
 Result<std::unique_ptr<HttpTransport>> make_transport(EventLoop& loop, const SinkSpec& spec);
 
 }  // namespace pmx::ship

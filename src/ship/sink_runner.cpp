@@ -112,9 +112,20 @@ void SinkRunner::pump() {
   });
 }
 
-void SinkRunner::answered(std::chrono::nanoseconds took, const Verdict& verdict,
+std::chrono::steady_clock::time_point SinkRunner::sent() {
+  ++requests_;
+  return limit_.started();
+}
+
+void SinkRunner::cancelled(std::chrono::steady_clock::time_point sent_at) {
+  limit_.ended(sent_at, ConcurrencyLimit::Answer::kOther);
+}
+
+void SinkRunner::answered(std::chrono::steady_clock::time_point sent_at, const Verdict& verdict,
                           const HttpAnswer& answer) {
-  limit_.answered(took, verdict.backpressure || answer.status == 0);
+  limit_.ended(sent_at, verdict.backpressure    ? ConcurrencyLimit::Answer::kBackpressure
+                        : answer.status == 0 ? ConcurrencyLimit::Answer::kOther
+                                             : ConcurrencyLimit::Answer::kGood);
   const bool fine =
       verdict.kind != Verdict::Kind::kRetry && verdict.kind != Verdict::Kind::kBlocked;
   if (!fine || !verdict.why.empty()) {
@@ -286,8 +297,10 @@ Json SinkRunner::status(
   Tally tally;
   std::uint64_t captured = 0;
   Json apps = Json::array();
+  std::chrono::milliseconds lag{0};
   for (const auto& [base, lane] : lanes_) {
     apps.push_back(lane->app());
+    lag = std::max(lag, lane->lag());
     for (const auto& [path, log] : lane->cursor()) {
       tally += log.tally;
       const auto next = next_number(path);
@@ -306,6 +319,7 @@ Json SinkRunner::status(
                  : store_ == Store::kBlocked ? "blocked"
                                              : "retrying"},
        {"state_text", state_text()},
+       {"lag_ms", lag.count()},
        {"waiting_lines", captured > tally.settled() ? captured - tally.settled() : 0},
        {"captured_lines", captured},
        {"delivered_lines", tally.delivered},

@@ -67,8 +67,9 @@ class SinkRunner final : private LaneHost {
   void reading(Lane& lane) override { parts_.reading(lane); }
   void wants_slot(Lane& lane) override;
   void gives_slot_back(Lane& lane) override;
-  void sent() override { ++requests_; }
-  void answered(std::chrono::nanoseconds took, const Verdict& verdict,
+  std::chrono::steady_clock::time_point sent() override;
+  void cancelled(std::chrono::steady_clock::time_point sent_at) override;
+  void answered(std::chrono::steady_clock::time_point sent_at, const Verdict& verdict,
                 const HttpAnswer& answer) override;
   void settled(Lane& lane) override;
   void notice(const std::string& line) override;
@@ -101,7 +102,6 @@ class SinkRunner final : private LaneHost {
   std::int64_t last_error_ns_ = 0;
   std::string last_notice_;
   std::uint64_t requests_ = 0;
-  std::chrono::nanoseconds lag_{0};
 };
 
 }  // namespace pmx::ship

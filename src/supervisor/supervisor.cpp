@@ -125,6 +125,7 @@ std::string Supervisor::make_unique_id() {
 // ---- What workers need.
 
 Result<void> Supervisor::launch(WorkerRecord& record) {
+  parts_.before_launch();
   auto launched = launcher_.launch(record, shared_paths(record.id));
   if (!launched && launched.error().sys_errno() == EMFILE)
     return std::move(launched).error().within(
@@ -187,6 +188,7 @@ void Supervisor::remove(WorkerId id) {
 
 void Supervisor::forget_removed() {
   for (const WorkerId id : std::exchange(removed_, {})) workers_.erase(id);
+  parts_.list_shortened();
 }
 
 // ---- Saving.

@@ -27,7 +27,7 @@
 #include <vector>
 
 #include "ship/http_transport.h"
-#include "supervisor/timers.h"
+#include "base/timers.h"
 
 namespace pmx::test {
 
@@ -64,7 +64,7 @@ class FakeStore final : public ship::HttpTransport {
   FakeStore& times(unsigned count);        // The last one so often in all.
   FakeStore& otherwise(StoreReply reply);  // Where the script has ended. Begins as ok().
   FakeStore& otherwise(Script script);
-  void use_timers(supervisor::Timers& timers) { timers_ = &timers; }
+  void use_timers(Timers& timers) { timers_ = &timers; }
 
   // Receives what was sent, and calls `done` for what is ready, until nothing is. True: there was
   // something to do.
@@ -101,8 +101,8 @@ class FakeStore final : public ship::HttpTransport {
   std::deque<Pending> waiting_;  // Held or delayed.
   std::deque<Pending> ready_;
   std::deque<Received> received_;
-  supervisor::Timers* timers_ = nullptr;
-  std::map<Id, supervisor::Timers::Id> delays_;
+  Timers* timers_ = nullptr;
+  std::map<Id, Timers::Id> delays_;
   Id next_id_ = 1;
 };
 

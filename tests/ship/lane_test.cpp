@@ -1,0 +1,327 @@
+#include "ship/lane.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <filesystem>
+
+#include "support/fake_clock.h"
+#include "support/fake_store.h"
+#include "support/plain_sink.h"
+#include "support/segment_builder.h"
+#include "support/temp_dir.h"
+
+namespace pmx::ship {
+namespace {
+
+using test::no_answer;
+using test::ok;
+using test::Sent;
+using test::status;
+using std::chrono::milliseconds;
+
+using Bodies = std::vector<std::string>;
+
+// A log of one app and a lane for it, with a host that always has a slot.
+class LaneTest : public ::testing::Test, protected LaneHost {
+ protected:
+  LaneTest() {
+    std::filesystem::create_directories(home_.path() + "/state/ship/sink");
+    letters_ = std::move(*DeadLetters::open(fs_, home_.path(), "sink"));
+  }
+  // What a worker prints: one batch a call.
+  void out(const std::string& text) { print(out_, text); }
+  void err(const std::string& text) { print(err_, text); }
+  void print(std::uint16_t stream, const std::string& text) {
+    segment_.data(stream, text, {.time_ns = time_ns_});
+    segment_.write();
+    time_ns_ += 1'000'000;
+  }
+  // A daemon's lane; a second call is what the next daemon does.
+  Lane& lane(bool multiline = false) {
+    lane_ = std::make_unique<Lane>(
+        LaneParts{fs_, clock_, clock_, sink_, store_, *letters_, *this, "api", milliseconds(1000)},
+        BatcherParts{sink_, *filter_, nullptr, limits_, {}, multiline, clock_,
+                     [](std::string_view) { return Severity::kInfo; },
+                     [](StreamId) { return RunInfo(); }},
+        home_.path() + "/state/ship/sink/lane");
+    Origin origin;
+    origin.app = "api";
+    lane_->add_source(fs_, dir_, origin, {});
+    lane_->start();
+    return *lane_;
+  }
+  void kill() { lane_.reset(); }
+  void run() {
+    while (store_.run_pending()) clock_.run_due();
+    clock_.run_due();
+    while (store_.run_pending()) clock_.run_due();
+  }
+  void pass(std::chrono::nanoseconds time) {
+    clock_.advance(time);
+    run();
+  }
+  Tally tally() const {
+    const auto& cursor = lane_->cursor();
+    return cursor.at(dir_.active_path()).tally;
+  }
+  std::uint64_t next_seq() const { return lane_->cursor().at(dir_.active_path()).at.next_seq; }
+
+  void reading(Lane&) override {}
+  void wants_slot(Lane& lane) override {
+    clock_.call_after(std::chrono::nanoseconds(0), [this, &lane] {
+      if (&lane == lane_.get()) lane.work();
+    });
+  }
+  void gives_slot_back(Lane&) override {}
+  std::chrono::steady_clock::time_point sent() override { return clock_.steady_now(); }
+  void cancelled(std::chrono::steady_clock::time_point) override {}
+  void answered(std::chrono::steady_clock::time_point, const Verdict&, const HttpAnswer&) override {}
+  void settled(Lane& lane) override { lane.sync(); }
+  void notice(const std::string& line) override { notices_.push_back(line); }
+
+  test::TempDir home_;
+  RealFs fs_;
+  test::FakeClock clock_;
+  test::PlainSink sink_;
+  test::FakeStore store_;
+  SinkBatch limits_;
+  std::unique_ptr<EventFilter> filter_ = std::move(*EventFilter::create({}));
+  std::unique_ptr<DeadLetters> letters_;
+  rotate::LogDir dir_{home_.path() + "/state", home_.path() + "/logs/api-out.log"};
+  std::int64_t time_ns_ = test::FakeClock::kStartNs - 60'000'000'000;
+  test::SegmentBuilder segment_{dir_, 1, {.time_ns = time_ns_}};
+  std::uint16_t out_ = segment_.stream(10, WorkerId{0}, StreamKind::kOut);
+  std::uint16_t err_ = segment_.stream(11, WorkerId{0}, StreamKind::kErr);
+  std::vector<std::string> notices_;
+  std::unique_ptr<Lane> lane_;
+};
+
+TEST_F(LaneTest, SendsWhatIsRecordedAndMovesTheCursorWhenTheStoreHasAnswered) {
+  out("a\nb\n");
+  lane();
+  clock_.run_due();
+  EXPECT_FALSE(lane_->cursor().contains(dir_.active_path()) && next_seq() > 1);
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nb\n"}));
+  EXPECT_EQ(next_seq(), 3U);
+  EXPECT_EQ(tally().delivered, 2U);
+}
+
+TEST_F(LaneTest, LinesThatComeLaterAreSentAfterTheBatchsAge) {
+  lane();
+  run();
+  out("a\n");
+  lane_->lines_came(false);
+  pass(milliseconds(900));
+  EXPECT_EQ(store_.bodies(), Bodies());
+  pass(milliseconds(200));
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\n"}));
+  EXPECT_TRUE(lane_->idle());
+}
+
+TEST_F(LaneTest, TheNextDaemonSendsTheSameBytesAgain) {
+  out("a\nb\n");
+  store_.answer(ok().slow());
+  lane();
+  run();  // Taken by the store, which has not answered.
+  ASSERT_EQ(store_.bodies().size(), 1U);
+  out("c\n");
+  kill();
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nb\n", "<out>a\nb\n", "<out>c\n"}));
+  EXPECT_EQ(tally().delivered, 3U);
+}
+
+TEST_F(LaneTest, ADaemonThatDiesAfterTheAnswerSendsNothingAgain) {
+  out("a\n");
+  lane();
+  run();
+  kill();
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies().size(), 1U);
+  EXPECT_EQ(tally().delivered, 1U);
+}
+
+TEST_F(LaneTest, AnAnswerOfOneStreamIsKeptWhileAnotherWaits) {
+  out("a\n");
+  err("b\n");
+  store_.answer(ok()).then(status(503));
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\n", "<err>b\n"}));
+  kill();
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\n", "<err>b\n", "<err>b\n"}));
+  EXPECT_EQ(tally().delivered, 2U);
+}
+
+TEST_F(LaneTest, ResendsOnlyWhatTheStoreRefusedForNow) {
+  out("a\nb\nc\n");
+  store_.answer(status(200, "ok later ok"));
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies().size(), 1U);
+  pass(milliseconds(1000));
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nb\nc\n", "<out>b\n"}));
+  EXPECT_EQ(tally().delivered, 3U);
+}
+
+TEST_F(LaneTest, WhatTheStoreNeverTakesGoesToTheDeadLettersAndIsCounted) {
+  out("a\nb\nc\n");
+  store_.answer(status(200, "ok never dup"));
+  lane();
+  run();
+  EXPECT_EQ(tally().delivered, 2U);
+  EXPECT_EQ(tally().duplicates, 1U);
+  EXPECT_EQ(tally().dropped[static_cast<std::size_t>(Drop::kRefused)], 1U);
+  const auto page = letters_->read(letters_->begin());
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->entries.size(), 1U);
+  EXPECT_EQ(page->entries[0].letter.line, "b");
+  EXPECT_EQ(page->entries[0].letter.store, "not in this house");
+  EXPECT_EQ(page->entries[0].letter.item, "b\n");
+}
+
+TEST_F(LaneTest, HalvesWhatIsTooLargeAndKeepsTheOrder) {
+  out("a\nb\nc\n");
+  err("x\n");
+  store_.answer(status(413)).then(ok()).then(ok()).then(ok());
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nb\nc\n", "<err>x\n", "<out>a\n", "<out>b\nc\n"}));
+  EXPECT_EQ(tally().delivered, 4U);
+}
+
+TEST_F(LaneTest, ABatchIsSentAgainUntilItIsTaken) {
+  out("a\n");
+  store_.answer(status(503)).then(no_answer("refused", Sent::kNo)).then(status(429)).then(ok());
+  lane();
+  run();
+  for (int i = 0; i < 60 && tally().delivered == 0; ++i) pass(milliseconds(1000));
+  EXPECT_EQ(store_.bodies().size(), 4U);
+  EXPECT_EQ(tally().delivered, 1U);
+  EXPECT_TRUE(lane_->idle());
+}
+
+TEST_F(LaneTest, WaitsAsLongAsTheStoreAsks) {
+  out("a\n");
+  store_.answer(status(429).retry_after(std::chrono::seconds(40)));
+  lane();
+  run();
+  pass(std::chrono::seconds(39));
+  EXPECT_EQ(store_.bodies().size(), 1U);
+  pass(std::chrono::seconds(2));
+  EXPECT_EQ(store_.bodies().size(), 2U);
+}
+
+TEST_F(LaneTest, CountsWhatRetentionTookBeforeItWasSent) {
+  out("a\nb\n");
+  const auto start = segment_.next();
+  segment_.seal("2026-11-23T10-00-00Z");
+  test::SegmentBuilder second(dir_, 2, start);
+  const auto stream = second.stream(10, WorkerId{0}, StreamKind::kOut);
+  second.data(stream, "c\n");
+  second.write();
+  std::filesystem::remove(segment_.sealed_path("2026-11-23T10-00-00Z"));
+  std::filesystem::remove(dir_.index_path(1));
+  lane_ = nullptr;
+  LaneCursor begins;
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>c\n"}));
+  // The lane began with nothing, at the oldest line that is there.
+  EXPECT_EQ(tally().delivered, 1U);
+}
+
+TEST_F(LaneTest, CountsWhatRetentionTookBehindItsCursor) {
+  out("a\n");
+  store_.answer(ok()).then(status(503)).times(1000);
+  lane();
+  run();
+  kill();
+  out("b\nc\n");
+  const auto start = segment_.next();
+  segment_.seal("2026-11-23T10-00-00Z");
+  test::SegmentBuilder second(dir_, 2, start);
+  const auto stream = second.stream(10, WorkerId{0}, StreamKind::kOut);
+  second.data(stream, "d\n");
+  second.write();
+  std::filesystem::remove(segment_.sealed_path("2026-11-23T10-00-00Z"));
+  std::filesystem::remove(dir_.index_path(1));
+  store_.forget();
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>d\n"}));
+  for (int i = 0; i < 60'000 && tally().delivered < 2; ++i) pass(milliseconds(1000));
+  EXPECT_EQ(tally().dropped[static_cast<std::size_t>(Drop::kRetention)], 2U);
+  EXPECT_EQ(tally().settled(), 4U);  // a, b, c, d.
+}
+
+TEST_F(LaneTest, CountsLinesThatWereNeverCaptured) {
+  out("a\n");
+  segment_.dropped(out_, 7, rotate::DropReason::kDiskFull);
+  segment_.write();
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\n[pmx] 7 lines dropped (disk full)\n"}));
+  EXPECT_EQ(tally().dropped[static_cast<std::size_t>(Drop::kDiskFull)], 7U);
+  EXPECT_EQ(tally().settled(), 8U);
+}
+
+TEST_F(LaneTest, AStackTraceThatIsStillOpenIsSentWhole) {
+  lane(true);
+  run();
+  out("Error: no\n    at a (x.js:1)\n");
+  lane_->lines_came(true);
+  pass(milliseconds(10));
+  out("    at b (x.js:2)\n");
+  lane_->lines_came(false);
+  for (int i = 0; i < 5; ++i) pass(milliseconds(500));
+  EXPECT_EQ(store_.bodies(),
+            (Bodies{"<out>Error: no\n    at a (x.js:1)\n    at b (x.js:2)\n"}));
+  EXPECT_EQ(tally().delivered, 3U);
+}
+
+TEST_F(LaneTest, ABatchEndsAtItsBounds) {
+  limits_.max_lines = 2;
+  out("a\nb\nc\nd\ne\n");
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nb\n", "<out>c\nd\n", "<out>e\n"}));
+}
+
+TEST_F(LaneTest, EveryLineIsTakenOnceWhereverTheDaemonDies) {
+  // A store with a memory, which drops repeats as Loki does; the daemon dies after every step.
+  limits_.max_lines = 3;
+  std::string all;
+  for (int i = 0; i < 20; ++i) {
+    const std::string line = std::to_string(i) + "\n";
+    out(line);
+    all += line;
+  }
+  for (int steps = 0; steps < 40; ++steps) {
+    lane();
+    for (int i = 0; i < steps; ++i) {
+      if (i % 2 == 0) clock_.run_due();
+      else (void)store_.run_pending();
+    }
+    kill();
+  }
+  lane();
+  run();
+  std::string taken;
+  std::string last;
+  for (const std::string& body : store_.bodies()) {
+    if (body != last) taken += body.substr(5);
+    last = body;
+  }
+  EXPECT_EQ(taken, all);
+  EXPECT_EQ(tally().delivered, 20U);
+}
+
+}  // namespace
+}  // namespace pmx::ship

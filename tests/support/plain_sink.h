@@ -1,0 +1,70 @@
+// The simplest sink: an item is a line, a group is a stream's name, nothing is compressed.
+//
+// Answers: 204 delivered; 413 split; 401 blocked; 200 with one word an item ("ok", "dup", "later",
+// "never"); everything else is retried.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+#include <string>
+
+#include "ship/sink.h"
+
+namespace pmx::test {
+
+class PlainSink final : public ship::Sink {
+ public:
+  Group group_of(const ship::Event& event) override {
+    return event.kind == StreamKind::kOut ? 0 : 1;
+  }
+  std::string name_of(Group group) const override { return group == 0 ? "out" : "err"; }
+  Group group_named(std::string_view name) override { return name == "out" ? 0 : 1; }
+  void encode(const ship::Event& event, std::string& out) const override {
+    out.append(event.text).append("\n");
+  }
+  ship::Framed frame(Group group, std::string_view items) const override {
+    const std::string prefix = "<" + name_of(group) + ">";
+    return {prefix + std::string(items), ship::Codec::kNone,
+            static_cast<std::uint32_t>(prefix.size()), 0};
+  }
+  ship::HttpRequest request(Group group, std::string body, unsigned attempt) const override {
+    ship::HttpRequest request;
+    request.url = "http://store/" + name_of(group) + "?attempt=" + std::to_string(attempt);
+    request.body = std::move(body);
+    return request;
+  }
+  ship::Verdict judge(const ship::HttpAnswer& answer, std::span<const ship::Item> items,
+                      std::string_view) const override {
+    using Kind = ship::Verdict::Kind;
+    ship::Verdict verdict;
+    if (answer.status == 204) return verdict;
+    verdict.why = std::to_string(answer.status) + ": " + answer.body + answer.error;
+    verdict.retry_after = answer.retry_after;
+    verdict.backpressure = answer.status == 429;
+    verdict.kind = answer.status == 413   ? Kind::kSplit
+                   : answer.status == 401 ? Kind::kBlocked
+                   : answer.status == 200 ? Kind::kItems
+                                          : Kind::kRetry;
+    if (verdict.kind != Kind::kItems) return verdict;
+    std::istringstream words(answer.body);
+    for (std::string word; words >> word;) {
+      ship::ItemVerdict item;
+      using ItemKind = ship::ItemVerdict::Kind;
+      item.kind = word == "dup"     ? ItemKind::kDuplicate
+                  : word == "later" ? ItemKind::kRetry
+                  : word == "never" ? ItemKind::kRefused
+                                    : ItemKind::kDelivered;
+      item.status = word == "never" ? 400 : 200;
+      item.reason = word == "never" ? "not in this house" : "";
+      verdict.items.push_back(item);
+    }
+    verdict.items.resize(items.size());
+    return verdict;
+  }
+  std::string text_of(std::string_view item) const override {
+    return std::string(item.substr(0, item.size() - 1));
+  }
+};
+
+}  // namespace pmx::test
