@@ -3,6 +3,7 @@
 // Thread:  control.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "base/json.h"
@@ -32,6 +33,7 @@ class ProcessList {
   const supervisor::Pipeline& pipeline_;
   const supervisor::AppCodec codec_;
   supervisor::Monitor monitor_;
+  std::set<std::string> secret_variables_;  // Of sinks: their values are not shown.
 };
 
 }  // namespace pmx::api
