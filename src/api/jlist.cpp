@@ -1,6 +1,5 @@
 #include "api/jlist.h"
 
-#include <algorithm>
 #include <cstring>
 #include <unordered_set>
 
@@ -68,12 +67,7 @@ Json ship_of(const AppSpec& app) {
   return list;
 }
 
-// The worker has the variable that a sink's secret came from; the list must not show it.
 constexpr std::string_view kHidden = "[secret]";
-bool holds_secret(const AppSpec& app, const std::string& variable) {
-  return std::any_of(app.ship.begin(), app.ship.end(),
-                     [&](const SinkSpec& sink) { return sink.auth.secret_env == variable; });
-}
 
 // Members that are not there yet. A set beside the object: environments have hundreds of names, and
 // fifty workers are listed in a few milliseconds only if none is searched for one by one.
@@ -153,7 +147,7 @@ Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
   // PM2 shows the environment twice: flat, where a name of its own wins, and whole.
   Json::Object variables;
   for (const auto& [key, value] : app.env) {
-    const std::string_view shown = holds_secret(app, key) ? kHidden : value;
+    const std::string_view shown = secret_variables_.contains(key) ? kHidden : value;
     env.add(key, shown);
     variables.emplace_back(key, shown);
   }
@@ -184,6 +178,11 @@ Json ProcessList::jlist(Detail detail) {
   const std::vector<LogStatus> logs = pipeline_.status();
   Json list = Json::array();
   std::set<RunId> alive;
+  // All workers have the variable that a sink's secret came from, if they are of one shell.
+  secret_variables_.clear();
+  for (const Worker* worker : workers_.workers())
+    for (const SinkSpec& sink : worker->record().spec.ship)
+      if (!sink.auth.secret_env.empty()) secret_variables_.insert(sink.auth.secret_env);
   for (const Worker* worker : workers_.workers()) {
     alive.insert(worker->record().run);
     list.push_back(element(*worker, logs, detail));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "base/json.h"
@@ -38,6 +39,7 @@ class ProcessList {
   const supervisor::Pipeline& pipeline_;
   const supervisor::AppCodec codec_;
   supervisor::Monitor monitor_;
+  std::set<std::string> secret_variables_;  // Of sinks: their values are not shown.
 };
 
 }  // namespace pmx::api

@@ -92,12 +92,16 @@ TEST_F(JlistTest, ShowsWhereLinesGoAndNoSecret) {
   spec.ship = {sink};
   spec.env = {{"LOKI_PW", "s3cret"}, {"A", "1"}};
   ASSERT_TRUE(supervisor_->add(spec));
-  const Json element = only();
+  AppSpec other = app("other");
+  other.env = spec.env;
+  ASSERT_TRUE(supervisor_->add(other));
+  const Json list = list_.jlist();
+  const Json& element = list.items().front();
   EXPECT_EQ(element["pm2_env"]["ship"].dump(),
             R"([{"name":"loki-h","type":"loki","url":"http://h:3100"}])");
   EXPECT_EQ(element["pm2_env"]["env"]["LOKI_PW"], Json("[secret]"));
   EXPECT_EQ(element["pm2_env"]["A"], Json("1"));
-  EXPECT_EQ(element.dump().find("s3cret"), std::string::npos);
+  EXPECT_EQ(list.dump().find("s3cret"), std::string::npos);
 }
 
 TEST_F(JlistTest, ShowsHowItsLogsAreDoing) {
