@@ -24,8 +24,8 @@ class ProcessList {
         codec_(std::move(codec)),
         monitor_(std::move(monitor)) {}
 
-  // kShort: without settings and environments, which are nine tenths of it and which `pmx list` does
-  // not show.
+  // kShort: without settings and environments, which are nine tenths of it and which `pmx list`
+  // does not show.
   enum class Detail : std::uint8_t { kAll, kShort };
   // Reads /proc: the one place where it is read, and only when somebody asks.
   Json jlist(Detail detail = Detail::kAll);

@@ -1,5 +1,5 @@
-// The one thing of the event loop that supervision and shipping need: to be called later. Narrow, so
-// that tests move time by hand instead of waiting for it.
+// The one thing of the event loop that supervision and shipping need: to be called later. Narrow,
+// so that tests move time by hand instead of waiting for it.
 //
 // Thread:  the loop's.
 #pragma once

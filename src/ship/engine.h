@@ -1,5 +1,5 @@
-// All shipping of one home, on a thread of its own: sinks, their lanes, and what others need to know
-// of them.
+// All shipping of one home, on a thread of its own: sinks, their lanes, and what others need to
+// know of them.
 //
 // A log's lines are on the disk before a word of them is sent, so that a store that is down costs
 // nothing but disk, and the engine may die at any instruction: it goes on at the cursors.

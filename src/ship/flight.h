@@ -47,7 +47,8 @@ class FlightFile {
   FlightFile(Fs& fs, std::string base) : fs_(fs), path_(std::move(base) + ".flight") {}
   Result<void> save(Batch& batch);  // Leaves out the parcels that are settled, here too.
   void mark_settled(const Batch& batch, std::size_t parcel);  // Best effort.
-  // Parcels marked settled come counted. nullopt: none, or not whole (the machine lost power): made anew from the cursor then.
+  // Parcels marked settled come counted. nullopt: none, or not whole (the machine lost power): then
+  // the batch is made anew from the cursor.
   std::optional<Batch> load();
   void remove() { (void)fs_.remove(path_); }
 

@@ -128,7 +128,7 @@ bool Lane::next_batch() {
   return true;
 }
 
-// Nothing to send. A stack trace that may go on is looked at when it has been quiet for long enough.
+// Nothing to send. A stack trace that may go on is looked at when it has been quiet long enough.
 void Lane::rest() {
   state_ = State::kIdle;
   behind_since_.reset();

@@ -159,6 +159,19 @@ class Home:
     def ping(self) -> dict:
         return json.loads(self.run("ping", "--json").stdout)
 
+    def ship_status(self) -> list[dict]:
+        return json.loads(self.run("ship", "status", "--json").stdout)["sinks"]
+
+    def wait_for_ship(self, holds, seconds: float = 60) -> dict:
+        """Until the only sink's status is as wanted."""
+        def found():
+            sinks = self.ship_status()
+            return sinks[0] if sinks and holds(sinks[0]) else None
+        return wait_for("the sink's state that was wanted", found, seconds)
+
+    def wait_for_state(self, state: str) -> dict:
+        return self.wait_for_ship(lambda sink: sink["state"] == state)
+
     def kill_daemon(self) -> int:
         """kill -9, and waits until another one answers. Returns the new one's pid."""
         before = self.ping()["daemon_pid"]

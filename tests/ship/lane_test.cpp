@@ -76,7 +76,8 @@ class LaneTest : public ::testing::Test, protected LaneHost {
   void gives_slot_back(Lane&) override {}
   std::chrono::steady_clock::time_point sent() override { return clock_.steady_now(); }
   void cancelled(std::chrono::steady_clock::time_point) override {}
-  void answered(std::chrono::steady_clock::time_point, const Verdict&, const HttpAnswer&) override {}
+  void answered(std::chrono::steady_clock::time_point, const Verdict&,
+                const HttpAnswer&) override {}
   void settled(Lane& lane) override { lane.sync(); }
   void notice(const std::string& line) override { notices_.push_back(line); }
 

@@ -1,0 +1,103 @@
+"""Lines to a real Loki, once and in order, whatever happens."""
+import time
+
+import stores
+from harness import Home, check, run_tests, size, text_of
+from shipping import (Scratch, check_numbered, faults, sink, start_workers, wait_until_printed,
+                      wait_until_shipped)
+
+NAMES = ["web0", "web1", "web2", "web3"]
+COUNT = size(5_000, 250_000)
+RATE = size(2_000, 10_000)
+PATIENCE = size(120, 1200)
+
+
+def check_loki(loki: stores.Loki, names: list[str], count: int, stream="stdout") -> None:
+    for name in names:
+        entries = loki.entries(f'{{app="{name}", stream="{stream}"}}')
+        check_numbered([entry.line for entry in entries], name, count)
+        times = [entry.time_ns for entry in entries]
+        check(times == sorted(set(times)), f"{name}: times are not strictly increasing")
+        for entry in entries[:3]:
+            check(entry.labels.get("app") == name and entry.labels.get("host"), f"labels: {entry}")
+            check(entry.metadata.get("detected_level") == "info", f"metadata: {entry}")
+        check(abs(entries[-1].time_ns / 1e9 - time.time()) < PATIENCE * 2, "times are not of the capture")
+
+
+def test_kills_of_daemon_and_store_lose_and_repeat_nothing():
+    with Scratch() as data, stores.Loki(data) as loki, Home() as home:
+        start_workers(home, loki.ship_url, NAMES, COUNT, RATE)
+        faults(home, loki, kills=size(6, 20), restarts=2, seed=1)
+        wait_until_printed(home, NAMES, COUNT, PATIENCE)
+        wait_until_shipped(home, len(NAMES) * COUNT, PATIENCE)
+        check_loki(loki, NAMES, COUNT)
+
+
+def test_a_store_that_is_down_is_waited_for_and_gets_the_oldest_first():
+    with Scratch() as data, stores.Loki(data) as loki, Home() as home:
+        loki.kill()
+        start_workers(home, loki.ship_url, ["web"], 2000, 5000)
+        wait_until_printed(home, ["web"], 2000, 60)
+        home.wait_for_state("retrying")
+        check(sink(home)["waiting_lines"] == 2000, f"waiting: {sink(home)}")
+        loki.start()
+        wait_until_shipped(home, 2000, PATIENCE)
+        check(sink(home)["state"] == "ok", f"state: {sink(home)}")
+        check_loki(loki, ["web"], 2000)
+
+
+def test_eight_instances_are_one_stream_and_none_is_too_far_behind():
+    """The store is down for longer than it takes late lines: merged by time, none is late."""
+    window = size(2, 30)
+    settings = {"ingester": {"max_chunk_age": f"{window}s"}}
+    with Scratch() as data, stores.Loki(data, settings=settings) as loki, Home() as home:
+        count = 600
+        home.start_numbered("web", "--no-autorestart", "--ship", loki.ship_url, "-i", 8,
+                            label="web%", count=count, rate=count / (3 * window))
+        time.sleep(window / 2)
+        loki.kill()
+        time.sleep(3 * window)
+        loki.start()
+        wait_until_printed(home, [f"web{i}" for i in range(8)], count, PATIENCE)
+        status = wait_until_shipped(home, 8 * count, PATIENCE)
+        check(status["dead_letters"] == 0, f"lines were refused: {status}")
+        lines = [entry.line for entry in loki.entries('{app="web"}')]
+        for i in range(8):
+            check_numbered([l for l in lines if l.startswith(f"web{i}:")], f"web{i}", count)
+
+
+def test_a_busy_stream_is_split_by_pmx_and_stays_whole():
+    """5 MB/s with Loki's own sharding on: its repeats would not be dropped, so pmx splits before."""
+    count = size(40_000, 400_000)
+    settings = {"limits_config": {"shard_streams": {"enabled": True}, "ingestion_rate_mb": 100,
+                                  "ingestion_burst_size_mb": 200}}
+    with Scratch() as data, stores.Loki(data, settings=settings) as loki, Home() as home:
+        home.start_numbered("busy", "--no-autorestart", "--ship", loki.ship_url, how="chunks",
+                            count=count, rate=23_000)
+        faults(home, loki, kills=size(3, 12), restarts=1, seed=2)
+        wait_until_printed(home, ["busy"], count, PATIENCE)
+        wait_until_shipped(home, count, PATIENCE)
+        entries = sorted(loki.entries('{app="busy"}'), key=lambda entry: entry.time_ns)
+        check_numbered([entry.line for entry in entries], "busy", count)
+
+
+def test_refused_lines_are_dead_letters_and_can_be_sent_again():
+    settings = {"limits_config": {"max_line_size": 300}}
+    with Scratch() as data, stores.Loki(data, settings=settings) as loki, Home() as home:
+        start_workers(home, loki.ship_url, ["web"], 500, 5000)
+        wait_until_printed(home, ["web"], 500, 60)
+        long_lines = sum(len(text_of("web", n)) > 300 for n in range(500))
+        home.wait_for_ship(lambda s: s["waiting_lines"] == 0 and s["delivered_lines"] > 0)
+        status = sink(home)
+        check(status["dropped"].get("refused") == long_lines, f"{long_lines} are too long: {status}")
+        check(status["delivered_lines"] == 500 - long_lines, f"{status}")
+        loki.kill()
+        loki.settings["limits_config"]["max_line_size"] = 262144
+        loki.start()
+        home.run("ship", "retry", status["name"])
+        home.wait_for_ship(lambda s: s["delivered_lines"] == 500 and s["dead_letters"] == 0)
+        check_numbered([e.line for e in loki.entries('{app="web"}')], "web", 500)
+
+
+if __name__ == "__main__":
+    run_tests()
