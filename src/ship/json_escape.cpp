@@ -1,8 +1,8 @@
 // A line that is JSON itself has a quote every few bytes, so that to search for the next byte to
-// escape, append, and search again costs more than all the rest of an event. Here 64 bytes at a time
-// become a mask of what is to be escaped. The pieces between are copied 16 bytes at a time without
-// a look at their length: what is too much is written over by what follows. The result is put
-// together on the stack and appended once, because std::string::resize would write zeros first.
+// escape, append, and search again costs more than all the rest of an event. Here 64 bytes at a
+// time become a mask of what is to be escaped. The pieces between are copied 16 bytes at a time
+// without a look at their length: what is too much is written over by what follows. The result is
+// put together on the stack and appended once: std::string::resize would write zeros first.
 #include "ship/json_escape.h"
 
 #include <algorithm>

@@ -103,8 +103,8 @@ class Sink {
 struct SinkContext {
   SinkSpec spec;
   std::string secret;  // Password, token or key; "": none.
-  // A top-level field of a line that is JSON, as text (JsonReader). The view is valid until the next
-  // call. Asked only where spec.label_fields are set; none given: lines have no fields.
+  // A top-level field of a line that is JSON, as text (JsonReader). The view is valid until the
+  // next call. Asked only where spec.label_fields are set; none given: lines have no fields.
   std::function<std::optional<std::string_view>(std::string_view line, std::string_view key)>
       field_of = {};
   // By which a sink measures what it is asked to encode in a second. nullptr: by the events' times.

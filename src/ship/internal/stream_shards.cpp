@@ -1,0 +1,42 @@
+#include "ship/internal/stream_shards.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace pmx::ship::internal {
+namespace {
+
+using std::chrono::nanoseconds;
+constexpr nanoseconds kSecond = std::chrono::seconds(1), kWindow = std::chrono::seconds(2);
+constexpr std::uint64_t kLookEveryBytes = 64U << 10U;  // A look asks the clock: not for each line.
+
+}  // namespace
+
+void StreamShards::look(nanoseconds now) {
+  // Also where time went back: the events' own times do, where logs are merged.
+  if (!began_ || now < begin_) {
+    begin_ = now;
+    began_ = true;
+    bytes_ = 0;
+  }
+  next_look_bytes_ = bytes_ + kLookEveryBytes;
+  const nanoseconds elapsed = now - begin_;
+  const double seconds = std::chrono::duration<double>(std::max(elapsed, kSecond)).count();
+  const auto rate = static_cast<std::uint64_t>(static_cast<double>(bytes_) / seconds);
+  const auto needed = std::bit_ceil((rate + kShardBytes - 1) / kShardBytes);
+  if (needed > count_) {
+    count_ = static_cast<unsigned>(std::min<std::uint64_t>(needed, kMaxShards));
+    quiet_ = nanoseconds(0);
+  }
+  if (elapsed < kWindow) return;
+  quiet_ = rate < count_ * kShardBytes / 4 ? quiet_ + elapsed : nanoseconds(0);
+  if (quiet_ >= kQuiet && count_ > 1) {
+    count_ /= 2;
+    quiet_ = nanoseconds(0);
+  }
+  begin_ = now;
+  bytes_ = 0;
+  next_look_bytes_ = kLookEveryBytes;
+}
+
+}  // namespace pmx::ship::internal

@@ -1,0 +1,47 @@
+// Into how many streams of the store one stream of lines has to be divided, and which of them a
+// line is for.
+//
+// Loki divides by itself what is above shard_streams.desired_rate (1536 KB/s), in turn and not by
+// content, so that a request sent twice lands in other streams and its repeats are seen. What it
+// compares is the stream's rate and the size of the push together (distributor.go,
+// calculateShards(rate, pushSize * pushes a second, desired)): one push a second counts twice. So a
+// stream stays whole below half of that, kShardBytes a second; above it is divided by sequence
+// number, which a repeat repeats.
+//
+// The measure is what was added within a second or more, by the time that the caller gives. The
+// number goes up at once, by powers of two to kMaxShards; down by half after kQuiet below a
+// quarter.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace pmx::ship::internal {
+
+class StreamShards {
+ public:
+  static constexpr std::uint64_t kShardBytes = 700'000;
+  static constexpr unsigned kMaxShards = 32;
+  static constexpr std::uint64_t kLinesInARow = 1024;  // Neighbours stay together: they compress.
+  static constexpr std::chrono::nanoseconds kQuiet = std::chrono::minutes(1);
+
+  unsigned count() const { return count_; }
+  unsigned shard_of(std::uint64_t seq) const {
+    return static_cast<unsigned>(seq / kLinesInARow) % count_;
+  }
+  // True: it is time for look().
+  bool add(std::size_t size_bytes) {
+    bytes_ += size_bytes;
+    return bytes_ >= next_look_bytes_;
+  }
+  void look(std::chrono::nanoseconds now);
+
+ private:
+  unsigned count_ = 1;
+  std::uint64_t bytes_ = 0, next_look_bytes_ = 0;  // Since begin_.
+  bool began_ = false;
+  std::chrono::nanoseconds begin_{0}, quiet_{0};
+};
+
+}  // namespace pmx::ship::internal
