@@ -36,7 +36,7 @@ Result<ResolvedSecret> from_file(const std::string& path, Fs& files) {
       PMX_TRY(checked(without_line_break(std::move(text)), "auth.secret_file " + path));
   // Not refused: Kubernetes mounts secrets 0644 by default, into a container that has one user.
   if ((found.permissions & 0007U) != 0) {
-    char mode[8];
+    char mode[16];
     std::snprintf(mode, sizeof mode, "%04o", found.permissions);
     resolved.warning =
         path + " holds a secret and is open to everybody (mode " + mode + "): chmod 600 " + path;

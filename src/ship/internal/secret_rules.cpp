@@ -59,7 +59,7 @@ void SecretRules::add_key(std::string_view key) {
 
 void SecretRules::find(std::string_view text, std::vector<Secret>& found) {
   places_.clear();
-  cards_until_ = 0;
+  cards_until_ = values_until_ = parts_until_ = 0;
   scan_.find(text, places_);
   for (const std::uint32_t at : places_) check(text, at, found);
 }
@@ -69,14 +69,18 @@ void SecretRules::check(std::string_view text, std::size_t at, std::vector<Secre
   if (c == '"') return check_key(text, at, found);
   if (!builtin_) return;
   if (c >= '0' && c <= '9') return check_card(text, at, found);
+  const auto once = [&](Part (*rule)(std::string_view, std::size_t)) {
+    const Part found_part = at < parts_until_ ? Part() : rule(text, at);
+    parts_until_ = std::max(parts_until_, found_part.end);
+    return found_part;
+  };
   Part part;
   switch (c) {
     case 'A':
       part = aws_key_at(text, at);
-      if (part.empty()) part = authorization_at(text, at);
-      break;
+      [[fallthrough]];
     case 'a':
-      part = authorization_at(text, at);
+      if (part.empty()) part = once(authorization_at);
       break;
     case 'b':
     case 'B':
@@ -87,7 +91,7 @@ void SecretRules::check(std::string_view text, std::size_t at, std::vector<Secre
       part = jwt_at(text, at);
       break;
     case '-':
-      part = private_key_at(text, at);
+      part = once(private_key_at);
       break;
     case ':':
       part = url_password_at(text, at);
@@ -100,8 +104,8 @@ void SecretRules::check(std::string_view text, std::size_t at, std::vector<Secre
 
 // `at` is the quote before what may be a key. In a string of a JSON line there may be JSON again,
 // whose quotes have backslashes: what holds for a quote holds for its backslashes and it together.
-void SecretRules::check_key(std::string_view text, std::size_t at,
-                            std::vector<Secret>& found) const {
+void SecretRules::check_key(std::string_view text, std::size_t at, std::vector<Secret>& found) {
+  if (at < values_until_) return;
   const std::size_t level = backslashes_before(text, at);
   if (!is_quoting_level(level)) return;
   const std::string_view behind_quote = text.substr(at + 1);
@@ -115,6 +119,7 @@ void SecretRules::check_key(std::string_view text, std::size_t at,
     next = skip_spaces(text, next + 1);
     const std::size_t end = json_value_end(text, next, level);
     if (end > next) found.push_back({next, end, static_cast<std::uint32_t>(level)});
+    values_until_ = end;
     return;
   }
 }

@@ -35,14 +35,16 @@ class SecretRules {
 
  private:
   void check(std::string_view text, std::size_t at, std::vector<Secret>& found);
-  void check_key(std::string_view text, std::size_t at, std::vector<Secret>& found) const;
+  void check_key(std::string_view text, std::size_t at, std::vector<Secret>& found);
   void check_card(std::string_view text, std::size_t at, std::vector<Secret>& found);
 
   SecretScan scan_;
   bool builtin_ = false;
   std::vector<std::string> keys_;
   std::vector<std::uint32_t> places_;
-  std::size_t cards_until_ = 0;  // Runs of digits up to here are checked.
+  // What begins before these is in something that was found. Looked at again it would cost the
+  // square of a line that somebody made of nested keys or of headers.
+  std::size_t cards_until_ = 0, values_until_ = 0, parts_until_ = 0;
 };
 
 }  // namespace pmx::ship::internal

@@ -237,7 +237,8 @@ Part url_password_at(std::string_view text, std::size_t at) {
   const std::size_t authority = at + (rest.starts_with("://")       ? 3U
                                       : rest.starts_with(":\\/\\/") ? 5U
                                                                     : 0U);
-  if (authority == at || text.find('@', authority) == text.npos) return {};
+  constexpr std::size_t kMaxUserBytes = 1024;
+  if (authority == at || text.substr(authority, kMaxUserBytes).find('@') == text.npos) return {};
   const std::size_t end = skip_while(text, authority, [](char c) {
     return static_cast<unsigned char>(c) > ' ' &&
            std::string_view("/?#\"'<>\\`").find(c) == std::string_view::npos;
