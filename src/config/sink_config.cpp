@@ -197,6 +197,10 @@ Result<void> finish(Draft& draft) {
                    "\" is not allowed: VictoriaLogs wants numbers, account or account:project");
   if (spec.tls.certificate_file.empty() != spec.tls.key_file.empty())
     return invalid("tls.certificate_file and tls.key_file: each needs the other");
+  // JSON cannot hold it: the daemon would have another sink than the one its secret is of.
+  const Json json = sink_to_json(spec);
+  const Result<Json> read_back = Json::parse(json.dump());
+  if (!read_back || !(*read_back == json)) return invalid("a value in it is no UTF-8");
   return {};
 }
 

@@ -219,6 +219,7 @@ TEST(SinkConfigTest, SaysInOneLineWhatIsWrong) {
             "sink x: auth.token_env: does not go with auth.user"},
       Wrong{R"({"name":"x","url":"loki+http://h","auth":{"password_env":"P"}})",
             "sink x: auth.user: basic authentication needs one"},
+      Wrong{R"("loki+http://h?tenant=%ff")", "sink loki+http://h: a value in it is no UTF-8"},
       Wrong{"7", "a sink is a URL or an object of options"},
   };
   for (const Wrong& row : kWrong) EXPECT_EQ(refusal(object_of(row.written)), row.line);
