@@ -1,8 +1,6 @@
 #include "api/daemon.h"
 
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 #include <memory>
 #include <set>
 
+#include "api/internal/process_limits.h"
 #include "api/own_log.h"
 #include "api/pm2_home.h"
 #include "api/routes.h"
@@ -34,6 +33,7 @@ using supervisor::Pipeline;
 constexpr const char* kListenerName = "listen.control";
 constexpr const char* kEchoName = "echo";
 constexpr std::chrono::seconds kDrainPatience{5};
+constexpr std::chrono::seconds kShipPatience{5};
 constexpr std::chrono::seconds kListenRetry{5};
 constexpr std::chrono::seconds kLeavePatience{10};
 constexpr int kExitCannotStart = 127;  // As a shell says it of a command that it cannot start.
@@ -41,18 +41,6 @@ constexpr int kExitCannotStart = 127;  // As a shell says it of a command that i
 supervisor::AppCodec codec() {
   return {[](const AppSpec& app) { return config::app_to_json(app); },
           [](const Json& json) { return config::app_from_json(json); }};
-}
-
-void limit_ourselves() {
-  // A terminal's Ctrl-C and a machine's shutdown reach every process of the group; what they mean
-  // for us the keeper says.
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2, SIGPIPE})
-    ::signal(signal, SIG_IGN);
-  ::umask(077);
-  sys::raise_fd_limit();
-  const rlimit no_core{0, 0};  // A core would hold every app's secrets.
-  (void)::setrlimit(RLIMIT_CORE, &no_core);
-  (void)::prctl(PR_SET_DUMPABLE, 0);
 }
 
 class Daemon {
@@ -157,10 +145,10 @@ void Daemon::write_pid_file() {
 Result<void> Daemon::start_shipping() {
   char host[256] = "localhost";
   (void)::gethostname(host, sizeof host - 1);
-  shipping_ = PMX_TRY(Shipping::start(
-      {options_.home, host, files_, clock_, *timers_,
-       [this](std::function<void()> call) { loop_->post(std::move(call)); },
-       [this](const std::string& line) { notice(line); }}));
+  shipping_ =
+      PMX_TRY(Shipping::start({options_.home, host, files_, clock_, *timers_,
+                               [this](std::function<void()> call) { loop_->post(std::move(call)); },
+                               [this](const std::string& line) { notice(line); }}));
   return {};
 }
 
@@ -351,7 +339,10 @@ void Daemon::finish(int exit_code) {
   const std::vector<RunId> runs = workers_->live_runs();
   drains_open_ = runs.size() + 1;
   const auto one_less = [this, exit_code] {
-    if (--drains_open_ == 0) end(exit_code);
+    if (--drains_open_ > 0) return;
+    if (!foreground()) return end(exit_code);  // What waits goes with the next daemon.
+    // A container's disk goes with it: what is not shipped now never is.
+    shipping_->drain(kShipPatience, [this, exit_code] { end(exit_code); });
   };
   // The answers come on the log thread.
   for (const RunId run : runs)

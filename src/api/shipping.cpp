@@ -80,6 +80,11 @@ Result<std::unique_ptr<Shipping>> Shipping::start(Parts parts) {
                        if (self->pipeline_ != nullptr) self->pipeline_->floor_moved(path);
                      });
                    },
+                   &config::sink_to_json,
+                   [](const Json& json) -> Result<SinkSpec> {
+                     return std::move(PMX_TRY(config::sink_from_json(json)).spec);
+                   },
+                   [self = shipping.get()](const SinkSpec& spec) { return self->secret_of(spec); },
                    &ship::make_transport}));
   return shipping;
 }
@@ -121,8 +126,7 @@ std::vector<ship::Shipment> Shipping::wanted() {
   for (const Worker* worker : workers_->workers()) {
     const WorkerRecord& record = worker->record();
     for (const SinkSpec& sink : record.spec.ship) {
-      const auto [at, fresh] =
-          known.try_emplace({sink_id(sink), record.spec.name}, all.size());
+      const auto [at, fresh] = known.try_emplace({sink_id(sink), record.spec.name}, all.size());
       if (fresh) {
         ship::SinkContext context;
         context.spec = sink;
@@ -171,6 +175,10 @@ void Shipping::tell_run(const WorkerRecord& record) {
                                   .instance = record.instance,
                                   .run = static_cast<std::uint64_t>(record.restarts),
                                   .known = true});
+}
+
+void Shipping::drain(std::chrono::milliseconds patience, std::function<void()> done) {
+  engine_->drain(patience, [this, done = std::move(done)] { parts_.post(done); });
 }
 
 // ---- What users ask.

@@ -46,6 +46,9 @@ class Shipping final : public ShipControl {
   void child_changed(const supervisor::Child& child);
   void keep_secrets(const config::SinkSecrets& secrets);
 
+  // Everything that was printed, to its stores, for as long as `patience`; at once without sinks.
+  void drain(std::chrono::milliseconds patience, std::function<void()> done);
+
   void status(Done done) override;
   void test(SinkSpec sink, std::string secret, Done done) override;
   void pause(const std::string& sink, Done done) override;

@@ -13,6 +13,7 @@ namespace {
 // So much is worth a request before its time.
 constexpr std::uint64_t kManyBytes = 1U << 20U;
 constexpr std::size_t kMostRuns = 100'000;
+constexpr auto kDrainLook = std::chrono::milliseconds(20);  // Only while somebody waits to end.
 
 }  // namespace
 
@@ -102,6 +103,11 @@ Result<void> ShipEngine::write_lane(const Shipment& shipment, Picture& picture) 
   const std::string written = to_json(lane).dump();
   if (!text || *text != written) PMX_TRY(state_.replace_file(path, written, 0600, Fs::Sync::kYes));
   Wanted& wanted = picture[id];
+  if (wanted.lanes.empty()) {
+    const std::string spec = parts_.sink_to_json(shipment.sink.spec).dump(2) + '\n';
+    const auto old = state_.read_file(directory + "/sink.json");
+    if (!old || *old != spec) PMX_TRY(state_.replace_file(directory + "/sink.json", spec));
+  }
   wanted.sink = shipment.sink;
   wanted.lanes.emplace_back(base, std::move(lane));
   return {};
@@ -133,9 +139,25 @@ Result<void> ShipEngine::write_leftovers(const std::vector<KnownLane>& known, Pi
       file.wanted = false;
       PMX_TRY(state_.replace_file(lane.base + ".lane.json", to_json(file).dump()));
     }
-    picture[lane.sink_id].lanes.emplace_back(lane.base, std::move(file));
+    Wanted& leftover = picture[lane.sink_id];
+    leftover.lanes.emplace_back(lane.base, std::move(file));
+    if (!leftover.sink.spec.urls.empty()) continue;
+    auto spec = sink_of(lane.base.substr(0, lane.base.rfind('/')));
+    if (!spec) {
+      parts_.notice("ship: " + spec.error().message() + ": its lines wait");
+      continue;
+    }
+    leftover.sink.secret = parts_.secret_of(*spec);
+    leftover.sink.spec = std::move(*spec);
   }
   return {};
+}
+
+Result<SinkSpec> ShipEngine::sink_of(const std::string& directory) const {
+  const std::string path = directory + "/sink.json";
+  const std::string text = PMX_TRY(state_.read_file(path));
+  const Json json = PMX_TRY_WITHIN(path, Json::parse(text));
+  return parts_.sink_from_json(json);
 }
 
 // ---- On ship.
@@ -307,6 +329,22 @@ void ShipEngine::retry(std::string sink, Answer done) {
   });
 }
 
+void ShipEngine::drain(std::chrono::milliseconds deadline, std::function<void()> done) {
+  loop_->post([this, at = parts_.clock.steady_now() + deadline, done = std::move(done)] {
+    for (const auto& [id, runner] : runners_) runner->hurry();
+    wait_until_drained(at, done);
+  });
+}
+
+void ShipEngine::wait_until_drained(std::chrono::steady_clock::time_point deadline,
+                                    std::function<void()> done) {
+  const bool drained = std::all_of(runners_.begin(), runners_.end(),
+                                   [](const auto& entry) { return entry.second->idle(); });
+  if (drained || parts_.clock.steady_now() >= deadline) return done();
+  (void)timers_->call_after(
+      kDrainLook, [this, deadline, done = std::move(done)] { wait_until_drained(deadline, done); });
+}
+
 struct ShipEngine::TestJob {
   std::unique_ptr<Sink> sink;
   std::unique_ptr<HttpTransport> transport;
@@ -348,10 +386,13 @@ void ShipEngine::test(SinkContext sink, std::string host, Answer done) {
                                           verdict.kind == Verdict::Kind::kItems);
           const auto took = parts_.clock.steady_now() - job->sent_at;
           const auto took_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-          const std::string words = refused               ? verdict.items[0].reason
-                                    : verdict.why.empty() ? std::to_string(answer.status) + " " + answer.error
-                                                          : verdict.why;
-          done(Json::object({{"delivered", taken}, {"status", answer.status}, {"answer", words},
+          const std::string words = refused ? verdict.items[0].reason
+                                    : verdict.why.empty()
+                                        ? std::to_string(answer.status) + " " + answer.error
+                                        : verdict.why;
+          done(Json::object({{"delivered", taken},
+                             {"status", answer.status},
+                             {"answer", words},
                              {"took_ms", took_ms}}));
           loop_->post([job] {});  // Not from within the transport's own call.
         });

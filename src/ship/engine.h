@@ -60,6 +60,10 @@ class ShipEngine {
     std::function<Severity(std::string_view)> severity_of;
     std::function<void(const std::string&)> notice;
     std::function<void(const std::string& path)> floor_moved;  // Retention may look again.
+    // How a sink is kept for a daemon that finds lines for it and no app that names it.
+    std::function<Json(const SinkSpec&)> sink_to_json;
+    std::function<Result<SinkSpec>(const Json&)> sink_from_json;
+    std::function<std::string(const SinkSpec&)> secret_of;
     // The network, unless tests say otherwise.
     std::function<Result<std::unique_ptr<HttpTransport>>(EventLoop&, const SinkSpec&)> transport;
   };
@@ -82,6 +86,8 @@ class ShipEngine {
   // `numbers`: of each log, by its active path, the number of the line that is captured next.
   void status(std::map<std::string, std::uint64_t> numbers, Answer done);
   void test(SinkContext sink, std::string host, Answer done);
+  // Sends what there is without waiting for more; answers when nothing is left, or at the deadline.
+  void drain(std::chrono::milliseconds deadline, std::function<void()> done);
   void pause(std::string sink, bool on, Answer done);  // By name or id.
   void retry(std::string sink, Answer done);
 
@@ -101,9 +107,12 @@ class ShipEngine {
   void load_floors();
   Result<void> write_lane(const Shipment& shipment, Picture& picture);
   Result<void> write_leftovers(const std::vector<KnownLane>& known, Picture& picture);
+  Result<SinkSpec> sink_of(const std::string& directory) const;
   LogCursor end_of(const Shipment::Log& log) const;
   void apply(const Picture& picture);
   void publish_floors();
+  void wait_until_drained(std::chrono::steady_clock::time_point deadline,
+                          std::function<void()> done);
   void lines_read(const Lane& lane);
   Result<SinkRunner*> find(const std::string& name);
   Fs& files_of(const std::optional<FileOwner>& owner);

@@ -4,8 +4,8 @@
 #include "ship/curl_transport.h"
 #include "ship/file_sink.h"
 #include "ship/file_transport.h"
-#include "ship/jsonline_sink.h"
 #include "ship/json_fields.h"
+#include "ship/jsonline_sink.h"
 #include "ship/loki_sink.h"
 
 namespace pmx::ship {

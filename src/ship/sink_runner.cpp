@@ -123,7 +123,7 @@ void SinkRunner::cancelled(std::chrono::steady_clock::time_point sent_at) {
 
 void SinkRunner::answered(std::chrono::steady_clock::time_point sent_at, const Verdict& verdict,
                           const HttpAnswer& answer) {
-  limit_.ended(sent_at, verdict.backpressure    ? ConcurrencyLimit::Answer::kBackpressure
+  limit_.ended(sent_at, verdict.backpressure ? ConcurrencyLimit::Answer::kBackpressure
                         : answer.status == 0 ? ConcurrencyLimit::Answer::kOther
                                              : ConcurrencyLimit::Answer::kGood);
   const bool fine =
@@ -177,6 +177,15 @@ void SinkRunner::retire(const std::string& base) {
     (void)parts_.state.remove(base + ending);
   unwanted_.erase(base);
   lanes_.erase(found);
+}
+
+void SinkRunner::hurry() {
+  for (const auto& [base, lane] : lanes_) lane->lines_came(true);
+}
+
+bool SinkRunner::idle() const {
+  return std::all_of(lanes_.begin(), lanes_.end(),
+                     [](const auto& entry) { return entry.second->idle(); });
 }
 
 void SinkRunner::stop() {

@@ -50,7 +50,9 @@ class SinkRunner final : private LaneHost {
   void resume();
   // Sends the dead letters again, oldest first; `done` says how many were taken.
   void retry(std::function<void(Result<std::uint64_t>)> done);
-  void stop();  // Cursors to the disk; what is on its way is cancelled.
+  void hurry();       // Sends what there is without waiting for more.
+  bool idle() const;  // Nothing is left to be sent, as far as it is known.
+  void stop();        // Cursors to the disk; what is on its way is cancelled.
 
   const SinkSpec& spec() const { return context_.spec; }
   const std::string& secret() const { return context_.secret; }

@@ -14,11 +14,11 @@
 namespace pmx::ship {
 namespace {
 
+using std::chrono::milliseconds;
 using test::no_answer;
 using test::ok;
 using test::Sent;
 using test::status;
-using std::chrono::milliseconds;
 
 using Bodies = std::vector<std::string>;
 
@@ -41,7 +41,13 @@ class LaneTest : public ::testing::Test, protected LaneHost {
   Lane& lane(bool multiline = false) {
     lane_ = std::make_unique<Lane>(
         LaneParts{fs_, clock_, clock_, sink_, store_, *letters_, *this, "api", milliseconds(1000)},
-        BatcherParts{sink_, *filter_, nullptr, limits_, {}, multiline, clock_,
+        BatcherParts{sink_,
+                     *filter_,
+                     nullptr,
+                     limits_,
+                     {},
+                     multiline,
+                     clock_,
                      [](std::string_view) { return Severity::kInfo; },
                      [](StreamId) { return RunInfo(); }},
         home_.path() + "/state/ship/sink/lane");
@@ -76,8 +82,8 @@ class LaneTest : public ::testing::Test, protected LaneHost {
   void gives_slot_back(Lane&) override {}
   std::chrono::steady_clock::time_point sent() override { return clock_.steady_now(); }
   void cancelled(std::chrono::steady_clock::time_point) override {}
-  void answered(std::chrono::steady_clock::time_point, const Verdict&,
-                const HttpAnswer&) override {}
+  void answered(std::chrono::steady_clock::time_point, const Verdict&, const HttpAnswer&) override {
+  }
   void settled(Lane& lane) override { lane.sync(); }
   void notice(const std::string& line) override { notices_.push_back(line); }
 
@@ -282,8 +288,7 @@ TEST_F(LaneTest, AStackTraceThatIsStillOpenIsSentWhole) {
   out("    at b (x.js:2)\n");
   lane_->lines_came(false);
   for (int i = 0; i < 5; ++i) pass(milliseconds(500));
-  EXPECT_EQ(store_.bodies(),
-            (Bodies{"<out>Error: no\n    at a (x.js:1)\n    at b (x.js:2)\n"}));
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>Error: no\n    at a (x.js:1)\n    at b (x.js:2)\n"}));
   EXPECT_EQ(tally().delivered, 3U);
 }
 
@@ -307,8 +312,10 @@ TEST_F(LaneTest, EveryLineIsTakenOnceWhereverTheDaemonDies) {
   for (int steps = 0; steps < 40; ++steps) {
     lane();
     for (int i = 0; i < steps; ++i) {
-      if (i % 2 == 0) clock_.run_due();
-      else (void)store_.run_pending();
+      if (i % 2 == 0)
+        clock_.run_due();
+      else
+        (void)store_.run_pending();
     }
     kill();
   }
