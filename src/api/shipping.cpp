@@ -63,6 +63,11 @@ std::string text_of(const std::vector<ship::Shipment>& shipments) {
   return text;
 }
 
+Result<SinkSpec> spec_of(const Json& json) {
+  config::ConfiguredSink sink = PMX_TRY(config::sink_from_json(json));
+  return std::move(sink.spec);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Shipping>> Shipping::start(Parts parts) {
@@ -80,10 +85,7 @@ Result<std::unique_ptr<Shipping>> Shipping::start(Parts parts) {
                        if (self->pipeline_ != nullptr) self->pipeline_->floor_moved(path);
                      });
                    },
-                   &config::sink_to_json,
-                   [](const Json& json) -> Result<SinkSpec> {
-                     return std::move(PMX_TRY(config::sink_from_json(json)).spec);
-                   },
+                   &config::sink_to_json, &spec_of,
                    [self = shipping.get()](const SinkSpec& spec) { return self->secret_of(spec); },
                    &ship::make_transport}));
   return shipping;
