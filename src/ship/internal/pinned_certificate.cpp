@@ -8,8 +8,9 @@
 // as ever that the leaf descends from it, dates and constraints included; that the name fits,
 // libcurl checks before it sends anything.
 //
-// The functions are taken from the OpenSSL that libcurl has itself loaded, which costs nothing:
-// linking it would load 6 MB into each command, and could be another version than libcurl's.
+// The functions are taken from the OpenSSL that libcurl has itself loaded, which costs nothing.
+// Linked, it would double the CPU of a command's start (an empty program: 1.8 ms, with libssl and
+// libcrypto 3.4 ms, 0.7 MB PSS more), and could be another version than libcurl's.
 #include "ship/internal/pinned_certificate.h"
 
 #include <openssl/err.h>
