@@ -17,13 +17,13 @@
 
 namespace pmx::ship {
 
-#define PMX_CURL_FUNCTIONS(X)                                                                    \
-  X(global_init)                                                                                 \
-  X(version_info)                                                                                \
-  X(slist_append)                                                                                \
-  X(slist_free_all) X(easy_init) X(easy_cleanup) X(easy_setopt) X(easy_getinfo) X(easy_strerror) \
-      X(multi_init) X(multi_cleanup) X(multi_setopt) X(multi_add_handle) X(multi_remove_handle)  \
-          X(multi_socket_action) X(multi_info_read) X(multi_strerror)
+// clang-format off
+#define PMX_CURL_FUNCTIONS(X) \
+  X(global_init) X(version_info) X(slist_append) X(slist_free_all) X(easy_init) \
+  X(easy_cleanup) X(easy_setopt) X(easy_getinfo) X(easy_strerror) X(multi_init) \
+  X(multi_cleanup) X(multi_setopt) X(multi_add_handle) X(multi_remove_handle) \
+  X(multi_socket_action) X(multi_info_read) X(multi_strerror)
+// clang-format on
 
 struct CurlLibrary {
   // kNotFound: it is not installed; the message says which package is missing.

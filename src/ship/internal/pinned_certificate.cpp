@@ -8,8 +8,9 @@
 // as ever that the leaf descends from it, dates and constraints included; that the name fits,
 // libcurl checks before it sends anything.
 //
-// The functions are taken from the OpenSSL that libcurl has itself loaded, which costs nothing:
-// linking it would load 6 MB into each command, and could be another version than libcurl's.
+// The functions are taken from the OpenSSL that libcurl has itself loaded, which costs nothing.
+// Linked, it would double the CPU of a command's start (an empty program: 1.8 ms, with libssl and
+// libcrypto 3.4 ms, 0.7 MB PSS more), and could be another version than libcurl's.
 #include "ship/internal/pinned_certificate.h"
 
 #include <openssl/err.h>
@@ -41,13 +42,14 @@ std::string hex(const PinnedCertificate::Fingerprint& bytes) {
 
 }  // namespace
 
-#define PMX_SSL_FUNCTIONS(X)                                                                 \
-  X(SSL_CTX_set_cert_verify_callback)                                                        \
-  X(X509_STORE_CTX_get0_untrusted)                                                           \
-  X(X509_STORE_CTX_set0_trusted_stack)                                                       \
-  X(X509_STORE_CTX_set_flags) X(X509_STORE_CTX_set_error) X(X509_verify_cert) X(X509_digest) \
-      X(EVP_sha256) X(OPENSSL_sk_num) X(OPENSSL_sk_value) X(OPENSSL_sk_new_null)             \
-          X(OPENSSL_sk_push) X(OPENSSL_sk_free) X(ERR_clear_error)
+// clang-format off
+#define PMX_SSL_FUNCTIONS(X) \
+  X(SSL_CTX_set_cert_verify_callback) X(X509_STORE_CTX_get0_untrusted) \
+  X(X509_STORE_CTX_set0_trusted_stack) X(X509_STORE_CTX_set_flags) \
+  X(X509_STORE_CTX_set_error) X(X509_verify_cert) X(X509_digest) X(EVP_sha256) \
+  X(OPENSSL_sk_num) X(OPENSSL_sk_value) X(OPENSSL_sk_new_null) X(OPENSSL_sk_push) \
+  X(OPENSSL_sk_free) X(ERR_clear_error)
+// clang-format on
 
 struct PinnedCertificate::OpenSsl {
 #define PMX_SSL_POINTER(name) decltype(&::name) name##_ = nullptr;
