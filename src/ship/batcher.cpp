@@ -5,8 +5,7 @@
 namespace pmx::ship {
 namespace {
 
-// A stack trace's lines come together; what has been quiet for so long is whole.
-constexpr std::int64_t kQuietNs = 50'000'000;
+constexpr std::int64_t kQuietNs = MultilineJoiner::kQuietNs;
 constexpr std::size_t kReadableBehind = 64;
 
 }  // namespace

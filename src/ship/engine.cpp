@@ -172,7 +172,7 @@ void ShipEngine::apply(const Picture& picture) {
         (runner->spec() != wanted.sink.spec || runner->secret() != wanted.sink.secret);
     if (changed) runner.reset();
     if (!runner) {
-      auto transport = parts_.transport(*loop_, wanted.sink.spec);
+      auto transport = parts_.transport(*loop_, state_, wanted.sink.spec);
       auto made =
           transport
               ? SinkRunner::create(
@@ -358,7 +358,7 @@ struct ShipEngine::TestJob {
 void ShipEngine::test(SinkContext sink, std::string host, Answer done) {
   loop_->post([this, context = std::move(sink), host = std::move(host), done = std::move(done)] {
     auto job = std::make_shared<TestJob>();
-    auto transport = parts_.transport(*loop_, context.spec);
+    auto transport = parts_.transport(*loop_, state_, context.spec);
     if (!transport) return done(transport.error());
     job->transport = std::move(*transport);
     job->sink = make_sink(context);

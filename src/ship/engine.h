@@ -65,7 +65,8 @@ class ShipEngine {
     std::function<Result<SinkSpec>(const Json&)> sink_from_json;
     std::function<std::string(const SinkSpec&)> secret_of;
     // The network, unless tests say otherwise.
-    std::function<Result<std::unique_ptr<HttpTransport>>(EventLoop&, const SinkSpec&)> transport;
+    std::function<Result<std::unique_ptr<HttpTransport>>(EventLoop&, Fs&, const SinkSpec&)>
+        transport;
   };
   using Answer = std::function<void(Result<Json>)>;
 

@@ -96,7 +96,7 @@ void LogSource::take() {
   if (options_.multiline)
     joiner_.add(joined);
   else
-    emitted(joined);
+    emitted_alone(joined);
 }
 
 // As the worker wrote it: a date in front, or a JSON object around it, is ours.
@@ -112,9 +112,14 @@ std::string_view LogSource::text_of(const rotate::LogLine& line) {
   return std::string_view(message_).substr(0, size);
 }
 
+void LogSource::emitted_alone(MultilineJoiner::Line line) {
+  line.last_seq = std::max(line.end_seq, line.seq + 1) - 1;
+  emitted(line);
+}
+
 void LogSource::emitted(const MultilineJoiner::Line& line) {
   std::uint64_t& ahead = ahead_[line.stream];
-  ahead = std::max(ahead, line.end_seq);
+  ahead = std::max(ahead, line.last_seq + 1);
   emit_(line);
 }
 

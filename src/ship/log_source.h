@@ -59,6 +59,7 @@ class LogSource {
   void take_breaks();
   std::string_view text_of(const rotate::LogLine& line);
   void emitted(const MultilineJoiner::Line& line);
+  void emitted_alone(MultilineJoiner::Line line);
 
   const Options options_;
   const Emit emit_;

@@ -42,9 +42,12 @@ std::unique_ptr<Sink> make_sink(SinkContext context) {
   return nullptr;
 }
 
-Result<std::unique_ptr<HttpTransport>> make_transport(EventLoop& loop, const SinkSpec& spec) {
+Result<std::unique_ptr<HttpTransport>> make_transport(EventLoop& loop, Fs& files,
+                                                      const SinkSpec& spec) {
   if (spec.type == SinkType::kFile)
-    return std::unique_ptr<HttpTransport>(std::make_unique<FileTransport>(loop));
+    return std::unique_ptr<HttpTransport>(std::make_unique<FileTransport>(
+        files, [&loop](std::function<void()> call) { loop.post(std::move(call)); },
+        FileTransport::Options()));
   auto curl = PMX_TRY(CurlTransport::create(loop, spec.tls, "pmx/" PMX_VERSION));
   return std::unique_ptr<HttpTransport>(std::move(curl));
 }

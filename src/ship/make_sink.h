@@ -10,6 +10,7 @@
 namespace pmx::ship {
 
 std::unique_ptr<Sink> make_sink(SinkContext context);
-Result<std::unique_ptr<HttpTransport>> make_transport(EventLoop& loop, const SinkSpec& spec);
+Result<std::unique_ptr<HttpTransport>> make_transport(EventLoop& loop, Fs& files,
+                                                      const SinkSpec& spec);
 
 }  // namespace pmx::ship

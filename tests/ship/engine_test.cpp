@@ -1,0 +1,216 @@
+#include "ship/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <set>
+
+#include "rotate/retention.h"
+#include "support/segment_builder.h"
+#include "support/temp_dir.h"
+
+namespace pmx::ship {
+namespace {
+
+// What stores received, whichever thread they were on.
+struct Received {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string all;
+  int status = 204;
+  void add(const std::string& body) {
+    const std::lock_guard lock(mutex);
+    all += body;
+    changed.notify_all();
+  }
+  bool wait_for(const std::string& text) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(20),
+                            [&] { return all.find(text) != std::string::npos; });
+  }
+};
+
+// Answers from the loop, as a network would.
+class InstantStore final : public HttpTransport {
+ public:
+  InstantStore(EventLoop& loop, Received& received) : loop_(loop), received_(received) {}
+  Id send(HttpRequest request, Done done) override {
+    const Id id = ++last_;
+    auto open = open_;
+    open->insert(id);
+    loop_.post([this, open, id, request = std::move(request), done = std::move(done)] {
+      if (open->erase(id) == 0) return;
+      HttpAnswer answer;
+      answer.status = received_.status;
+      if (answer.status < 300) received_.add(request.body);
+      done(answer);
+    });
+    return id;
+  }
+  void cancel(Id id) override { open_->erase(id); }
+
+ private:
+  EventLoop& loop_;
+  Received& received_;
+  std::shared_ptr<std::set<Id>> open_ = std::make_shared<std::set<Id>>();
+  Id last_ = 0;
+};
+
+// Whole engines with their own thread; the sink is an NDJSON one without compression.
+class EngineThreadTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<ShipEngine> engine() {
+    return std::move(*ShipEngine::start(
+        {home_.path()},
+        {clock_, [](std::string_view) { return Severity::kInfo; }, [](const std::string&) {},
+         [](const std::string&) {},
+         [](const SinkSpec& spec) {
+           return Json::object({{"url", spec.urls.front()}});
+         },
+         [this](const Json&) -> Result<SinkSpec> { return shipment().sink.spec; },
+         [](const SinkSpec&) { return std::string(); },
+         [this](EventLoop& loop, Fs&, const SinkSpec&) -> Result<std::unique_ptr<HttpTransport>> {
+           return std::unique_ptr<HttpTransport>(std::make_unique<InstantStore>(loop, received_));
+         }}));
+  }
+  Shipment shipment() const {
+    Shipment one;
+    one.sink.spec.type = SinkType::kHttp;
+    one.sink.spec.name = "here";
+    one.sink.spec.urls = {"http://127.0.0.1:1/in"};
+    one.sink.spec.compression = "none";
+    one.sink.spec.batch.max_age = std::chrono::milliseconds(1);
+    one.origin.app = "web";
+    one.logs.push_back({dir_.active_path(), std::nullopt});
+    return one;
+  }
+  void print(const std::string& text) {
+    segment_->data(out_, text, {.time_ns = clock_.system_ns()});
+    segment_->write();
+  }
+  void begin_log() {
+    segment_ = std::make_unique<test::SegmentBuilder>(
+        dir_, 1, test::SegmentBuilder::Start{.time_ns = clock_.system_ns()});
+    out_ = segment_->stream(10, WorkerId{0}, StreamKind::kOut);
+  }
+  Json status(ShipEngine& engine) {
+    std::promise<Json> answer;
+    engine.status({}, [&](const Result<Json>& json) { answer.set_value(*json); });
+    return answer.get_future().get()["sinks"].items().at(0);
+  }
+
+  test::TempDir home_;
+  RealClock clock_;
+  Received received_;
+  rotate::LogDir dir_{home_.path() + "/state", home_.path() + "/logs/web-out.log"};
+  std::unique_ptr<test::SegmentBuilder> segment_;
+  std::uint16_t out_ = 0;
+};
+
+TEST_F(EngineThreadTest, ShipsWhatIsRecordedAfterItWasToldTo) {
+  begin_log();
+  print("{\"n\":\"of yesterday\"}\n");
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  print("{\"n\":\"of today\"}\n");
+  engine->recorded(dir_.active_path(), 10);
+  EXPECT_TRUE(received_.wait_for("of today"));
+  EXPECT_EQ(received_.all.find("yesterday"), std::string::npos);
+}
+
+TEST_F(EngineThreadTest, TheNextEngineGoesOnWhereTheLastOneWas) {
+  auto first = engine();
+  ASSERT_TRUE(first->configure({shipment()}));
+  begin_log();
+  print("{\"n\":\"one\"}\n");
+  first->recorded(dir_.active_path(), 10);
+  ASSERT_TRUE(received_.wait_for("one"));
+  first.reset();
+  print("{\"n\":\"two\"}\n");
+  const auto second = engine();
+  ASSERT_TRUE(second->configure({shipment()}));
+  EXPECT_TRUE(received_.wait_for("two"));
+  EXPECT_EQ(received_.all.find("one"), received_.all.rfind("one"));
+}
+
+TEST_F(EngineThreadTest, WhatADeletedAppHadPrintedStillGoes) {
+  received_.status = 503;
+  auto first = engine();
+  ASSERT_TRUE(first->configure({shipment()}));
+  begin_log();
+  print("{\"n\":\"last words\"}\n");
+  first->recorded(dir_.active_path(), 10);
+  first.reset();
+  received_.status = 204;
+  const auto second = engine();
+  ASSERT_TRUE(second->configure({}));
+  EXPECT_TRUE(received_.wait_for("last words"));
+}
+
+TEST_F(EngineThreadTest, KeepsTheSegmentsThatASinkStillNeeds) {
+  begin_log();
+  print("{}\n");
+  received_.status = 503;
+  {
+    const auto engine = this->engine();
+    EXPECT_EQ(engine->floor_segment(dir_.active_path()), rotate::kNoFloor);
+    ASSERT_TRUE(engine->configure({shipment()}));
+    EXPECT_EQ(engine->floor_segment(dir_.active_path()), 1U);
+    EXPECT_EQ(engine->floor_segment("/other.log"), rotate::kNoFloor);
+  }
+  const auto next = engine();  // Before it is told anything.
+  EXPECT_EQ(next->floor_segment(dir_.active_path()), 1U);
+}
+
+TEST_F(EngineThreadTest, APausedSinkSendsNothingUntilItGoesOn) {
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  std::promise<void> paused;
+  engine->pause("here", true, [&](const Result<Json>& done) {
+    EXPECT_TRUE(done);
+    paused.set_value();
+  });
+  paused.get_future().get();
+  begin_log();
+  print("{\"n\":\"one\"}\n");
+  engine->recorded(dir_.active_path(), 10);
+  EXPECT_EQ(status(*engine)["state"].as_string(), "paused");
+  engine->pause("here", false, [](const Result<Json>&) {});
+  EXPECT_TRUE(received_.wait_for("one"));
+}
+
+TEST_F(EngineThreadTest, NamesTheSinksThatThereAre) {
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  std::promise<std::string> answer;
+  engine->pause("there", true,
+                [&](const Result<Json>& done) { answer.set_value(done.error().message()); });
+  EXPECT_EQ(answer.get_future().get(), "no sink \"there\"; there are: here");
+}
+
+TEST_F(EngineThreadTest, AnswersWhetherAStoreTakesALine) {
+  const auto engine = this->engine();
+  for (const int code : {204, 401}) {
+    received_.status = code;
+    std::promise<Json> answer;
+    engine->test(shipment().sink, "h", [&](const Result<Json>& done) { answer.set_value(*done); });
+    const Json json = answer.get_future().get();
+    EXPECT_EQ(json["delivered"].as_bool(), code == 204) << json.dump();
+  }
+}
+
+TEST_F(EngineThreadTest, DrainsBeforeItsDeadline) {
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  begin_log();
+  print("last words\n");
+  std::promise<void> drained;
+  engine->drain(std::chrono::seconds(20), [&] { drained.set_value(); });
+  drained.get_future().get();
+  EXPECT_NE(received_.all.find("last words"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pmx::ship
