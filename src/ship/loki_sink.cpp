@@ -1,7 +1,6 @@
 #include "ship/loki_sink.h"
 
 #include <array>
-#include <charconv>
 #include <deque>
 #include <unordered_map>
 #include <utility>
@@ -39,11 +38,6 @@ std::string_view metadata_name(std::string_view field) {
   return "";
 }
 
-std::string_view decimal(std::array<char, 24>& room, std::int64_t number) {
-  const auto end = std::to_chars(room.data(), room.data() + room.size(), number).ptr;
-  return {room.data(), static_cast<std::size_t>(end - room.data())};
-}
-
 class LokiSink final : public Sink {
  public:
   explicit LokiSink(SinkContext context);
@@ -79,6 +73,7 @@ class LokiSink final : public Sink {
   };
   struct Metadata {
     bool valid = false;
+    Severity severity = Severity::kInfo;
     RunInfo run;
     std::string pairs;
   };
@@ -109,7 +104,7 @@ class LokiSink final : public Sink {
   Base* last_ = nullptr;
   std::string key_;  // Of a base; kept for its room.
 
-  mutable std::array<Metadata, 6> metadata_;  // By severity: of the run that came last.
+  mutable std::array<Metadata, 64> metadata_;  // By pid and severity: eight instances take turns.
   mutable std::string own_;
   mutable Compressor compressor_;
   mutable bool hide_metadata_ = false;  // The store allows none.
@@ -234,36 +229,39 @@ Sink::Group LokiSink::group_named(std::string_view name) {
 }
 
 const std::string& LokiSink::fixed_metadata(const Event& event) const {
-  Metadata& made = metadata_[static_cast<std::size_t>(event.severity) % metadata_.size()];
   const RunInfo& run = event.run;
-  if (made.valid && made.run.pid == run.pid && made.run.instance == run.instance &&
-      made.run.run == run.run && made.run.known == run.known)
+  const auto severities = static_cast<std::uint64_t>(Severity::kFatal) + 1;
+  const auto slot =
+      static_cast<std::uint64_t>(run.pid) * severities + static_cast<std::uint64_t>(event.severity);
+  Metadata& made = metadata_[slot % metadata_.size()];
+  if (made.valid && made.severity == event.severity && made.run.pid == run.pid &&
+      made.run.instance == run.instance && made.run.run == run.run && made.run.known == run.known)
     return made.pairs;
   made.valid = true;
+  made.severity = event.severity;
   made.run = run;
   made.pairs.clear();
-  std::array<char, 24> room;
-  const auto add = [&](std::string_view name, std::string_view value) {
+  const auto add = [&](std::string_view name, auto value) {
     internal::append_pair(made.pairs, encoding_, name, value);
   };
   add("detected_level", pmx::name_of(event.severity));
-  if (run.pid != 0) add("pid", decimal(room, run.pid));
-  if (run.instance >= 0) add("instance", decimal(room, run.instance));
-  if (run.known) add("run", decimal(room, static_cast<std::int64_t>(run.run)));
+  if (run.pid != 0) add("pid", static_cast<std::uint64_t>(run.pid));
+  if (run.instance >= 0) add("instance", static_cast<std::uint64_t>(run.instance));
+  if (run.known) add("run", run.run);
   return made.pairs;
 }
 
 const std::string& LokiSink::own_metadata(const Event& event) const {
   own_.clear();
-  std::array<char, 24> room;
-  const auto add = [&](std::string_view name, std::string_view value) {
+  const auto add = [&](std::string_view name, auto value) {
     internal::append_pair(own_, encoding_, name, value);
   };
-  add("seq", decimal(room, static_cast<std::int64_t>(event.seq)));
-  if (event.parts != 0) add("part", std::to_string(event.part) + "/" + std::to_string(event.parts));
+  add("seq", event.seq);
+  if (event.parts != 0)
+    add("part", std::string_view(std::to_string(event.part) + "/" + std::to_string(event.parts)));
   for (const auto& [name, metadata] : metadata_fields_)
     if (const auto value = field(event, name); value && !value->empty())
-      add(metadata, internal::label_value(*value));
+      add(metadata, std::string_view(internal::label_value(*value)));
   return own_;
 }
 

@@ -80,7 +80,7 @@ std::string label_name(std::string_view name) {
   // Names with two underscores in front are the store's own.
   if (const auto from = fit.find_first_not_of('_'); from != std::string::npos && from >= 2)
     fit.erase(0, from - 1);
-  if (!fit.empty() && is_digit(fit[0])) fit.insert(0, "_");
+  if (!fit.empty() && is_digit(fit[0])) fit.insert(fit.begin(), '_');
   return fit.find_first_not_of('_') == std::string::npos ? "" : fit;
 }
 

@@ -147,11 +147,8 @@ void append_varint(std::string& out, std::uint64_t value) {
 void append_pair(std::string& metadata, LokiEncoding encoding, std::string_view name,
                  std::string_view value) {
   if (encoding == LokiEncoding::kJson) {
-    metadata += ',';
-    append_json_string(metadata, name);
-    metadata += ':';
-    append_json_string(metadata, value);
-    return;
+    metadata.append(",\"").append(name).append("\":");
+    return append_json_string(metadata, value);
   }
   metadata += kMetadataTag;
   append_varint(metadata, 1 + varint_bytes(name.size()) + name.size() + 1 +
@@ -161,6 +158,15 @@ void append_pair(std::string& metadata, LokiEncoding encoding, std::string_view 
   metadata.append(name) += kValueTag;
   append_varint(metadata, value.size());
   metadata.append(value);
+}
+
+void append_pair(std::string& metadata, LokiEncoding encoding, std::string_view name,
+                 std::uint64_t number) {
+  std::array<char, 24> room;
+  const auto end = std::to_chars(room.data(), room.data() + room.size(), number).ptr;
+  const std::string_view digits(room.data(), static_cast<std::size_t>(end - room.data()));
+  if (encoding == LokiEncoding::kProtobuf) return append_pair(metadata, encoding, name, digits);
+  metadata.append(",\"").append(name).append("\":\"").append(digits) += '"';
 }
 
 void append_entry(std::string& out, LokiEncoding encoding, std::int64_t time_ns,

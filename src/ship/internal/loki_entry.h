@@ -19,9 +19,12 @@ namespace pmx::ship::internal {
 
 enum class LokiEncoding : std::uint8_t { kProtobuf, kJson };
 
-// Metadata is built of pairs first, and then put into any number of entries.
+// Metadata is built of pairs first, and then put into any number of entries. The names are ours:
+// nothing in them is to be escaped.
 void append_pair(std::string& metadata, LokiEncoding encoding, std::string_view name,
                  std::string_view value);
+void append_pair(std::string& metadata, LokiEncoding encoding, std::string_view name,
+                 std::uint64_t number);
 // `fixed` and `own` are metadata of append_pair(), both or the second may be empty.
 void append_entry(std::string& out, LokiEncoding encoding, std::int64_t time_ns,
                   std::string_view line, std::string_view fixed, std::string_view own);
