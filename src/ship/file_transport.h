@@ -10,7 +10,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -30,9 +29,9 @@ class FileTransport final : public HttpTransport {
 
   FileTransport(Fs& fs, Post post, Options options)
       : fs_(fs), post_(std::move(post)), options_(options) {}
-  ~FileTransport() override { waiting_->clear(); }
+  // Requests posted and not answered yet hold `this`: let the loop run out, or cancel them, first.
   Id send(HttpRequest request, Done done) override;
-  void cancel(Id id) override { waiting_->erase(id); }
+  void cancel(Id id) override { waiting_.erase(id); }
 
  private:
   Result<void> append(const std::string& path, std::string_view body) const;
@@ -45,7 +44,7 @@ class FileTransport final : public HttpTransport {
   Fs& fs_;
   Post post_;
   Options options_;
-  std::shared_ptr<std::set<Id>> waiting_ = std::make_shared<std::set<Id>>();
+  std::set<Id> waiting_;
   Id last_id_ = 0;
 };
 

@@ -4,7 +4,6 @@
 
 #include "base/json.h"
 #include "ship/compress.h"
-#include "ship/file_sink.h"
 
 namespace pmx::ship {
 namespace {
@@ -22,9 +21,7 @@ class JsonlineSinkTest : public ::testing::Test {
     origin_.log = {0xABC};
   }
   Sink& sink() {
-    if (!sink_)
-      sink_ = context_.spec.type == SinkType::kFile ? make_file_sink(context_)
-                                                    : make_jsonline_sink(context_);
+    if (!sink_) sink_ = make_jsonline_sink(context_);
     return *sink_;
   }
   void become(SinkType type) {
@@ -193,7 +190,7 @@ TEST_F(JsonlineSinkTest, EveryStatusHasItsReaction) {
       {500, Kind::kRetry, Kind::kRetry},         {502, Kind::kRetry, Kind::kRetry},
       {503, Kind::kRetry, Kind::kRetry},         {0, Kind::kRetry, Kind::kRetry},
   };
-  for (const SinkType type : {SinkType::kHttp, SinkType::kVictoriaLogs, SinkType::kFile}) {
+  for (const SinkType type : {SinkType::kHttp, SinkType::kVictoriaLogs}) {
     become(type);
     for (const Row& row : rows) {
       EXPECT_EQ(judge(row.status, 3), row.many) << row.status;
@@ -205,17 +202,6 @@ TEST_F(JsonlineSinkTest, EveryStatusHasItsReaction) {
 TEST_F(JsonlineSinkTest, ATenantThatVictoriaLogsCannotReadIsNoLinesFault) {
   become(SinkType::kVictoriaLogs);
   EXPECT_EQ(judge(400, 3, "cannot obtain tenantID: cannot parse AccountID"), Kind::kBlocked);
-}
-
-TEST_F(JsonlineSinkTest, AFileGetsTheSameLines) {
-  const std::string item = encoded(event("x"));
-  context_.spec.urls = {"/var/log/out.ndjson"};
-  become(SinkType::kFile);
-  EXPECT_EQ(encoded(event("x")), item);
-  const HttpRequest request = sink().request(0, sink().frame(0, item).body, 0);
-  EXPECT_EQ(request.url, "file:///var/log/out.ndjson");
-  EXPECT_EQ(request.body, item);
-  EXPECT_EQ(sink().text_of(item), "x");
 }
 
 }  // namespace
