@@ -1,8 +1,9 @@
 // Reads what stores want to have by name out of a line that is JSON: message, the app's own time,
-// trace and span ids, logger, error. One pass, simdjson On-Demand, in place.
+// trace and span ids, logger, error. internal/json_keys.h has the names. One pass, in place.
 //
-// Thread: one at a time an object (it keeps simdjson's buffers).
-// Bounds: lines over 1 MiB are text.
+// Thread: one at a time an object (it keeps buffers: 4 bytes a byte of the longest line, given back
+//         when shorter ones follow).
+// Bounds: lines over 1 MiB are text, and so is what is nested deeper than 64.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,12 @@
 namespace pmx::ship {
 
 struct JsonFields {
-  bool is_object = false;    // Begins with '{', is one whole valid object.
+  // One whole valid object (RFC 8259), blanks around it allowed. May hold newlines, where the lines
+  // of a pretty-printed one were joined.
+  bool is_object = false;
   std::string_view message;  // msg, message, _msg, log, body, text, short_message, @message, event.
-  std::optional<std::int64_t>
-      time_ns;  // time, ts, timestamp, @timestamp, t, eventTime, datetime, asctime.
+  // time, ts, timestamp, @timestamp, t, eventTime, datetime, asctime.
+  std::optional<std::int64_t> time_ns;
   std::string_view trace_id, span_id;  // trace_id, traceId, trace.id, dd.trace_id …; "" where none.
   std::string_view logger;             // logger, name (a string), logger_name, log.logger.
   std::string_view error_type, error_message, error_stack;  // err/error/exception object, or flat.
@@ -28,10 +31,11 @@ class JsonReader {
  public:
   JsonReader();
   ~JsonReader();
-  // Views are unescaped and valid until the next call. `line` needs 64 readable bytes behind it.
+  // Views are unescaped and valid until the next call, while `line` is there. `line` needs 64
+  // readable bytes behind it.
   const JsonFields& read(std::string_view line);
   // A top-level key's value as text (strings unescaped, numbers and booleans as written); nullopt:
-  // not there, an object or an array. Of the line last read.
+  // not there, null, an object or an array. Of the line last read.
   std::optional<std::string_view> value(std::string_view key);
 
  private:
