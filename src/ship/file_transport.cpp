@@ -24,9 +24,10 @@ std::size_t overlap(std::string_view tail, std::string_view body) {
 
 HttpTransport::Id FileTransport::send(HttpRequest request, Done done) {
   const Id id = ++last_id_;
-  waiting_.insert(id);
-  post_([this, id, request = std::move(request), done = std::move(done)] {
-    if (waiting_.erase(id) == 0) return;
+  waiting_->insert(id);
+  // Shared: what is posted may be called when this object is gone, and then does nothing.
+  post_([this, waiting = waiting_, id, request = std::move(request), done = std::move(done)] {
+    if (waiting->erase(id) == 0) return;
     HttpAnswer answer;
     const auto appended =
         request.url.starts_with(kScheme)

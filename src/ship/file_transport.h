@@ -1,8 +1,8 @@
 // The transport of the file sink: a request to "file://<path>" appends its body to the file.
 //
 // A body that is the file's tail already is answered as delivered without being written again, and
-// one whose beginning is (a full disk, or a kill between two halves) is finished. Bodies of the file
-// sink end in a newline and have sequence numbers, so equal bytes are the same lines.
+// one whose beginning is (a full disk, or a kill between two halves) is finished. Bodies of the
+// file sink end in a newline and have sequence numbers, so equal bytes are the same lines.
 //
 // Owns:    nothing between requests: the file is opened for each, so that a file that was moved
 //          away is made anew. Thread: ship.
@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -29,9 +30,9 @@ class FileTransport final : public HttpTransport {
 
   FileTransport(Fs& fs, Post post, Options options)
       : fs_(fs), post_(std::move(post)), options_(options) {}
-  // Requests posted and not answered yet hold `this`: let the loop run out, or cancel them, first.
+  ~FileTransport() override { waiting_->clear(); }
   Id send(HttpRequest request, Done done) override;
-  void cancel(Id id) override { waiting_.erase(id); }
+  void cancel(Id id) override { waiting_->erase(id); }
 
  private:
   Result<void> append(const std::string& path, std::string_view body) const;
@@ -44,7 +45,7 @@ class FileTransport final : public HttpTransport {
   Fs& fs_;
   Post post_;
   Options options_;
-  std::set<Id> waiting_;
+  std::shared_ptr<std::set<Id>> waiting_ = std::make_shared<std::set<Id>>();
   Id last_id_ = 0;
 };
 

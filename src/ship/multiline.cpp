@@ -16,6 +16,7 @@ constexpr std::size_t kKeptBufferBytes = 32U << 10U;  // What a stream keeps for
 constexpr std::size_t kMaxIdleStreams = 256;          // Not ended, as far as anybody said.
 
 std::uint64_t last_seq_of(const MultilineJoiner::Line& line) {
+  if (line.end_seq > 0) return line.end_seq - 1;
   return line.seq + std::max<std::uint32_t>(line.lines, 1) - 1;
 }
 
@@ -154,6 +155,11 @@ void MultilineJoiner::give_out(Open& open) {
   open.head.text = open.text();
   emit_(open.head);
   if (open.buffer.size() > kKeptBufferBytes) open.buffer = {};
+}
+
+void MultilineJoiner::clear() {
+  streams_.clear();
+  last_ = nullptr;
 }
 
 void MultilineJoiner::end_stream(StreamId stream) {
