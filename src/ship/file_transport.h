@@ -1,8 +1,8 @@
 // The transport of the file sink: a request to "file://<path>" appends its body to the file.
 //
 // A body that is the file's tail already is answered as delivered without being written again, and
-// one whose beginning is (a full disk, or a kill between two halves) is finished. Bodies of the file
-// sink end in a newline and have sequence numbers, so equal bytes are the same lines.
+// one whose beginning is (a full disk, or a kill between two halves) is finished. Bodies of the
+// file sink end in a newline and have sequence numbers, so equal bytes are the same lines.
 //
 // Owns:    nothing between requests: the file is opened for each, so that a file that was moved
 //          away is made anew. Thread: ship.

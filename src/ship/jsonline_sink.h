@@ -3,10 +3,11 @@
 //
 // There is one group: order and the number of requests at a time are the whole sink's.
 //
-// VictoriaLogs says 200 unless it could read no line at all, and drops without a word what is longer
-// than -insert.maxLineSizeBytes (256 KiB), which is why long events are cut once more here, and what
-// is outside -retentionPeriod or -futureRetention, of which only its vl_rows_dropped_total tells. It
-// does not drop repeats: after an answer that did not come they are told apart by log and seq.
+// VictoriaLogs says 200 unless it could read no line at all, and drops without a word what is
+// longer than -insert.maxLineSizeBytes (256 KiB), which is why long events are cut once more here,
+// and what is outside -retentionPeriod or -futureRetention, of which only its
+// vl_rows_dropped_total tells. It does not drop repeats: after an answer that did not come they
+// are told apart by log and seq.
 #pragma once
 
 #include <memory>
