@@ -5,9 +5,9 @@
 //
 // VictoriaLogs says 200 unless it could read no line at all, and drops without a word what is
 // longer than -insert.maxLineSizeBytes (256 KiB), which is why long events are cut once more here,
-// and what is outside -retentionPeriod or -futureRetention, of which only its vl_rows_dropped_total
-// tells. It does not drop repeats: after an answer that did not come they are told apart by log and
-// seq.
+// and what is outside -retentionPeriod or -futureRetention, of which only its
+// vl_rows_dropped_total tells. It does not drop repeats: after an answer that did not come they
+// are told apart by log and seq.
 #pragma once
 
 #include <memory>

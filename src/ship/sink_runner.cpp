@@ -26,6 +26,7 @@ Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkContext context, Runn
                                                        std::unique_ptr<HttpTransport> transport) {
   std::unique_ptr<SinkRunner> runner(new SinkRunner(std::move(context), std::move(parts)));
   const SinkSpec& spec = runner->context_.spec;
+  runner->context_.clock = &runner->parts_.clock;
   runner->sink_ = make_sink(runner->context_);
   runner->filter_ = PMX_TRY_WITHIN(spec.name, EventFilter::create(spec.filter));
   if (spec.redact.any())
