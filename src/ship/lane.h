@@ -77,7 +77,9 @@ class Lane {
   void work();                 // A slot is free: send.
   void retry_now();            // The sink works again, or the user said so.
   void directory_changed() { batcher_.directory_changed(); }
-  void expect_flush(const std::string& path, std::uint64_t below_segment);
+  void expect_flush(const std::string& path, std::uint64_t below_segment) {
+    batcher_.expect_flush(path, below_segment);
+  }
   void sync();  // The cursor, to the disk.
   // Lines that had been refused and were taken now (`pmx ship retry`).
   void redelivered(LogId log, std::uint64_t lines);
