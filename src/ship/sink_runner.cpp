@@ -314,34 +314,35 @@ Json SinkRunner::status(
     for (const auto& [path, log] : lane->cursor()) {
       tally += log.tally;
       const auto next = next_number(path);
-      captured += next ? *next - log.begin : log.tally.settled();
+      // The number was read before the cursor, or its log is not loaded yet after a start.
+      const std::uint64_t settled = log.tally.settled();
+      captured += next && *next > log.begin ? std::max(*next - log.begin, settled) : settled;
     }
   }
   const DeadLetters::Counts letters = dead_letters_->counts();
   Json counts = to_json(tally);
-  return Json::object(
-      {{"id", sink_id(context_.spec)},
-       {"name", context_.spec.name},
-       {"type", name_of(context_.spec.type)},
-       {"url", context_.spec.urls.empty() ? "" : context_.spec.urls.front()},
-       {"state", paused_                     ? "paused"
-                 : store_ == Store::kOk      ? "ok"
-                 : store_ == Store::kBlocked ? "blocked"
-                                             : "retrying"},
-       {"state_text", state_text()},
-       {"lag_ms", lag.count()},
-       {"waiting_lines", captured > tally.settled() ? captured - tally.settled() : 0},
-       {"captured_lines", captured},
-       {"delivered_lines", tally.delivered},
-       {"duplicate_lines", tally.duplicates},
-       {"dropped", counts["dropped"]},
-       {"dead_letters", letters.waiting},
-       {"last_error", last_error_},
-       {"last_error_time_ms", last_error_ns_ / 1'000'000},
-       {"apps", apps},
-       {"requests", requests_},
-       {"in_flight", active_.size()},
-       {"concurrency", limit_.limit()}});
+  return Json::object({{"id", sink_id(context_.spec)},
+                       {"name", context_.spec.name},
+                       {"type", name_of(context_.spec.type)},
+                       {"url", context_.spec.urls.empty() ? "" : context_.spec.urls.front()},
+                       {"state", paused_                     ? "paused"
+                                 : store_ == Store::kOk      ? "ok"
+                                 : store_ == Store::kBlocked ? "blocked"
+                                                             : "retrying"},
+                       {"state_text", state_text()},
+                       {"lag_ms", lag.count()},
+                       {"waiting_lines", captured - tally.settled()},
+                       {"captured_lines", captured},
+                       {"delivered_lines", tally.delivered},
+                       {"duplicate_lines", tally.duplicates},
+                       {"dropped", counts["dropped"]},
+                       {"dead_letters", letters.waiting},
+                       {"last_error", last_error_},
+                       {"last_error_time_ms", last_error_ns_ / 1'000'000},
+                       {"apps", apps},
+                       {"requests", requests_},
+                       {"in_flight", active_.size()},
+                       {"concurrency", limit_.limit()}});
 }
 
 }  // namespace pmx::ship

@@ -4,6 +4,8 @@ a reader of whole logs, and a check that every line is there exactly once and in
 A test file is a list of functions test_*() and ends with run_tests(). PMX_BIN names the program.
 With PMX_TEST_FULL=1 the sizes are those of a release, otherwise those of every change.
 """
+from __future__ import annotations
+
 import contextlib
 import json
 import os

@@ -15,7 +15,8 @@ def check_bulk(store: stores.JavaStore) -> None:
     check(store.count(index) == len(NAMES) * COUNT,
           f"{len(NAMES) * COUNT} lines were printed, the store has {store.count(index)} documents")
     for name in NAMES:
-        found = store.documents(index, {"match_phrase": {"service.name": name}})
+        found = [hit["_source"]
+                 for hit in store.documents(index, {"match_phrase": {"service.name": name}})]
         found = [d for d in found if d["service"]["name"] == name]
         found.sort(key=lambda d: d["event"]["sequence"])
         check_numbered([d["message"] for d in found], name, COUNT)
