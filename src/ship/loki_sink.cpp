@@ -256,7 +256,6 @@ const std::string& LokiSink::own_metadata(const Event& event) const {
   const auto add = [&](std::string_view name, auto value) {
     internal::append_pair(own_, encoding_, name, value);
   };
-  add("seq", event.seq);
   if (event.parts != 0)
     add("part", std::string_view(std::to_string(event.part) + "/" + std::to_string(event.parts)));
   for (const auto& [name, metadata] : metadata_fields_)

@@ -12,7 +12,7 @@
 // encoded anew after a restart may get another group.
 //
 // Structured metadata: detected_level (which the store would otherwise guess from words in the
-// line), pid, instance, run, seq, part ("1/3"). A store that allows none says so once; from then on
+// line), pid, instance, run, part ("1/3"). A store that allows none says so once; from then on
 // requests are framed with it hidden (internal/loki_entry.h).
 //
 // Bounds: kMaxLokiGroups label sets; after that label_fields are left out.

@@ -135,7 +135,6 @@ TEST_F(LokiSinkTest, WhatIsKnownOfALineIsItsMetadata) {
                        {"pid", "4711"},
                        {"instance", "0"},
                        {"run", "3"},
-                       {"seq", "7"},
                        {"part", "1/3"}};
   const Push push = read_protobuf(sink().frame(sink().group_of(one), encoded(one)).body);
   EXPECT_EQ(push.entries, (std::vector<Entry>{{kTime, "no error at all", expected}}));
@@ -144,7 +143,7 @@ TEST_F(LokiSinkTest, WhatIsKnownOfALineIsItsMetadata) {
 TEST_F(LokiSinkTest, WhatIsNotKnownIsLeftOut) {
   const Event one = event("x");
   const Push push = read_protobuf(sink().frame(sink().group_of(one), encoded(one)).body);
-  EXPECT_EQ(push.entries[0].metadata, (Pairs{{"detected_level", "info"}, {"seq", "7"}}));
+  EXPECT_EQ(push.entries[0].metadata, (Pairs{{"detected_level", "info"}}));
 }
 
 TEST_F(LokiSinkTest, TheSameEventGivesTheSameBytesWhateverCameBetween) {
@@ -228,7 +227,7 @@ TEST_F(LokiSinkTest, FieldsOfALineBecomeLabelsAndTraceIdsMetadata) {
   EXPECT_EQ(labels(event("eu: no JSON")), R"({app="api", host="web-1", stream="stdout"})");
   const Push push = read_protobuf(sink().frame(0, encoded(event("{}"))).body);
   EXPECT_EQ(push.entries[0].metadata,
-            (Pairs{{"detected_level", "info"}, {"seq", "7"}, {"trace_id", "abc"}}));
+            (Pairs{{"detected_level", "info"}, {"trace_id", "abc"}}));
 }
 
 TEST_F(LokiSinkTest, MoreThanFifteenLabelsAreNeverSent) {
