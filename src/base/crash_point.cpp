@@ -14,6 +14,7 @@ std::atomic<long> passes_left = 0;
 }  // namespace
 
 bool armed = false;
+void (*on_death)() = nullptr;
 
 void arm(std::string_view spec, unsigned long incarnation) {
   for (unsigned long i = 0; !spec.empty(); ++i) {
@@ -39,6 +40,7 @@ bool due(CrashPoint point) {
 }
 
 void die() {
+  if (on_death != nullptr) on_death();
   ::kill(::getpid(), SIGKILL);
   for (;;) ::pause();
 }

@@ -107,6 +107,8 @@ extern bool armed;  // Set once, before the first thread starts.
 void arm(std::string_view spec, unsigned long incarnation);
 bool due(CrashPoint point);  // True at the pass that shall be the last; counts passes.
 [[noreturn]] void die();     // SIGKILL to ourselves.
+// In place of the SIGKILL: the simulation dies many times in one process. Does not return to die().
+extern void (*on_death)();
 }  // namespace crash_points
 
 inline void crash_point(CrashPoint point) {

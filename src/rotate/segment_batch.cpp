@@ -59,14 +59,15 @@ Intent SegmentWriter::make_intent(std::span<const StreamBatch> batches) {
     data.time_ns = time_ns;
     data.lines = static_cast<std::uint16_t>(batch.lines.lines);
     data.severities = batch.lines.severities;
-    const bool newline_added =
-        batch.torn ||
-        (batch.lines.partial && (merged_ || (batch.at_end && !stream->renderer.is_raw())));
-    data.flags = static_cast<std::uint8_t>(
-        (batch.lines.partial && !batch.torn ? flags::kPartial : 0) |
-        (batch.lines.continues ? flags::kContinues : 0) |
-        (batch.lines.parsed ? 0 : flags::kUnparsed) | (newline_added ? flags::kCut : 0) |
-        (stepped ? flags::kClockStep : 0));
+    // Nothing will continue it, and the file has its end: end_stream() must not close it again.
+    const bool closed = batch.torn || (batch.lines.partial && batch.at_end && !merged_ &&
+                                       !stream->renderer.is_raw());
+    const bool newline_added = closed || (batch.lines.partial && merged_);
+    data.flags = static_cast<std::uint8_t>((batch.lines.partial && !closed ? flags::kPartial : 0) |
+                                           (batch.lines.continues ? flags::kContinues : 0) |
+                                           (batch.lines.parsed ? 0 : flags::kUnparsed) |
+                                           (newline_added ? flags::kCut : 0) |
+                                           (stepped ? flags::kClockStep : 0));
     stepped = false;
     seq += data.lines;
     time_ns += data.lines;
@@ -86,6 +87,29 @@ void SegmentWriter::store_intent(const Intent& intent) {
               offsetof(Intent, records) + intent.n * kRecordBytes);
   asm volatile("" ::: "memory");  // The stores come before the system calls that follow.
   crash_point(CrashPoint::kAfterIntent);
+}
+
+bool SegmentWriter::is_outstanding(const Intent& intent) const {
+  return intent.n > 0 && intent.n <= kMaxIntentRecords && intent.segment == index_.segment() &&
+         intent.slot <= index_.slots() && index_.slots() < intent.slot + intent.n &&
+         intent.crc == intent_crc(intent);
+}
+
+std::uint64_t SegmentWriter::needed_from(StreamId stream) {
+  if (recovered_ || !is_outstanding(*page_)) return tail(stream);
+  const std::span<const Record> records = loaded_records_;
+  const SegmentIndex before(records.first((*page_).slot));
+  const auto local = before.local(stream);
+  return local ? before.streams()[*local].tail : 0;
+}
+
+// Text behind the last record, and an intent page that has never been used: the batch was of a
+// stream that no record names yet, and its ring and intent were lost in the middle of it.
+Result<bool> SegmentWriter::has_text_without_ring() {
+  if ((*page_).n != 0) return false;
+  const auto active = world_.files.info(dir_.active_path());
+  if (!active && active.error().code() != Errc::kNotFound) return active.error();
+  return active && active->inode == index_.inode() && active->size_bytes > index_.file_end();
 }
 
 // The text of each record, from the ring and the record alone.

@@ -41,18 +41,27 @@ std::uint32_t seconds_now(const Clock& clock) {
 Result<void> SegmentWriter::settle() {
   if (settled_) return {};
   if (!loaded_) PMX_TRY(load());
-  if (index_.opened() && !recovered_ && unclean()) PMX_TRY(recover_without_rings());
+  if (index_.opened() && !recovered_) text_without_ring_ = PMX_TRY(has_text_without_ring());
+  if (index_.opened() && !recovered_ && unclean()) {
+    auto recovered = recover_without_rings();
+    if (!recovered) return loaded_ = false, recovered;  // Again from what is on the disk by now.
+    recovered_ = true;
+  }
   if (index_.sealed()) PMX_TRY(start_next_index(index_.inode(), unclean() ? flags::kUnclean : 0));
   if (!index_.opened()) PMX_TRY(open_active());
   if (!active_) PMX_TRY(reopen_active());
   if (!recovered_) PMX_TRY(recover_tail());
-  if (in_flight_) PMX_TRY(finish());
+  if (in_flight_) {
+    if (in_flight_->intent.segment != index_.segment()) move_to_current_index(*in_flight_);
+    PMX_TRY(finish());
+  }
   settled_ = true;
   return {};
 }
 
 // The rings of some stream are gone, or the machine was started anew and the disk may lag behind.
 bool SegmentWriter::unclean() const {
+  if (text_without_ring_) return true;
   if (index_.opened() && index_.boot() != static_cast<std::uint32_t>(sys::boot_id_hash()))
     return true;
   return std::any_of(index_.streams().begin(), index_.streams().end(),
@@ -167,6 +176,7 @@ Result<void> SegmentWriter::write_index(std::uint64_t segment, std::span<Record>
   reserved_slots_ = 0;
   recovered_ = true;  // Nothing can be outstanding in an index that has no batch yet.
   loaded_records_.clear();
+  text_without_ring_ = false;
   crash_point(CrashPoint::kNewIndexNamed);
   return {};
 }
@@ -240,12 +250,7 @@ Result<void> SegmentWriter::reopen_active() {
 
 Result<void> SegmentWriter::recover_tail() {
   const Intent outstanding = *page_;
-  const bool is_outstanding = outstanding.n > 0 && outstanding.n <= kMaxIntentRecords &&
-                              outstanding.segment == index_.segment() &&
-                              outstanding.slot <= index_.slots() &&
-                              index_.slots() < outstanding.slot + outstanding.n &&
-                              outstanding.crc == intent_crc(outstanding);
-  if (is_outstanding) {
+  if (is_outstanding(outstanding)) {
     PMX_TRY(redo(outstanding));
   } else {
     const FileInfo now = PMX_TRY(active_->info());
@@ -321,7 +326,6 @@ Result<void> SegmentWriter::recover_without_rings() {
                 data_sum(text) == r.data_sum;
     if (!bears_out) break;
   }
-  recovered_ = true;
   if (info.inode != index_.inode()) return {};  // Another file: reopen_active() begins a new one.
   if (good < loaded_records_.size()) {
     notice("its last " + std::to_string(loaded_records_.size() - good) +

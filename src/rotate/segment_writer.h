@@ -103,6 +103,9 @@ class SegmentWriter {
   Result<void> sync();
 
   std::uint64_t tail(StreamId stream) const;
+  // `tail`, or less: of a group of batches whose records a death has cut, all are written again.
+  // Known after load_index().
+  std::uint64_t needed_from(StreamId stream);
   bool mid_line(StreamId stream) const;
   bool ended(StreamId stream) const;
   bool settled() const { return settled_; }
@@ -137,10 +140,12 @@ class SegmentWriter {
   Result<void> rename_to_sealed();
   Result<void> reopen_active();
   Result<void> recover_tail();
+  bool is_outstanding(const Intent& intent) const;
   Result<void> redo(const Intent& outstanding);
   Result<void> recover_without_rings();
   Result<void> index_found_lines(std::uint64_t from, bool cut_half_line);
   bool unclean() const;
+  Result<bool> has_text_without_ring();
 
   // segment_writer.cpp: the ordinary way.
   Result<void> look_at_active();
@@ -166,6 +171,7 @@ class SegmentWriter {
   IntentPage page_;
   bool merged_;
   bool settled_ = false, loaded_ = false, recovered_ = false, is_first_ = false;
+  bool text_without_ring_ = false;
   SegmentIndex index_;
   std::vector<Record> loaded_records_;  // Only between load() and recover_tail().
   std::unique_ptr<File> index_file_, active_;

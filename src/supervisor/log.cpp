@@ -22,13 +22,12 @@ constexpr std::size_t kGroupBatches =
 
 }  // namespace
 
-Log::Log(LogSpec spec, std::string state_directory, rotate::IntentPage page, const Clock& clock,
-         rotate::RawBytes& raw)
+Log::Log(LogSpec spec, std::string state_directory, rotate::IntentPage page,
+         rotate::SegmentWriter::World world)
     : spec_(std::move(spec)),
-      clock_(clock),
-      files_(spec_.owner),
-      writer_({state_, files_, clock, raw}, rotate::LogDir(std::move(state_directory), spec_.path),
-              std::move(page), spec_.merged),
+      world_(world),
+      writer_(world, rotate::LogDir(std::move(state_directory), spec_.path), std::move(page),
+              spec_.merged),
       counters_(std::make_shared<LogCounters>()) {
   counters_->path = spec_.path;
   adopt(spec_);
@@ -48,7 +47,7 @@ void Log::adopt(const LogSpec& spec) {
 
 void Log::schedule_next_rotation() {
   next_rotation_ns_.reset();
-  if (schedule_) next_rotation_ns_ = schedule_->next_after(clock_.system_ns());
+  if (schedule_) next_rotation_ns_ = schedule_->next_after(world_.clock.system_ns());
 }
 
 void Log::feed(Stream& stream) {
@@ -71,9 +70,9 @@ void Log::refresh(Feed& feed) {
   feed.ended = writer_.ended(feed.stream->spec.id);
 }
 
-std::uint64_t Log::tail(const Stream& stream) const {
+std::uint64_t Log::released(const Stream& stream) const {
   for (const Feed& feed : feeds_)
-    if (feed.stream == &stream) return feed.tail;
+    if (feed.stream == &stream) return feed.released;
   return 0;
 }
 
@@ -92,7 +91,7 @@ Result<void> Log::load() {
   return {};
 }
 
-Result<void> Log::commit() {
+Result<void> Log::settle() {
   PMX_TRY(load());
   for (const Feed& feed : feeds_) {
     if (feed.stream->ring) continue;
@@ -102,12 +101,35 @@ Result<void> Log::commit() {
   }
   if (!writer_.settled()) {
     PMX_TRY(writer_.settle());  // An interrupted batch is recorded now, so tails may have moved.
-    for (Feed& feed : feeds_) {
-      refresh(feed);
-      free_ring(*feed.stream);
-      touched_.push_back(feed.stream);
-    }
+    for (Feed& feed : feeds_) refresh(feed);
+    unsynced_ = true;
   }
+  return release_recorded();
+}
+
+// Records free the rings; with `sync: batch` only what is on the disk does.
+Result<void> Log::release_recorded() {
+  if (unsynced_ && spec_.sync.mode == SyncPolicy::Mode::kBatch) PMX_TRY(sync());
+  for (Feed& feed : feeds_) {
+    if (feed.released == feed.tail) continue;
+    feed.released = feed.tail;
+    free_ring(*feed.stream);
+    touched_.push_back(feed.stream);
+  }
+  return {};
+}
+
+// A feed whose begun line is the file's last, else the oldest: where two runs meet in one file,
+// their lines do not mix. A merged log's lines are whole, so there the feeds take turns.
+std::size_t Log::first_feed() const {
+  if (spec_.merged) return next_feed_;
+  for (std::size_t i = 0; i < feeds_.size(); ++i)
+    if (feeds_[i].mid_line && !feeds_[i].ended) return i;
+  return 0;
+}
+
+Result<void> Log::commit() {
+  PMX_TRY(settle());
   while (PMX_TRY(append_ready())) {
     if (rotation_due()) PMX_TRY(writer_.seal());
   }
@@ -117,12 +139,13 @@ Result<void> Log::commit() {
   return {};
 }
 
-// At the smallest tail that its logs have recorded; false while one of them cannot be read.
+// At the first byte that one of its logs has not recorded or will write again; false while one of
+// them cannot be read.
 bool Log::open_ring(Stream& stream) {
   std::uint64_t smallest = UINT64_MAX;
-  for (const Log* log : stream.logs) {
+  for (Log* log : stream.logs) {
     if (!log->writer_.loaded()) return false;
-    smallest = std::min(smallest, log->tail(stream));
+    smallest = std::min(smallest, log->writer_.needed_from(stream.spec.id));
   }
   auto ring =
       capture::Ring::open(std::move(stream.ring_memfd), smallest == UINT64_MAX ? 0 : smallest);
@@ -156,8 +179,10 @@ rotate::StreamBatch Log::next_batch(const Feed& feed) {
 Result<bool> Log::append_ready() {
   group_.clear();
   std::vector<Feed*> members;
-  for (std::size_t i = 0; i < feeds_.size() && group_.size() < kGroupBatches; ++i) {
-    Feed& feed = feeds_[(next_feed_ + i) % feeds_.size()];
+  const std::size_t first = first_feed();
+  const std::size_t most = spec_.merged ? kGroupBatches : 1;
+  for (std::size_t i = 0; i < feeds_.size() && group_.size() < most; ++i) {
+    Feed& feed = feeds_[(first + i) % feeds_.size()];
     if (feed.ended || feed.tail == feed.stream->ring->head()) continue;
     rotate::StreamBatch batch = next_batch(feed);
     if (batch.lines.bytes.empty()) continue;
@@ -167,20 +192,16 @@ Result<bool> Log::append_ready() {
   if (group_.empty()) return false;
   ++next_feed_;
   const auto appended = writer_.append(group_);  // Recorded: from here on the file owns the lines.
-  if (appended && spec_.sync.mode == SyncPolicy::Mode::kBatch) PMX_TRY(writer_.sync());
   unsynced_ = true;
-  for (Feed* feed : members) {
-    refresh(*feed);
-    free_ring(*feed->stream);
-    touched_.push_back(feed->stream);
-  }
+  for (Feed* feed : members) refresh(*feed);
+  PMX_TRY(release_recorded());
   if (!appended) return appended.error();
   return true;
 }
 
 void Log::free_ring(Stream& stream) const {
   std::uint64_t smallest = stream.ring->head();
-  for (const Log* log : stream.logs) smallest = std::min(smallest, log->tail(stream));
+  for (const Log* log : stream.logs) smallest = std::min(smallest, log->released(stream));
   if (smallest > stream.ring->tail()) stream.ring->consume(smallest);
 }
 
@@ -204,12 +225,12 @@ bool Log::rotation_due() const {
   if (index.slots() >= rotate::kMaxRecords) return true;
   if (spec_.rotate.max_size_bytes > 0 && index.file_end() >= spec_.rotate.max_size_bytes)
     return true;
-  return next_rotation_ns_ && clock_.system_ns() >= *next_rotation_ns_;
+  return next_rotation_ns_ && world_.clock.system_ns() >= *next_rotation_ns_;
 }
 
 Result<void> Log::rotate() {
   schedule_next_rotation();
-  PMX_TRY(writer_.settle());
+  PMX_TRY(settle());
   PMX_TRY(writer_.seal());
   for (Feed& feed : feeds_) refresh(feed);
   publish();
@@ -242,7 +263,8 @@ bool Log::drop_newest() {
 // First what has been shipped, then what a sink would still want: new lines matter more.
 bool Log::make_room(std::uint64_t floor_segment) {
   for (const std::uint64_t floor : {floor_segment, rotate::kNoFloor}) {
-    const auto freed = rotate::free_space(files_, state_, writer_.dir(), kMaxBatchBytes, floor);
+    const auto freed =
+        rotate::free_space(world_.files, world_.state, writer_.dir(), kMaxBatchBytes, floor);
     if (freed && freed->files_removed > 0) return true;
   }
   return false;

@@ -16,8 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/fs.h"
 #include "base/guarded.h"
 #include "model/log_spec.h"
 #include "rotate/schedule.h"
@@ -36,8 +34,9 @@ struct LogCounters {
 
 class Log {
  public:
-  Log(LogSpec spec, std::string state_directory, rotate::IntentPage page, const Clock& clock,
-      rotate::RawBytes& raw);
+  // All of `world` outlives the log.
+  Log(LogSpec spec, std::string state_directory, rotate::IntentPage page,
+      rotate::SegmentWriter::World world);
 
   void feed(Stream& stream);  // A new stream; takes over the newest policy.
   void adopt(const LogSpec& spec);
@@ -56,14 +55,15 @@ class Log {
   // For `sync: <interval>`: whether anything was appended since the last sync().
   bool wants_sync() const { return unsynced_ && spec_.sync.mode == SyncPolicy::Mode::kInterval; }
   Result<void> sync() {
+    PMX_TRY(writer_.sync());
     unsynced_ = false;
-    return writer_.sync();
+    return {};
   }
   bool sync_planned = false;  // The pipeline's timer for it runs.
 
   bool rotation_due() const;
   std::optional<std::int64_t> next_rotation_ns() const { return next_rotation_ns_; }
-  std::uint64_t tail(const Stream& stream) const;
+  std::uint64_t released(const Stream& stream) const;  // Its ring may be freed up to here.
   bool has_ended(const Stream& stream) const;
   bool has_feeds() const { return !feeds_.empty(); }
 
@@ -84,6 +84,9 @@ class Log {
   bool queued = false;  // Is in the pipeline's list of logs with something to do.
 
  private:
+  Result<void> settle();  // Every ring open, and no batch between intent and record.
+  Result<void> release_recorded();
+  std::size_t first_feed() const;
   Result<bool> append_ready();  // Whether there was anything.
   Result<void> end_streams();
   rotate::StreamBatch next_batch(const Feed& feed);
@@ -94,13 +97,11 @@ class Log {
   void schedule_next_rotation();
 
   LogSpec spec_;
-  const Clock& clock_;
-  RealFs state_;
-  RealFs files_;
+  rotate::SegmentWriter::World world_;
   rotate::SegmentWriter writer_;
   std::vector<Feed> feeds_;
   bool unsynced_ = false;
-  std::size_t next_feed_ = 0;  // Where the next group begins: no stream of a merged log starves.
+  std::size_t next_feed_ = 0;  // Where a merged log's next group begins: no stream starves.
   std::vector<rotate::StreamBatch> group_;
   std::vector<Stream*> touched_;
   std::optional<rotate::Schedule> schedule_;

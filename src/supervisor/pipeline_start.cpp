@@ -46,7 +46,9 @@ Result<Log*> PipelineThread::log_for(const LogSpec& spec) {
   const auto intent = intents_.find(log_id_of(spec.path));
   if (intent == intents_.end()) return corrupt("no intent page for " + spec.path);
   auto page = PMX_TRY(rotate::IntentPage::map(intent->second));
-  auto log = std::make_unique<Log>(spec, options_.home + "/state", std::move(page), clock_, *this);
+  RealFs& files = files_.insert_or_assign(spec.path, RealFs(spec.owner)).first->second;
+  auto log = std::make_unique<Log>(spec, options_.home + "/state", std::move(page),
+                                   rotate::SegmentWriter::World{state_, files, clock_, *this});
   counters_.with([&](auto& all) { all.push_back(log->counters()); });
   Log* raw = log.get();
   logs_.emplace(spec.path, std::move(log));

@@ -89,6 +89,7 @@ class PipelineThread final : public Pipeline, public rotate::RawBytes {
   std::unique_ptr<rotate::Packer> packer_;
   std::map<LogId, Fd> intents_;
   std::unordered_map<StreamId, std::unique_ptr<Stream>> streams_;
+  std::map<std::string, RealFs> files_;  // By active path: with the rights of the log's owner.
   std::map<std::string, std::unique_ptr<Log>> logs_;
   std::map<std::string, EventLoop::TimerId> rotation_timers_;
   std::vector<Log*> queued_;

@@ -24,6 +24,7 @@ struct Stream;
 struct Feed {
   Stream* stream = nullptr;
   std::uint64_t tail = 0;
+  std::uint64_t released = 0;  // What the log does not need again: `tail`, once it is synced.
   bool mid_line = false;
   bool ended = false;  // The log has the stream's END.
 };

@@ -64,7 +64,6 @@ BANNED = [
 UNTESTED = {
     "main": "wires the program together: tests/e2e",
     "options": "a plain struct",
-    "log": "the pipeline drives it with real pipes: tests/supervisor/pipeline_test.cpp",
     "sink_runner": "the engine drives it: tests/ship/engine_test.cpp",
     "shipping": "glue between the daemon's parts: tests/e2e/test_ship_*.py",
     "logs": "its parts have theirs: tests/cli/logs_*_test.cpp",

@@ -69,6 +69,12 @@ class SegmentWriterTest : public ::testing::Test {
     ASSERT_TRUE(settled) << settled.error().message();
   }
   std::string read(const std::string& path) { return RealFs().read_file(path).value_or("(none)"); }
+  std::string sealed_text() {
+    std::string all;
+    for (const SealedSegment& sealed : writer_->take_sealed())
+      all += read(writer_->dir().sealed_path(sealed.name));
+    return all;
+  }
   std::string index_bytes() { return read(writer_->dir().index_path(writer_->index().segment())); }
 
   test::TempDir dir_;
@@ -276,6 +282,55 @@ TEST_F(SegmentWriterTest, CarriesAnEndedStreamAlongUntilItIsForgotten) {
   ASSERT_TRUE(print(4, "x\n"));
   ASSERT_TRUE(writer_->seal());
   EXPECT_FALSE(writer_->index().local({2}).has_value());
+}
+
+// No record names the stream yet, so only the unused intent page tells that something was lost.
+TEST_F(SegmentWriterTest, CutsTheHalfLineOfAStreamWhoseFirstRecordWasLostWithItsRing) {
+  stream(2);
+  settle();
+  fs_.full_after(11, "web-out.log");
+  EXPECT_FALSE(print(2, "one\ntwo\nthree\n"));
+  fs_.heal();
+  bindings_.clear();
+  restart(false);
+  stream(4);
+  settle();
+  ASSERT_TRUE(print(4, "new\n"));
+  EXPECT_EQ(sealed_text(), "one\ntwo\n");
+  EXPECT_EQ(read(active()), "new\n");
+}
+
+TEST_F(SegmentWriterTest, RecoversWithoutRingsAlsoWhereTheFirstTryFails) {
+  stream(2);
+  settle();
+  ASSERT_TRUE(print(2, "zero\n"));
+  fs_.full_after(11, "web-out.log");
+  EXPECT_FALSE(print(2, "one\ntwo\nthree\n"));
+  fs_.heal();
+  bindings_.clear();
+  restart(false);
+  fs_.fail(test::FaultFs::Call::kWrite, ".idx", ENOSPC, 1);  // The record of what was found.
+  EXPECT_FALSE(writer_->settle());
+  settle();
+  EXPECT_EQ(sealed_text(), "zero\none\ntwo\n");
+}
+
+TEST_F(SegmentWriterTest, ClosesTheLastWordsOfARenderedStreamOnce) {
+  stream(2, RenderSpec::Kind::kJson);
+  settle();
+  ASSERT_TRUE(print(2, "first\nlast words", true));
+  const std::string text = read(active());
+  ASSERT_THAT(text, ::testing::EndsWith("}\n"));
+  ASSERT_TRUE(writer_->end_stream({2}));
+  EXPECT_EQ(read(active()), text);
+}
+
+TEST_F(SegmentWriterTest, ClosesALineInPiecesWhenItsStreamEndsBehindOne) {
+  stream(2, RenderSpec::Kind::kJson);
+  settle();
+  ASSERT_TRUE(print(2, "a piece"));
+  ASSERT_TRUE(writer_->end_stream({2}));
+  EXPECT_THAT(read(active()), ::testing::EndsWith("}\n"));
 }
 
 TEST_F(SegmentWriterTest, CutsTheHalfLineAndBeginsANewEpochWhenTheRingsAreLost) {

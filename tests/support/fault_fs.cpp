@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/check.h"
 
@@ -19,7 +20,9 @@ class FaultFile final : public File {
   Result<std::size_t> writev(std::span<const iovec> parts) override {
     std::size_t wanted = 0;
     for (const iovec& part : parts) wanted += part.iov_len;
-    const std::size_t admitted = PMX_TRY(state_->admit_write(path_, wanted));
+    std::size_t admitted = PMX_TRY(state_->admit_write(path_, wanted));
+    const auto last = state_->last_write(admitted);
+    admitted = last.value_or(admitted);
     std::vector<iovec> taken;
     std::size_t left = admitted;
     for (iovec part : parts) {
@@ -27,13 +30,17 @@ class FaultFile final : public File {
       left -= part.iov_len;
       if (part.iov_len != 0) taken.push_back(part);
     }
-    if (taken.empty()) return std::size_t{0};
-    return real_->writev(taken);
+    if (!taken.empty()) admitted = PMX_TRY(real_->writev(taken));
+    if (last) state_->die();
+    return admitted;
   }
   Result<std::size_t> pwrite(std::string_view bytes, std::uint64_t offset) override {
-    const std::size_t admitted = PMX_TRY(state_->admit_write(path_, bytes.size()));
-    if (admitted == 0) return std::size_t{0};
-    return real_->pwrite(bytes.substr(0, admitted), offset);
+    std::size_t admitted = PMX_TRY(state_->admit_write(path_, bytes.size()));
+    const auto last = state_->last_write(admitted);
+    admitted = last.value_or(admitted);
+    if (admitted != 0) admitted = PMX_TRY(real_->pwrite(bytes.substr(0, admitted), offset));
+    if (last) state_->die();
+    return admitted;
   }
   Result<std::size_t> pread(std::span<char> into, std::uint64_t offset) override {
     if (auto fault = state_->fault(Call::kRead, path_)) return *fault;
@@ -51,7 +58,7 @@ class FaultFile final : public File {
   Result<void> reserve(std::uint64_t size_bytes) override { return real_->reserve(size_bytes); }
   Result<void> sync_data() override {
     if (auto fault = state_->fault(Call::kSync, path_)) return *fault;
-    PMX_TRY(real_->sync_data());
+    if (!state_->skip_real_syncs) PMX_TRY(real_->sync_data());
     const FileInfo now = PMX_TRY(real_->info());
     const std::lock_guard lock(state_->mutex);
     state_->written[now.inode].synced_bytes = now.size_bytes;
@@ -98,6 +105,16 @@ Result<std::size_t> FaultFs::State::admit_write(std::string_view path, std::size
   return wanted;
 }
 
+std::optional<std::size_t> FaultFs::State::last_write(std::size_t wanted) {
+  const std::lock_guard lock(mutex);
+  if (!life_left_bytes) return std::nullopt;
+  if (wanted < *life_left_bytes) {
+    *life_left_bytes -= wanted;
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(*std::exchange(life_left_bytes, std::nullopt));
+}
+
 std::size_t FaultFs::State::admit_read(std::size_t wanted) {
   const std::lock_guard lock(mutex);
   return max_read_bytes == 0 ? wanted : std::min(wanted, max_read_bytes);
@@ -112,6 +129,12 @@ void FaultFs::full_after(std::uint64_t bytes, std::string path_part) {
   const std::lock_guard lock(state_->mutex);
   state_->space_left_bytes = bytes;
   state_->full_path_part = std::move(path_part);
+}
+
+void FaultFs::die_after(std::uint64_t bytes, std::function<void()> die) {
+  const std::lock_guard lock(state_->mutex);
+  state_->life_left_bytes = bytes;
+  state_->die = std::move(die);
 }
 
 void FaultFs::short_writes(std::size_t max_bytes) {
@@ -129,10 +152,16 @@ void FaultFs::set_disk_space(DiskSpace space) {
   state_->disk_space = space;
 }
 
+void FaultFs::skip_real_syncs() {
+  const std::lock_guard lock(state_->mutex);
+  state_->skip_real_syncs = true;
+}
+
 void FaultFs::heal() {
   const std::lock_guard lock(state_->mutex);
   state_->failures.clear();
   state_->space_left_bytes.reset();
+  state_->life_left_bytes.reset();
   state_->max_write_bytes = state_->max_read_bytes = 0;
   state_->disk_space.reset();
 }
@@ -209,7 +238,7 @@ Result<void> FaultFs::make_directories(const std::string& path, mode_t permissio
 
 Result<void> FaultFs::sync_directory(const std::string& path) {
   if (auto fault = state_->fault(Call::kSync, path)) return *fault;
-  return real_.sync_directory(path);
+  return state_->skip_real_syncs ? Result<void>() : real_.sync_directory(path);
 }
 
 Result<DiskSpace> FaultFs::disk_space(const std::string& path) {

@@ -6,6 +6,8 @@
 //   full_after()       ENOSPC after n more bytes, everywhere or on such paths; the last write is
 //   short,
 //                      as the kernel's is; renames, removals and reads go on
+//   die_after()        the process ends once n more bytes are written: what the last write took
+//                      before that stays, and `die` is called, which must not return
 //   short_writes()     writes take at most n bytes, every other one none (what RealFs makes of
 //   EINTR) short_reads()      reads give at most n bytes lose_unsynced()    power cut: each file is
 //   as long as it was at its last sync_data() (new files: 0) set_disk_space()   what disk_space()
@@ -18,6 +20,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -49,10 +52,12 @@ class FaultFs final : public Fs {
 
   void fail(Call call, std::string path_part, int sys_errno, int times = -1);
   void full_after(std::uint64_t bytes, std::string path_part = "");
+  void die_after(std::uint64_t bytes, std::function<void()> die);
   void short_writes(std::size_t max_bytes);
   void short_reads(std::size_t max_bytes);
   void set_disk_space(DiskSpace space);
-  void heal();  // Takes all faults back; the disk space too.
+  void skip_real_syncs();  // They only cost time where lose_unsynced() is the power cut.
+  void heal();             // Takes all faults back; the disk space too.
   void lose_unsynced();
   int calls(Call call) const;  // Failed ones too.
 
@@ -84,10 +89,14 @@ class FaultFs final : public Fs {
     };
     mutable std::mutex mutex;
     std::vector<Failure> failures;
-    std::optional<std::uint64_t> space_left_bytes;
+    // Part of `wanted` that is written before the process ends, where it ends within this write.
+    std::optional<std::size_t> last_write(std::size_t wanted);
+
+    std::optional<std::uint64_t> space_left_bytes, life_left_bytes;
+    std::function<void()> die;
     std::string full_path_part;
     std::size_t max_write_bytes = 0, max_read_bytes = 0;  // 0: no bound.
-    bool skip_next_write = false;
+    bool skip_next_write = false, skip_real_syncs = false;
     std::optional<DiskSpace> disk_space;
     std::map<Call, int> calls;
     struct Written {
