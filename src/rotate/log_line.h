@@ -21,7 +21,7 @@ struct LogLine {
   RenderSpec::Kind render = RenderSpec::Kind::kRaw;  // How the file has it.
   bool dropped_notice = false;  // Ours, not the worker's: says which lines are missing here.
   DropReason drop_reason{};     // Of a notice.
-  StreamId stream;              // {0}: found in the file, not captured.
+  StreamId stream = {};         // {0}: found in the file, not captured.
   // Sequence numbers that it stands for: pieces of a long line; of a notice, the lines missing.
   std::uint64_t lines = 1;
   std::uint64_t end_seq = 0;  // Behind the last of them; other streams' lines may lie between.

@@ -219,13 +219,14 @@ void LogReader::note_numbers(const Record& record, std::uint64_t count) {
   const Number at{current_->epoch(), record.seq};
   if (number_ && at.epoch == number_->epoch && at.seq > number_->seq)
     breaks_.push_back({.missing = at.seq - number_->seq,
-                       .segments_removed = segment_ > number_segment_ + 1,
+                       .segments_removed = segment_ > number_segment_ + (number_read_ ? 1 : 0),
                        .epoch = at.epoch});
   if (number_ && at.epoch != number_->epoch)
     breaks_.push_back({.shift = at.seq - number_->seq, .epoch = at.epoch});
   if (!number_) breaks_.push_back({.first = at.seq, .epoch = at.epoch});
   number_ = {at.epoch, at.seq + count};
   number_segment_ = segment_;
+  number_read_ = true;
 }
 
 std::optional<std::uint64_t> LogReader::next_number() const {

@@ -145,7 +145,8 @@ class LogReader {
     std::uint64_t seq = 0;
   };
   std::optional<Number> number_;  // Behind the last record read.
-  std::uint64_t number_segment_ = 0;
+  std::uint64_t number_segment_ = 0;  // That had it, as we have read or been told.
+  bool number_read_ = false;
   std::vector<NumberBreak> breaks_;
   std::vector<std::string> warnings_;
 };

@@ -28,6 +28,7 @@ void LogReader::restart(bool at_start) {
   current_.reset();
   segment_ = record_ = 0;
   number_.reset();
+  number_read_ = false;
   breaks_.clear();
   warnings_.clear();
 }
@@ -40,6 +41,7 @@ void LogReader::seek_end() {
   if (!newest || open(*newest) != Opened::kYes) return;
   record_ = current_->records();
   if (current_->framed()) return;
+  number_read_ = true;
   number_ = {current_->epoch(), current_->first_seq()};
   number_segment_ = segment_;
   for (std::uint64_t number = record_; number > 0;) {

@@ -29,14 +29,17 @@ Result<std::unique_ptr<Echo>> Echo::start(const std::string& state_directory,
     auto reader = std::make_unique<rotate::LogReader>(
         echo->files_, rotate::LogDir(state_directory, sources[i].log_path));
     Progress& progress = echo->page_[i];
-    if (progress.time_ns == 0) {
+    const bool first_life = progress.time_ns == 0;
+    if (first_life) {
       reader->seek_end();                    // Lines of an earlier container are not ours to print.
       progress.time_ns = clock.system_ns();  // Should we die before the first line of ours.
     } else {
       reader->seek_time(progress.time_ns);
     }
     echo->follower_.follow(*reader, i);
-    echo->readers_.push_back({std::move(sources[i]), std::move(reader), echo->page_ + i});
+    // Without a line printed, only the time tells what is ours.
+    const std::int64_t since = first_life || progress.next_seq > 0 ? 0 : progress.time_ns;
+    echo->readers_.push_back({std::move(sources[i]), std::move(reader), &progress, since});
   }
   echo->thread_ = std::thread([self = echo.get()] { self->run(); });
   return echo;
@@ -59,7 +62,7 @@ bool Echo::print_new() {
   for (Reader& each : readers_) {
     for (auto line = each.reader->next(); line; line = each.reader->next()) {
       // Printed by the daemon before us, or by an earlier container.
-      if (line->seq < each.progress->next_seq || line->time_ns < each.progress->time_ns) continue;
+      if (line->seq < each.progress->next_seq || line->time_ns < each.since_ns) continue;
       const int fd = each.source.both_kinds && line->kind == StreamKind::kErr ? 2 : each.source.fd;
       std::string text(line->text);
       if (line->has_newline) text += '\n';

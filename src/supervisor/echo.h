@@ -52,6 +52,7 @@ class Echo {
     Source source;
     std::unique_ptr<rotate::LogReader> reader;
     Progress* progress = nullptr;
+    std::int64_t since_ns = 0;  // Earlier lines are of an earlier container.
   };
   explicit Echo(const Clock& clock) : follower_(clock) {}
   void run();
