@@ -1,9 +1,13 @@
 // What a review of the shipping engine found: each test fails on the code that was reviewed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <set>
@@ -102,6 +106,13 @@ TEST_F(LaneReviewTest, HalfALineOfARunThatAPowerLossEndedDoesNotHoldTheCursor) {
   const auto new_run = next.stream(11, WorkerId{0}, StreamKind::kOut);
   next.data(new_run, "b\n");
   next.write();
+  std::string index = next.index_bytes();
+  rotate::Record head;
+  std::memcpy(&head, index.data(), sizeof head);
+  head.raw_len += 1;  // The epoch.
+  head.crc = rotate::record_crc(head, 2);
+  std::memcpy(index.data(), &head, sizeof head);
+  test::write_bytes(dir_.index_path(2), index);
   lane();
   run();
   pass(std::chrono::hours(1));
@@ -110,7 +121,7 @@ TEST_F(LaneReviewTest, HalfALineOfARunThatAPowerLossEndedDoesNotHoldTheCursor) {
 }
 
 // Found behind the last record when keeper and daemon had both died: numbered, and in the file.
-TEST_F(LaneReviewTest, LinesThatRecoveryFoundInTheFileAreShippedOrCounted) {
+TEST_F(LaneReviewTest, LinesThatRecoveryFoundInTheFileAreShipped) {
   test::SegmentBuilder segment(dir_, 1, {.time_ns = time_ns_});
   const auto out = segment.stream(10, WorkerId{0}, StreamKind::kOut);
   segment.data(out, "a\n");
@@ -119,12 +130,11 @@ TEST_F(LaneReviewTest, LinesThatRecoveryFoundInTheFileAreShippedOrCounted) {
   segment.write();
   lane();
   run();
-  EXPECT_EQ(cursor().tally.settled(), 3U);  // captured = settled + waiting, and nothing waits.
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nfound\nb\n"}));
 }
 
 TEST_F(LaneReviewTest, AClockThatWasSetBackDoesNotHoldTheLastLine) {
-  test::SegmentBuilder segment(dir_, 1,
-                               {.time_ns = test::FakeClock::kStartNs + 3'600'000'000'000});
+  test::SegmentBuilder segment(dir_, 1, {.time_ns = test::FakeClock::kStartNs + 3'600'000'000'000});
   const auto out = segment.stream(10, WorkerId{0}, StreamKind::kOut);
   segment.data(out, "last words\n");
   segment.write();
@@ -160,6 +170,7 @@ struct Received {
   std::mutex mutex;
   std::condition_variable changed;
   std::string all;
+  std::function<int(const HttpRequest&)> status = [](const HttpRequest&) { return 204; };
   void add(const std::string& body) {
     const std::lock_guard lock(mutex);
     all += body;
@@ -181,8 +192,8 @@ class InstantStore final : public HttpTransport {
     loop_.post([this, open, id, request = std::move(request), done = std::move(done)] {
       if (open->erase(id) == 0) return;
       HttpAnswer answer;
-      answer.status = 204;
-      received_.add(request.url + " " + request.body);
+      answer.status = received_.status(request);
+      if (answer.status < 300) received_.add(request.url + " " + request.body);
       done(answer);
     });
     return id;
@@ -200,21 +211,22 @@ class EngineReviewTest : public ::testing::Test {
  protected:
   std::unique_ptr<ShipEngine> engine() {
     return std::move(*ShipEngine::start(
-        {home_.path()},
-        {clock_, [](std::string_view) { return Severity::kInfo; }, [](const std::string&) {},
-         [](const std::string&) {},
-         [](const SinkSpec& spec) {
-           return Json::object({{"name", spec.name}});
-         },
-         [this](const Json& json) -> Result<SinkSpec> {
-           return shipment(json["name"].as_string()).sink.spec;
-         },
-         [](const SinkSpec&) { return std::string(); },
-         [this](EventLoop& loop, Fs&,
-                const SinkSpec& spec) -> Result<std::unique_ptr<HttpTransport>> {
-           if (spec.name == "broken") return Error(Errc::kNotFound, "ca.pem: not found");
-           return std::unique_ptr<HttpTransport>(std::make_unique<InstantStore>(loop, received_));
-         }}));
+        {home_.path()}, {clock_, [](std::string_view) { return Severity::kInfo; },
+                         [](const std::string&) {}, [](const std::string&) {},
+                         [](const SinkSpec& spec) {
+                           return Json::object({{"name", spec.name}});
+                         },
+                         [this](const Json& json) -> Result<SinkSpec> {
+                           return shipment(json["name"].as_string()).sink.spec;
+                         },
+                         [](const SinkSpec&) { return std::string(); },
+                         [this](EventLoop& loop, Fs&,
+                                const SinkSpec& spec) -> Result<std::unique_ptr<HttpTransport>> {
+                           if (spec.name == "broken")
+                             return Error(Errc::kNotFound, "ca.pem: not found");
+                           return std::unique_ptr<HttpTransport>(
+                               std::make_unique<InstantStore>(loop, received_));
+                         }}));
   }
   Shipment shipment(const std::string& name) const {
     Shipment one;
@@ -321,8 +333,8 @@ TEST_F(EngineReviewTest, ALogThatNobodyShipsAnyMoreHasNoFloor) {
 // was not.
 TEST_F(EngineReviewTest, AnEndedLanesCursorIsNotTakenForANewLanes) {
   begin_log(1, {.time_ns = clock_.system_ns()});
-  const std::string base = home_.path() + "/state/ship/" + sink_id(shipment("here").sink.spec) +
-                           "/" + lane_name("web");
+  const std::string base =
+      home_.path() + "/state/ship/" + sink_id(shipment("here").sink.spec) + "/" + lane_name("web");
   {
     const auto engine = this->engine();
     ASSERT_TRUE(engine->configure({shipment("here")}));
@@ -339,6 +351,60 @@ TEST_F(EngineReviewTest, AnEndedLanesCursorIsNotTakenForANewLanes) {
   ASSERT_TRUE(received_.wait_for("three"));
   const std::lock_guard lock(received_.mutex);
   EXPECT_EQ(received_.all.find("nobody"), std::string::npos) << received_.all;
+}
+
+TEST_F(EngineReviewTest, ARetriedLetterThatIsStillRefusedDoesNotHoldTheOthers) {
+  RealFs fs;
+  {
+    const auto letters = std::move(*DeadLetters::open(fs, home_.path(), "here"));
+    for (const char* const item : {"{\"line\":\"good\"}\n", "{\"line\":\"bad\"}\n"}) {
+      DeadLetter letter;
+      letter.time_ns = clock_.system_ns();
+      letter.item = item;
+      ASSERT_TRUE(letters->append({&letter, 1}));
+    }
+  }
+  received_.status = [](const HttpRequest& request) {
+    return request.body.find("bad") == std::string::npos ? 204 : 400;
+  };
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment("here")}));
+  std::promise<Result<Json>> answer;
+  engine->retry("here", [&](Result<Json> done) { answer.set_value(std::move(done)); });
+  const Result<Json> done = answer.get_future().get();
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ((*done)["lines"].as_int(), 1);
+}
+
+// The batch on its way was made with gzip; the next daemon is told to use none.
+TEST_F(EngineReviewTest, AFlightIsSentInTheCodingThatItWasMadeIn) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  received_.status = [](const HttpRequest&) { return 503; };
+  Shipment before = shipment("here");
+  before.sink.spec.compression = "gzip";
+  {
+    const auto engine = this->engine();
+    ASSERT_TRUE(engine->configure({before}));
+    print("one\n");
+    engine->recorded(dir_.active_path(), 10);
+    std::promise<void> tried;  // Ends at its deadline: the store takes nothing.
+    engine->drain(milliseconds(300), [&] { tried.set_value(); });
+    tried.get_future().get();
+  }
+  std::promise<bool> good;
+  std::atomic<bool> once = false;
+  received_.status = [&](const HttpRequest& request) {
+    const bool gzip = request.body.starts_with("\x1f\x8b");
+    const bool says_so =
+        std::any_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
+          return header.first == "Content-Encoding" && header.second == "gzip";
+        });
+    if (!once.exchange(true)) good.set_value(gzip == says_so);
+    return 204;
+  };
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment("here")}));
+  EXPECT_TRUE(good.get_future().get());
 }
 
 }  // namespace
