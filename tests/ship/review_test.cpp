@@ -1,0 +1,411 @@
+// What a review of the shipping engine found: each test fails on the code that was reviewed.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <set>
+
+#include "rotate/retention.h"
+#include "rotate/segment_format.h"
+#include "ship/engine.h"
+#include "ship/lane.h"
+#include "ship/lane_file.h"
+#include "support/fake_clock.h"
+#include "support/fake_store.h"
+#include "support/plain_sink.h"
+#include "support/segment_builder.h"
+#include "support/temp_dir.h"
+
+namespace pmx::ship {
+namespace {
+
+using std::chrono::milliseconds;
+using Bodies = std::vector<std::string>;
+
+// ---- One lane, as in lane_test.cpp.
+
+class LaneReviewTest : public ::testing::Test, protected LaneHost {
+ protected:
+  LaneReviewTest() {
+    std::filesystem::create_directories(home_.path() + "/state/ship/sink");
+    letters_ = std::move(*DeadLetters::open(fs_, home_.path(), "sink"));
+  }
+  Lane& lane(bool multiline = false) {
+    lane_ = std::make_unique<Lane>(
+        LaneParts{fs_, clock_, clock_, sink_, store_, *letters_, *this, "api", milliseconds(1000)},
+        BatcherParts{sink_,
+                     *filter_,
+                     nullptr,
+                     limits_,
+                     {},
+                     multiline,
+                     clock_,
+                     [](std::string_view) { return Severity::kInfo; },
+                     [](StreamId) { return RunInfo(); }},
+        home_.path() + "/state/ship/sink/lane");
+    Origin origin;
+    origin.app = "api";
+    lane_->add_source(fs_, dir_, origin, {});
+    lane_->start();
+    return *lane_;
+  }
+  void run() {
+    while (store_.run_pending()) clock_.run_due();
+    clock_.run_due();
+    while (store_.run_pending()) clock_.run_due();
+  }
+  void pass(std::chrono::nanoseconds time) {
+    clock_.advance(time);
+    run();
+  }
+  const LogCursor& cursor() const { return lane_->cursor().at(dir_.active_path()); }
+
+  void reading(Lane&) override {}
+  void wants_slot(Lane& lane) override {
+    clock_.call_after(std::chrono::nanoseconds(0), [this, &lane] {
+      if (&lane == lane_.get()) lane.work();
+    });
+  }
+  void gives_slot_back(Lane&) override {}
+  std::chrono::steady_clock::time_point sent() override { return clock_.steady_now(); }
+  void cancelled(std::chrono::steady_clock::time_point) override {}
+  void answered(std::chrono::steady_clock::time_point, const Verdict&, const HttpAnswer&) override {
+  }
+  void settled(Lane& lane) override { lane.sync(); }
+  void notice(const std::string& line) override { notices_.push_back(line); }
+
+  test::TempDir home_;
+  RealFs fs_;
+  test::FakeClock clock_;
+  test::PlainSink sink_;
+  test::FakeStore store_;
+  SinkBatch limits_;
+  std::unique_ptr<EventFilter> filter_ = std::move(*EventFilter::create({}));
+  std::unique_ptr<DeadLetters> letters_;
+  rotate::LogDir dir_{home_.path() + "/state", home_.path() + "/logs/api-out.log"};
+  std::int64_t time_ns_ = test::FakeClock::kStartNs - 60'000'000'000;
+  std::vector<std::string> notices_;
+  std::unique_ptr<Lane> lane_;
+};
+
+// A prompt was recorded in part, then the machine lost power: its stream has no END and never will.
+TEST_F(LaneReviewTest, HalfALineOfARunThatAPowerLossEndedDoesNotHoldTheCursor) {
+  test::SegmentBuilder segment(dir_, 1, {.time_ns = time_ns_});
+  const auto old_run = segment.stream(10, WorkerId{0}, StreamKind::kOut);
+  segment.data(old_run, "a\n");
+  segment.data(old_run, "half", {.flags = rotate::flags::kPartial});
+  segment.seal("2026-11-23T10-00-00Z");
+  test::SegmentBuilder next(dir_, 2, segment.next());
+  const auto new_run = next.stream(11, WorkerId{0}, StreamKind::kOut);
+  next.data(new_run, "b\n");
+  next.write();
+  std::string index = next.index_bytes();
+  rotate::Record head;
+  std::memcpy(&head, index.data(), sizeof head);
+  head.raw_len += 1;  // The epoch.
+  head.crc = rotate::record_crc(head, 2);
+  std::memcpy(index.data(), &head, sizeof head);
+  test::write_bytes(dir_.index_path(2), index);
+  lane();
+  run();
+  pass(std::chrono::hours(1));
+  EXPECT_EQ(cursor().at.segment, 2U);
+  EXPECT_EQ(cursor().tally.delivered, 3U);
+}
+
+// Found behind the last record when keeper and daemon had both died: numbered, and in the file.
+TEST_F(LaneReviewTest, LinesThatRecoveryFoundInTheFileAreShipped) {
+  test::SegmentBuilder segment(dir_, 1, {.time_ns = time_ns_});
+  const auto out = segment.stream(10, WorkerId{0}, StreamKind::kOut);
+  segment.data(out, "a\n");
+  segment.data(0xFFFF, "found\n", {.flags = rotate::flags::kRecovered | rotate::flags::kUnparsed});
+  segment.data(out, "b\n");
+  segment.write();
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nfound\nb\n"}));
+}
+
+TEST_F(LaneReviewTest, AClockThatWasSetBackDoesNotHoldTheLastLine) {
+  test::SegmentBuilder segment(dir_, 1, {.time_ns = test::FakeClock::kStartNs + 3'600'000'000'000});
+  const auto out = segment.stream(10, WorkerId{0}, StreamKind::kOut);
+  segment.data(out, "last words\n");
+  segment.write();
+  lane(true);
+  run();
+  pass(std::chrono::seconds(10));
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>last words\n"}));
+}
+
+TEST_F(LaneReviewTest, MissingLinesAreCountedOnceWhileAStackTraceIsOpen) {
+  test::SegmentBuilder first(dir_, 1, {.time_ns = time_ns_});
+  const auto one = first.stream(10, WorkerId{0}, StreamKind::kOut);
+  first.data(one, "half", {.flags = rotate::flags::kPartial});
+  first.seal("2026-11-23T10-00-00Z");
+  auto start = first.next();
+  start.seq += 100;  // 100 lines of segment 2 are gone.
+  test::SegmentBuilder third(dir_, 3, start);
+  const auto two = third.stream(11, WorkerId{1}, StreamKind::kOut);
+  third.data(two, "b\n");
+  third.write();
+  lane();
+  run();
+  EXPECT_EQ(cursor().tally.dropped[static_cast<std::size_t>(Drop::kRetention)], 100U);
+  lane();
+  run();
+  pass(std::chrono::seconds(10));
+  EXPECT_EQ(cursor().tally.dropped[static_cast<std::size_t>(Drop::kRetention)], 100U);
+}
+
+// ---- Whole engines, as in engine_test.cpp.
+
+struct Received {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string all;
+  std::function<int(const HttpRequest&)> status = [](const HttpRequest&) { return 204; };
+  void add(const std::string& body) {
+    const std::lock_guard lock(mutex);
+    all += body;
+    changed.notify_all();
+  }
+  bool wait_for(const std::string& text, milliseconds patience = std::chrono::seconds(10)) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, patience, [&] { return all.find(text) != std::string::npos; });
+  }
+};
+
+class InstantStore final : public HttpTransport {
+ public:
+  InstantStore(EventLoop& loop, Received& received) : loop_(loop), received_(received) {}
+  Id send(HttpRequest request, Done done) override {
+    const Id id = ++last_;
+    auto open = open_;
+    open->insert(id);
+    loop_.post([this, open, id, request = std::move(request), done = std::move(done)] {
+      if (open->erase(id) == 0) return;
+      HttpAnswer answer;
+      answer.status = received_.status(request);
+      if (answer.status < 300) received_.add(request.url + " " + request.body);
+      done(answer);
+    });
+    return id;
+  }
+  void cancel(Id id) override { open_->erase(id); }
+
+ private:
+  EventLoop& loop_;
+  Received& received_;
+  std::shared_ptr<std::set<Id>> open_ = std::make_shared<std::set<Id>>();
+  Id last_ = 0;
+};
+
+class EngineReviewTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<ShipEngine> engine() {
+    return std::move(*ShipEngine::start(
+        {home_.path()}, {clock_, [](std::string_view) { return Severity::kInfo; },
+                         [](const std::string&) {}, [](const std::string&) {},
+                         [](const SinkSpec& spec) {
+                           return Json::object({{"name", spec.name}});
+                         },
+                         [this](const Json& json) -> Result<SinkSpec> {
+                           return shipment(json["name"].as_string()).sink.spec;
+                         },
+                         [](const SinkSpec&) { return std::string(); },
+                         [this](EventLoop& loop, Fs&,
+                                const SinkSpec& spec) -> Result<std::unique_ptr<HttpTransport>> {
+                           if (spec.name == "broken")
+                             return Error(Errc::kNotFound, "ca.pem: not found");
+                           return std::unique_ptr<HttpTransport>(
+                               std::make_unique<InstantStore>(loop, received_));
+                         }}));
+  }
+  Shipment shipment(const std::string& name) const {
+    Shipment one;
+    one.sink.spec.type = SinkType::kHttp;
+    one.sink.spec.name = name;
+    one.sink.spec.urls = {"http://" + name};
+    one.sink.spec.compression = "none";
+    one.sink.spec.batch.max_age = milliseconds(1);
+    one.origin.app = "web";
+    one.logs.push_back({dir_.active_path(), std::nullopt});
+    return one;
+  }
+  void begin_log(std::uint64_t number, test::SegmentBuilder::Start start) {
+    segment_ = std::make_unique<test::SegmentBuilder>(dir_, number, start);
+    out_ = segment_->stream(10, WorkerId{0}, StreamKind::kOut);
+    segment_->write();
+  }
+  void print(const std::string& text) {
+    segment_->data(out_, text, {.time_ns = clock_.system_ns()});
+    segment_->write();
+  }
+  // After the engine's own sync, which comes 500 ms after a batch.
+  std::uint64_t floor_after_sync(ShipEngine& engine, std::uint64_t wanted) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+    std::uint64_t floor = 0;
+    while ((floor = engine.floor_segment(dir_.active_path())) != wanted &&
+           std::chrono::steady_clock::now() < until) {
+      std::promise<void> turn;
+      engine.status({}, [&](const Result<Json>&) { turn.set_value(); });
+      turn.get_future().get();
+    }
+    return floor;
+  }
+
+  test::TempDir home_;
+  RealClock clock_;
+  Received received_;
+  rotate::LogDir dir_{home_.path() + "/state", home_.path() + "/logs/web-out.log"};
+  std::unique_ptr<test::SegmentBuilder> segment_;
+  std::uint16_t out_ = 0;
+};
+
+TEST_F(EngineReviewTest, OneLaneFileThatAPowerLossEmptiedDoesNotStopAllShipping) {
+  const std::string directory = home_.path() + "/state/ship/0123456789abcdef";
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory + "/0123456789abcdef.lane.json").flush();
+  const auto engine = this->engine();
+  EXPECT_TRUE(engine->configure({shipment("here")}));
+}
+
+TEST_F(EngineReviewTest, OneLaneFileThatAPowerLossEmptiedDoesNotFreeTheOthersSegments) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  { ASSERT_TRUE(engine()->configure({shipment("here")})); }
+  const std::string directory = home_.path() + "/state/ship/0000000000000000";
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory + "/0123456789abcdef.lane.json").flush();
+  EXPECT_EQ(engine()->floor_segment(dir_.active_path()), 1U);
+}
+
+TEST_F(EngineReviewTest, ASinkThatCannotBeMadeKeepsItsSegments) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment("here"), shipment("broken")}));
+  print("one\n");
+  segment_->seal("2026-11-23T10-00-00Z");
+  begin_log(2, segment_->next());
+  print("two\n");
+  engine->recorded(dir_.active_path(), 10);
+  ASSERT_TRUE(received_.wait_for("two"));
+  EXPECT_EQ(floor_after_sync(*engine, 2), 1U);
+}
+
+TEST_F(EngineReviewTest, WhatIsPrintedAfterASinkWasTakenAwayDoesNotGoThere) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment("old")}));
+  print("before\n");
+  engine->recorded(dir_.active_path(), 10);
+  ASSERT_TRUE(received_.wait_for("before"));
+  ASSERT_TRUE(engine->configure({shipment("new")}));
+  print("after\n");
+  engine->recorded(dir_.active_path(), 10);
+  ASSERT_TRUE(received_.wait_for("\"after\""));
+  std::promise<void> drained;
+  engine->drain(std::chrono::seconds(5), [&] { drained.set_value(); });
+  drained.get_future().get();
+  const std::lock_guard lock(received_.mutex);
+  const auto first = received_.all.find("\"after\"");
+  EXPECT_EQ(received_.all.find("\"after\"", first + 1), std::string::npos) << received_.all;
+}
+
+TEST_F(EngineReviewTest, ALogThatNobodyShipsAnyMoreHasNoFloor) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment("here")}));
+  print("one\n");
+  engine->recorded(dir_.active_path(), 10);
+  ASSERT_TRUE(received_.wait_for("one"));
+  ASSERT_TRUE(engine->configure({}));
+  EXPECT_EQ(floor_after_sync(*engine, rotate::kNoFloor), rotate::kNoFloor);
+}
+
+// A daemon was killed while it removed a lane that had ended: its lane file was gone, its cursor
+// was not.
+TEST_F(EngineReviewTest, AnEndedLanesCursorIsNotTakenForANewLanes) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  const std::string base =
+      home_.path() + "/state/ship/" + sink_id(shipment("here").sink.spec) + "/" + lane_name("web");
+  {
+    const auto engine = this->engine();
+    ASSERT_TRUE(engine->configure({shipment("here")}));
+    print("one\n");
+    engine->recorded(dir_.active_path(), 10);
+    ASSERT_TRUE(received_.wait_for("one"));
+  }
+  ASSERT_TRUE(std::filesystem::remove(base + ".lane.json"));
+  print("nobody shipped this\n");
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment("here")}));
+  print("three\n");
+  engine->recorded(dir_.active_path(), 10);
+  ASSERT_TRUE(received_.wait_for("three"));
+  const std::lock_guard lock(received_.mutex);
+  EXPECT_EQ(received_.all.find("nobody"), std::string::npos) << received_.all;
+}
+
+TEST_F(EngineReviewTest, ARetriedLetterThatIsStillRefusedDoesNotHoldTheOthers) {
+  RealFs fs;
+  {
+    const auto letters = std::move(*DeadLetters::open(fs, home_.path(), "here"));
+    for (const char* const item : {"{\"line\":\"good\"}\n", "{\"line\":\"bad\"}\n"}) {
+      DeadLetter letter;
+      letter.time_ns = clock_.system_ns();
+      letter.item = item;
+      ASSERT_TRUE(letters->append({&letter, 1}));
+    }
+  }
+  received_.status = [](const HttpRequest& request) {
+    return request.body.find("bad") == std::string::npos ? 204 : 400;
+  };
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment("here")}));
+  std::promise<Result<Json>> answer;
+  engine->retry("here", [&](Result<Json> done) { answer.set_value(std::move(done)); });
+  const Result<Json> done = answer.get_future().get();
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ((*done)["lines"].as_int(), 1);
+}
+
+// The batch on its way was made with gzip; the next daemon is told to use none.
+TEST_F(EngineReviewTest, AFlightIsSentInTheCodingThatItWasMadeIn) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  received_.status = [](const HttpRequest&) { return 503; };
+  Shipment before = shipment("here");
+  before.sink.spec.compression = "gzip";
+  {
+    const auto engine = this->engine();
+    ASSERT_TRUE(engine->configure({before}));
+    print("one\n");
+    engine->recorded(dir_.active_path(), 10);
+    std::promise<void> tried;  // Ends at its deadline: the store takes nothing.
+    engine->drain(milliseconds(300), [&] { tried.set_value(); });
+    tried.get_future().get();
+  }
+  std::promise<bool> good;
+  std::atomic<bool> once = false;
+  received_.status = [&](const HttpRequest& request) {
+    const bool gzip = request.body.starts_with("\x1f\x8b");
+    const bool says_so =
+        std::any_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
+          return header.first == "Content-Encoding" && header.second == "gzip";
+        });
+    if (!once.exchange(true)) good.set_value(gzip == says_so);
+    return 204;
+  };
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment("here")}));
+  EXPECT_TRUE(good.get_future().get());
+}
+
+}  // namespace
+}  // namespace pmx::ship
