@@ -38,9 +38,10 @@ def cpu_a_gb(run: Run) -> float:
 class Bench(ShipRows):
     def __init__(self, options):
         self.options = options
-        self.pmx = Path(options.build) / "pmx"
-        self.gen = str(Path(options.build) / "tests/bench/bench_gen")
-        self.sink = str(Path(options.build) / "tests/bench/bench_sink")
+        build = Path(options.build).resolve()
+        self.pmx = build / "pmx"
+        self.gen = str(build / "tests/bench/bench_gen")
+        self.sink = str(build / "tests/bench/bench_sink")
         self.pm2 = None if options.no_pm2 else Pm2.find()
         wanted = not options.no_vlagent and any(r in ("ship_cpu", "ship_memory") for r in options.row)
         self.vlagent = VlAgent.find() if wanted else None
