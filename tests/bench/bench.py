@@ -2,8 +2,9 @@
 
     bench.py --build build/release [--full] [--runs n] [row...]
 
-Rows: blocks packed lines memory list idle follow. The figures are ratios in one run on one machine: a
-shared machine moves absolute numbers by a fifth and more, and neighbours move them together.
+Rows: blocks packed lines memory list idle follow, and those about shipping: ship_cpu ship_rate
+ship_memory ship_down. The figures are ratios in one run on one machine: a shared machine moves
+absolute numbers by a fifth and more, and neighbours move them together.
 """
 import argparse
 import json
@@ -14,16 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-from programs import CAT, S6_LOG, Pm2, Pmx, Run, cpu_seconds, end, pss_kib, wakeups, wait_until
+from programs import CAT, S6_LOG, Pm2, Pmx, Run, cpu_seconds, end, pss_kib, wakeups
+from ship_rows import ShipRows
+from shippers import VlAgent
+from table import LINE_BYTES, print_table, row, verdict
 
-LINE_BYTES = 216
 GIB = 1 << 30
-table: list[tuple[str, str, str, str]] = []
-
-
-def row(what: str, pmx: str, peers: str, target: str) -> None:
-    table.append((what, pmx, peers, target))
-    print(f"  {what}: {pmx} | {peers} | {target}", flush=True)
 
 
 def median(runs: list[Run], value) -> float:
@@ -38,18 +35,16 @@ def cpu_a_gb(run: Run) -> float:
     return run.cpu_seconds / (run.size_bytes / 1e9)
 
 
-def verdict(value: float, at_least: float | None = None, at_most: float | None = None) -> str:
-    if at_least is not None:
-        return f"at least {at_least:g}: {'yes' if value >= at_least else 'NO'}"
-    return f"at most {at_most:g}: {'yes' if value <= at_most else 'NO'}"
-
-
-class Bench:
+class Bench(ShipRows):
     def __init__(self, options):
         self.options = options
-        self.pmx = Path(options.build) / "pmx"
-        self.gen = str(Path(options.build) / "tests/bench/bench_gen")
+        build = Path(options.build).resolve()
+        self.pmx = build / "pmx"
+        self.gen = str(build / "tests/bench/bench_gen")
+        self.sink = str(build / "tests/bench/bench_sink")
         self.pm2 = None if options.no_pm2 else Pm2.find()
+        wanted = not options.no_vlagent and any(r in ("ship_cpu", "ship_memory") for r in options.row)
+        self.vlagent = VlAgent.find() if wanted else None
 
     def generator(self, size_bytes: int, *more) -> tuple[list[str], int]:
         lines = size_bytes // LINE_BYTES
@@ -207,30 +202,26 @@ class Bench:
             f"median {verdict(middle, at_most=5)}, p99 {verdict(late, at_most=50)}")
 
 
-def print_table() -> None:
-    head = ("what", "pmx", "peers in the same run", "figure")
-    widths = [max(len(r[i]) for r in [head, *table]) for i in range(4)]
-    print()
-    for line in [head, tuple("-" * w for w in widths), *table]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
-
-
 def main() -> None:
-    rows = ["blocks", "packed", "lines", "memory", "list", "idle", "follow"]
+    rows = ["blocks", "packed", "lines", "memory", "list", "idle", "follow",
+            "ship_cpu", "ship_rate", "ship_memory", "ship_down"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--full", action="store_true", help="long runs: twice the bytes, ten minutes of memory")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--no-pm2", action="store_true")
+    parser.add_argument("--no-vlagent", action="store_true")
     parser.add_argument("row", nargs="*", choices=[*rows, []])
     options = parser.parse_args()
+    options.row = options.row or rows
     bench = Bench(options)
     cpus = len(os.sched_getaffinity(0))
     print(f"{cpus} CPUs, Linux {os.uname().release}, medians of {options.runs} alternated runs after one to warm up"
           f"{'' if options.full else '; short runs, --full is longer'}"
-          f"{'' if bench.pm2 else '; without PM2 (no node, no npm, or --no-pm2)'}", flush=True)
+          f"{'' if bench.pm2 else '; without PM2 (no node, no npm, or --no-pm2)'}"
+          f"; load average {os.getloadavg()[0]:.1f}", flush=True)
     failed = False
-    for name in options.row or rows:
+    for name in options.row:
         try:
             getattr(bench, name)()
         except Exception as error:  # One row that cannot be had must not hide the others.
