@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "base/time_text.h"
 #include "rotate/log_reader.h"
 #include "rotate/segment_reader.h"
 #include "sim/support/line_match.h"
@@ -81,6 +82,8 @@ void Checker::check_segment(const LogUnderTest& log, std::uint64_t segment, Chai
           bad(at, "lines go on at " + std::to_string(r.seq) + " after " +
                       std::to_string(chain.next_seq));
         chain.next_seq = r.seq;
+        if (chain.gap)
+          chain.last_time_ns = r.time_ns;  // The clock may have stepped in what is gone.
         break;
       case RecordType::kStream:
         if (!chain.gap && chain.raw_end[{r.seq}] != r.raw_end)
@@ -96,7 +99,9 @@ void Checker::check_segment(const LogUnderTest& log, std::uint64_t segment, Chai
         break;
       case RecordType::kData: {
         if (r.seq != chain.next_seq) bad(at, "its number is not the next one");
-        if (r.time_ns <= chain.last_time_ns && !r.has(flags::kClockStep)) bad(at, "time goes back");
+        if (r.time_ns <= chain.last_time_ns && !r.has(flags::kClockStep))
+          bad(at, "time goes back from " + iso_time(chain.last_time_ns) + " to " +
+                      iso_time(r.time_ns) + ", flags " + std::to_string(r.flags));
         if (!r.has(flags::kRecovered)) {
           if (r.raw_end - r.raw_len != chain.raw_end[stream])
             bad(at, "a gap or overlap of its stream");

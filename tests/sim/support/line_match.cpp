@@ -81,8 +81,9 @@ bool LineMatch::take_front(Feeder& feeder, std::string_view text, bool has_newli
   if (part == Part::kWhole) {
     // What was in front of the last words may be gone.
     const ExpectedLine& last = feeder.lines.back();
-    const bool is_next =
-        next + 1 == feeder.lines.size() || (options_.gaps != Options::Gaps::kNone && next == 0);
+    const bool is_next = next + 1 == feeder.lines.size() ||
+                         options_.gaps == Options::Gaps::kAnywhere ||
+                         (options_.gaps == Options::Gaps::kAtTheStart && next == 0);
     if (!is_next || last.has_newline || !text.starts_with(last.text)) return false;
     feeder.next = feeder.lines.size();
     if (take_rest(last.text.size())) return true;
