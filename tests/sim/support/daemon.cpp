@@ -120,7 +120,7 @@ void Daemon::fail(Log& log, Error error) {
   if (!log.trouble()) log.trouble() = Log::Trouble{std::move(error), now, now};
   if (is_full) {
     made_room.insert(log.spec().path);  // Before: it may die in there.
-    (void)log.make_room();
+    (void)log.make_room(rotate::kNoFloor);
   }
   if (is_full && log.spec().when_full == WhenFull::kDrop &&
       now - log.trouble()->since > std::chrono::seconds(10)) {
