@@ -58,7 +58,7 @@ void Checker::check_records(const LogUnderTest& log) {
 void Checker::check_segment(const LogUnderTest& log, std::uint64_t segment, Chain& chain) {
   const auto dir = log.dir(home_);
   const auto opened = rotate::SegmentReader::open(fs_, dir, segment);
-  const bool may_lack = log.user_acts > 0 || log.power_cuts > 0;
+  const bool may_lack = log.user_acts > 0 || log.power_cuts > 0 || log.some_stay;
   const auto bad = [&](std::uint64_t at, const std::string& text) {
     problem(log,
             "segment " + std::to_string(segment) + " record " + std::to_string(at) + ": " + text);
@@ -141,7 +141,7 @@ std::string missing(const LogUnderTest& log, const LineMatch& match, const Check
     }
     // By retention a stream goes from its start: from the first line that is there none is missing,
     // but where a user has taken older text away.
-    const bool retired = log.retires && (match.seen(i) == 0 || log.user_acts > 0);
+    const bool retired = log.retires && (match.seen(i) == 0 || log.user_acts > 0 || log.some_stay);
     if (match.seen(i) < least && !may_lack && !retired)
       return name + "line " + std::to_string(match.seen(i)) + " is missing, of " +
              std::to_string(least) + " that were recorded" + match.expected();
@@ -155,7 +155,7 @@ std::string missing(const LogUnderTest& log, const LineMatch& match, const Check
 void Checker::check_reader(const LogUnderTest& log, const Tail& tail, bool all_told) {
   using Gaps = LineMatch::Options::Gaps;
   const bool synced = log.spec.sync.mode == SyncPolicy::Mode::kBatch;
-  const bool may_lack = log.user_acts > 0 || (log.power_cuts > 0 && !synced);
+  const bool may_lack = log.user_acts > 0 || log.some_stay || (log.power_cuts > 0 && !synced);
   LineMatch match(log,
                   {.in_pieces = log.spec.merged && log.spec.render.kind != RenderSpec::Kind::kRaw,
                    .joined = true,
@@ -190,8 +190,8 @@ void Checker::check_text(LogUnderTest& log, const Tail& tail, bool all_told) {
   using Gaps = LineMatch::Options::Gaps;
   const bool raw = log.spec.render.kind == RenderSpec::Kind::kRaw;
   const bool synced = log.spec.sync.mode == SyncPolicy::Mode::kBatch;
-  const bool may_lack =
-      (log.power_cuts > 0 && (!synced || log.user_acts > 0)) || (log.retires && log.user_acts > 0);
+  const bool may_lack = (log.power_cuts > 0 && (!synced || log.user_acts > 0)) ||
+                        (log.retires && (log.user_acts > 0 || log.some_stay));
   LineMatch match(log, {.in_pieces = log.spec.merged,
                         .glued = raw && !log.spec.merged,
                         .gaps = may_lack      ? Gaps::kAnywhere

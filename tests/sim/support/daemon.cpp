@@ -119,8 +119,9 @@ void Daemon::fail(Log& log, Error error) {
   const bool is_full = error.code() == Errc::kNoSpace;
   if (!log.trouble()) log.trouble() = Log::Trouble{std::move(error), now, now};
   if (is_full) {
-    made_room.insert(log.spec().path);  // Before: it may die in there.
-    (void)log.make_room(rotate::kNoFloor);
+    const auto sealed = log.writer().dir().sealed_files(fs_);
+    if (!sealed || sealed->size() > 1) made_room.insert(log.spec().path);  // It may die in there.
+    (void)log.make_room();
   }
   if (is_full && log.spec().when_full == WhenFull::kDrop &&
       now - log.trouble()->since > std::chrono::seconds(10)) {

@@ -73,6 +73,8 @@ bool LineMatch::take_glued(std::string_view text, bool has_newline) {
 bool LineMatch::take_front(Feeder& feeder, std::string_view text, bool has_newline, Part part) {
   if (feeder.over || feeder.next == feeder.lines.size()) return false;
   const std::size_t next = feeder.next;
+  const bool may_skip = options_.gaps == Options::Gaps::kAnywhere ||
+                        (options_.gaps == Options::Gaps::kAtTheStart && next == 0);
   const auto take_rest = [&](std::size_t from) {
     const std::string_view rest = text.substr(from);
     if (rest.starts_with("[pmx] ")) return true;  // That lines were dropped.
@@ -93,7 +95,9 @@ bool LineMatch::take_front(Feeder& feeder, std::string_view text, bool has_newli
   if (!feeder.held->lost) return false;
   // Where the lost line ends and the next begins: their bytes may be alike for a few.
   constexpr std::size_t kAlike = 8;
-  const std::size_t common = common_prefix(text, feeder.lines[next].text);
+  std::size_t common = common_prefix(text, feeder.lines[next].text);
+  for (std::size_t later = next + 1; may_skip && later < feeder.lines.size(); ++later)
+    common = std::max(common, common_prefix(text, feeder.lines[later].text));
   for (std::size_t half = common; half > 0 && half + kAlike > common; --half) {
     feeder.over = true;
     if (take_rest(half)) return true;

@@ -17,7 +17,8 @@ struct LogUnderTest {
   std::vector<HeldStream*> feeders;  // In the order in which their runs began.
   bool numbered = true;              // Each line can be told from all others.
   unsigned user_acts = 0, power_cuts = 0;
-  bool retires = false;  // Oldest lines may be gone by its own bounds.
+  bool retires = false;    // Oldest lines may be gone by its own bounds.
+  bool some_stay = false;  // A file that cannot be removed does not keep later ones.
 
   // Text that the user took out of files, so that no byte of the log is forgotten.
   struct Splice {

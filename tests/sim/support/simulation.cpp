@@ -219,8 +219,10 @@ void Simulation::daemon_step() {
 
 // A full disk takes a log's own oldest archives first.
 void Simulation::note_made_room() {
-  for (LogUnderTest& log : logs_)
+  for (LogUnderTest& log : logs_) {
     log.retires = log.retires || daemon_->made_room.contains(log.spec.path);
+    log.some_stay = log.retires && disk_troubles_;
+  }
 }
 
 void Simulation::commit_all() {

@@ -50,7 +50,8 @@ void Simulation::plan() {
   power_cuts_ = double_deaths_ && dice_.one_in(3);
   disk_troubles_ = dice_.one_in(2);
   full_disk_ = disk_troubles_ && dice_.one_in(4);
-  user_acts_ = dice_.one_in(4);
+  // Numbers of segments may come again after a power cut, and what a user took has no order then.
+  user_acts_ = dice_.one_in(4) && !power_cuts_;
   clock_steps_ = dice_.one_in(6);
   flood_ = full_disk_ || dice_.one_in(5);
   steps_ = dice_.between(60, 260) + (flood_ ? 100 : 0);
