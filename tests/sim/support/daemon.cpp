@@ -121,7 +121,7 @@ void Daemon::fail(Log& log, Error error) {
   if (is_full) {
     const auto sealed = log.writer().dir().sealed_files(fs_);
     if (!sealed || sealed->size() > 1) made_room.insert(log.spec().path);  // It may die in there.
-    (void)log.make_room();
+    (void)log.make_room(rotate::kNoFloor);
   }
   if (is_full && log.spec().when_full == WhenFull::kDrop &&
       now - log.trouble()->since > std::chrono::seconds(10)) {
