@@ -137,6 +137,13 @@ LogReader::Step LogReader::next_record() {
   if (stop_ &&
       (segment_ > stop_->segment || (segment_ == stop_->segment && record_ >= stop_->record)))
     return Step::kEnd;
+  if (lines_end_) {
+    if (const auto line = joiner_->take_unfinished()) {
+      given_ = *line;
+      return Step::kLine;
+    }
+    lines_end_ = false;
+  }
   if (!current_) return next_segment() ? Step::kAgain : Step::kEnd;
   if (record_ >= current_->records()) {
     const auto more = current_->refresh();
@@ -262,10 +269,19 @@ bool LogReader::next_segment() {
   }
   for (auto segment = next; segment; segment = segments_->after(*segment)) {
     const Opened opened = open(*segment);
+    // Where an epoch or records have ended, the ENDs of streams are missing too, and nothing else
+    // says that no more comes of a half line. If some does, it is a line of its own.
+    if (opened == Opened::kYes) lines_end_ = !goes_on();
     if (opened != Opened::kGone) return opened == Opened::kYes;
     if (*segment == kUnindexedActive) break;
   }
   return false;
+}
+
+// The segment that was opened has the lines behind the last one read.
+bool LogReader::goes_on() const {
+  return !current_->framed() && number_ && number_->epoch == current_->epoch() &&
+         number_->seq == current_->first_seq();
 }
 
 LogReader::Opened LogReader::open(std::uint64_t segment) {

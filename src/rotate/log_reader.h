@@ -107,6 +107,7 @@ class LogReader {
   Step take_record(const Record& record);
   Step take_data(const Record& record);
   bool next_segment();
+  bool goes_on() const;
   enum class Opened { kYes, kGone, kLater };
   Opened open(std::uint64_t segment);
   std::optional<LogLine> unskipped(const LogLine& line);
@@ -133,6 +134,7 @@ class LogReader {
   std::uint64_t passed_offset_ = 0;         // Text that was read before it had an index.
   std::optional<Position> stop_;            // Only while last_lines() counts.
   bool warned_of_text_ = false;             // Once a segment.
+  bool lines_end_ = false;                  // Half lines are given out before the next record.
   // The batch being read.
   std::string_view rest_;
   Record batch_;
@@ -144,7 +146,7 @@ class LogReader {
     std::uint32_t epoch = 0;
     std::uint64_t seq = 0;
   };
-  std::optional<Number> number_;  // Behind the last record read.
+  std::optional<Number> number_;      // Behind the last record read.
   std::uint64_t number_segment_ = 0;  // That had it, as we have read or been told.
   bool number_read_ = false;
   std::vector<NumberBreak> breaks_;

@@ -28,7 +28,7 @@ void LogReader::restart(bool at_start) {
   current_.reset();
   segment_ = record_ = 0;
   number_.reset();
-  number_read_ = false;
+  number_read_ = lines_end_ = false;
   breaks_.clear();
   warnings_.clear();
 }

@@ -434,5 +434,24 @@ TEST_F(LogReaderTest, CountsTheSequenceNumbersOfALineInPieces) {
   EXPECT_EQ(next->seq, 3U);
 }
 
+// The machine lost power, or the keeper died: the stream has no END, and never will.
+TEST_F(LogReaderTest, GivesHalfALineThatNothingContinuesBeforeTheNextEpoch) {
+  SegmentBuilder first(dir_, 1);
+  first.data(first.stream(10, WorkerId{0}, kOut), "half", {.flags = flags::kPartial});
+  first.seal(kStamp);
+  auto start = first.next();
+  start.epoch = 7;
+  SegmentBuilder second(dir_, 2, start);
+  second.data(second.stream(12, WorkerId{0}, kOut), "b\n");
+  second.write();
+  LogReader reader(fs_, dir_);
+  const auto half = reader.next();
+  ASSERT_TRUE(half);
+  EXPECT_EQ(half->text, "half");
+  EXPECT_FALSE(half->has_newline);
+  EXPECT_EQ(reader.next()->text, "b");
+  EXPECT_FALSE(reader.has_unfinished());
+}
+
 }  // namespace
 }  // namespace pmx::rotate

@@ -132,5 +132,20 @@ TEST_F(LogSourceTest, TheSegmentOfAPositionIsTheOneThatHoldsItsLine) {
   EXPECT_EQ(source_->position().next_seq, 2U);  // "open" may go on.
 }
 
+TEST_F(LogSourceTest, HalfALineOfARunThatAPowerLossEndedDoesNotHoldThePosition) {
+  segment_.data(a_, "{\"n\":1}\n");
+  segment_.data(a_, "half", {.flags = rotate::flags::kPartial});
+  auto start = segment_.next();
+  start.epoch = 1;
+  segment_.seal(kStamp);
+  test::SegmentBuilder second(dir_, 2, start);
+  second.data(second.stream(11, WorkerId{0}, StreamKind::kOut), "{\"n\":3}\n");
+  second.write();
+  source();
+  read_all();
+  EXPECT_EQ(given(), (Lines{"{\"n\":1}", "half", "{\"n\":3}"}));
+  EXPECT_EQ(source_->position(), (LogPosition{1, 4, {}, 2}));
+}
+
 }  // namespace
 }  // namespace pmx::ship
