@@ -56,7 +56,8 @@ class LogReader {
   void seek_end();
   void seek_time(std::int64_t time_ns);  // At the batch that may hold the first line so late.
   // At the batch that holds the first line with this number or a later one, of this epoch or a
-  // later one. What it has before that line is given too. `segment` had the line when last seen.
+  // later one. What it has before that line is given too, and the rest of a line whose beginning
+  // lies before it. `segment` had the line when last seen.
   void seek_seq(std::uint32_t epoch, std::uint64_t seq, std::uint64_t segment = 0);
   // At the n-th wanted line from the end. Without `level` and `matches` only records are read for
   // it.
