@@ -34,6 +34,7 @@ LogLine line_of(const Record& record, std::int64_t number, const SegmentReader::
   line.kind = source.kind;
   line.render = source.render;
   line.stream = source.stream;
+  line.found = source.found;
   line.end_seq = line.seq + 1;
   return line;
 }
@@ -118,7 +119,9 @@ std::optional<LogLine> LogReader::next_of_batch() {
     // each piece has its own date or is an object of its own, it is a line of its own.
     const bool own_line = batch_.has(flags::kCut) && source_.render != RenderSpec::Kind::kRaw;
     piece.alone = last && batch_.has(flags::kPartial) && own_line;
-    piece.goes_on = last && batch_.has(flags::kPartial) && !own_line;
+    // What was recovered has no stream that could go on; a reader's own records do.
+    const bool no_stream = source_.found == Found::kRecovered || source_.found == Found::kForeign;
+    piece.goes_on = last && batch_.has(flags::kPartial) && !own_line && !no_stream;
     piece.line = line_of(batch_, line_, source_);
     piece.line.segment = segment_;
     piece.line.epoch = current_->epoch();

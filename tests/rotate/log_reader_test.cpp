@@ -453,5 +453,35 @@ TEST_F(LogReaderTest, GivesHalfALineThatNothingContinuesBeforeTheNextEpoch) {
   EXPECT_FALSE(reader.has_unfinished());
 }
 
+TEST_F(LogReaderTest, BeginsInsideALineOverTheBound) {
+  SegmentBuilder segment(dir_, 1);
+  const auto out = segment.stream(10, WorkerId{0}, kOut);
+  segment.data(out, std::string(800'000, 'a'), {.flags = flags::kPartial});
+  segment.data(out, std::string(800'000, 'b'), {.flags = flags::kPartial | flags::kContinues});
+  segment.data(out, "end\n", {.flags = flags::kContinues});
+  segment.write();
+  LogReader reader(fs_, dir_);
+  reader.seek_seq(0, 2);
+  const auto rest = reader.next();
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->text, std::string(800'000, 'b') + "end");
+}
+
+TEST_F(LogReaderTest, SaysHowALineCameIntoTheLog) {
+  constexpr std::uint8_t kFoundFlags = flags::kRecovered | flags::kUnparsed;
+  SegmentBuilder segment(dir_, 1, {.head_flags = flags::kForeign});
+  segment.data(0xFFFF, "foreign\n", {.flags = kFoundFlags});
+  segment.data(segment.stream(10, WorkerId{0}, kOut), "captured\n");
+  segment.data(0xFFFF, "recovered\n", {.flags = kFoundFlags});
+  segment.write();
+  LogReader reader(fs_, dir_);
+  EXPECT_EQ(reader.next()->found, Found::kForeign);
+  EXPECT_EQ(reader.next()->found, Found::kCaptured);
+  EXPECT_EQ(reader.next()->found, Found::kRecovered);
+  std::filesystem::remove_all(dir_.index_directory());
+  LogReader unindexed(fs_, dir_);
+  EXPECT_EQ(unindexed.next()->found, Found::kUnindexed);
+}
+
 }  // namespace
 }  // namespace pmx::rotate

@@ -147,5 +147,29 @@ TEST_F(LogSourceTest, HalfALineOfARunThatAPowerLossEndedDoesNotHoldThePosition) 
   EXPECT_EQ(source_->position(), (LogPosition{1, 4, {}, 2}));
 }
 
+// Found behind the last record when keeper and daemon had both died: numbered, and in the file.
+TEST_F(LogSourceTest, GivesLinesThatRecoveryFoundInTheFile) {
+  segment_.data(a_, "{\"n\":1}\n");
+  segment_.data(0xFFFF, "found\n", {.flags = rotate::flags::kRecovered});
+  segment_.data(a_, "{\"n\":3}\n");
+  segment_.write();
+  source(LogCursor(), false);
+  read_all();
+  EXPECT_EQ(given(), (Lines{"{\"n\":1}", "found", "{\"n\":3}"}));
+}
+
+TEST_F(LogSourceTest, TextThatWasThereBeforeTheLogIsNeitherGivenNorCounted) {
+  test::SegmentBuilder first(dir_, 1, {.head_flags = rotate::flags::kForeign});
+  first.data(0xFFFF, "theirs\ntheirs\n", {.flags = rotate::flags::kRecovered});
+  first.data(0xFFFF, "half", {.flags = rotate::flags::kRecovered | rotate::flags::kPartial});
+  first.data(first.stream(10, WorkerId{0}, StreamKind::kOut), "ours\n");
+  first.write();
+  source(std::nullopt, false);
+  read_all();
+  EXPECT_EQ(given(), (Lines{"ours"}));
+  EXPECT_EQ(source_->begin(), 4U);
+  EXPECT_EQ(source_->position().next_seq, 5U);
+}
+
 }  // namespace
 }  // namespace pmx::ship

@@ -95,19 +95,6 @@ class LaneReviewTest : public ::testing::Test, protected LaneHost {
   std::unique_ptr<Lane> lane_;
 };
 
-// Found behind the last record when keeper and daemon had both died: numbered, and in the file.
-TEST_F(LaneReviewTest, LinesThatRecoveryFoundInTheFileAreShipped) {
-  test::SegmentBuilder segment(dir_, 1, {.time_ns = time_ns_});
-  const auto out = segment.stream(10, WorkerId{0}, StreamKind::kOut);
-  segment.data(out, "a\n");
-  segment.data(0xFFFF, "found\n", {.flags = rotate::flags::kRecovered | rotate::flags::kUnparsed});
-  segment.data(out, "b\n");
-  segment.write();
-  lane();
-  run();
-  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nfound\nb\n"}));
-}
-
 TEST_F(LaneReviewTest, AClockThatWasSetBackDoesNotHoldTheLastLine) {
   test::SegmentBuilder segment(dir_, 1, {.time_ns = test::FakeClock::kStartNs + 3'600'000'000'000});
   const auto out = segment.stream(10, WorkerId{0}, StreamKind::kOut);
