@@ -56,7 +56,8 @@ class LogReader {
   void seek_end();
   void seek_time(std::int64_t time_ns);  // At the batch that may hold the first line so late.
   // At the batch that holds the first line with this number or a later one, of this epoch or a
-  // later one. What it has before that line is given too. `segment` had the line when last seen.
+  // later one. What it has before that line is given too, and the rest of a line whose beginning
+  // lies before it. `segment` had the line when last seen.
   void seek_seq(std::uint32_t epoch, std::uint64_t seq, std::uint64_t segment = 0);
   // At the n-th wanted line from the end. Without `level` and `matches` only records are read for
   // it.
@@ -107,6 +108,7 @@ class LogReader {
   Step take_record(const Record& record);
   Step take_data(const Record& record);
   bool next_segment();
+  bool goes_on() const;
   enum class Opened { kYes, kGone, kLater };
   Opened open(std::uint64_t segment);
   std::optional<LogLine> unskipped(const LogLine& line);
@@ -133,6 +135,7 @@ class LogReader {
   std::uint64_t passed_offset_ = 0;         // Text that was read before it had an index.
   std::optional<Position> stop_;            // Only while last_lines() counts.
   bool warned_of_text_ = false;             // Once a segment.
+  bool lines_end_ = false;                  // Half lines are given out before the next record.
   // The batch being read.
   std::string_view rest_;
   Record batch_;
@@ -144,7 +147,7 @@ class LogReader {
     std::uint32_t epoch = 0;
     std::uint64_t seq = 0;
   };
-  std::optional<Number> number_;  // Behind the last record read.
+  std::optional<Number> number_;      // Behind the last record read.
   std::uint64_t number_segment_ = 0;  // That had it, as we have read or been told.
   bool number_read_ = false;
   std::vector<NumberBreak> breaks_;

@@ -44,9 +44,11 @@ std::optional<std::int64_t> LogSource::next_time() {
     const auto line = reader_.next();
     take_breaks();
     if (!line) return std::nullopt;
-    // Found in a file without an index: not captured, so not ours to ship.
-    if (line->worker == rotate::kUnknownWorker && !line->dropped_notice) continue;
-    if (!is_settled(*line)) held_ = line;
+    if (line->found == rotate::Found::kUnindexed || is_settled(*line)) continue;
+    if (line->found == rotate::Found::kForeign)
+      begin_ += line->lines;  // Not captured, so not ours to ship, and no line of ours.
+    else
+      held_ = line;
   }
   return held_->time_ns;
 }

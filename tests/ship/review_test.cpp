@@ -95,44 +95,6 @@ class LaneReviewTest : public ::testing::Test, protected LaneHost {
   std::unique_ptr<Lane> lane_;
 };
 
-// A prompt was recorded in part, then the machine lost power: its stream has no END and never will.
-TEST_F(LaneReviewTest, HalfALineOfARunThatAPowerLossEndedDoesNotHoldTheCursor) {
-  test::SegmentBuilder segment(dir_, 1, {.time_ns = time_ns_});
-  const auto old_run = segment.stream(10, WorkerId{0}, StreamKind::kOut);
-  segment.data(old_run, "a\n");
-  segment.data(old_run, "half", {.flags = rotate::flags::kPartial});
-  segment.seal("2026-11-23T10-00-00Z");
-  test::SegmentBuilder next(dir_, 2, segment.next());
-  const auto new_run = next.stream(11, WorkerId{0}, StreamKind::kOut);
-  next.data(new_run, "b\n");
-  next.write();
-  std::string index = next.index_bytes();
-  rotate::Record head;
-  std::memcpy(&head, index.data(), sizeof head);
-  head.raw_len += 1;  // The epoch.
-  head.crc = rotate::record_crc(head, 2);
-  std::memcpy(index.data(), &head, sizeof head);
-  test::write_bytes(dir_.index_path(2), index);
-  lane();
-  run();
-  pass(std::chrono::hours(1));
-  EXPECT_EQ(cursor().at.segment, 2U);
-  EXPECT_EQ(cursor().tally.delivered, 3U);
-}
-
-// Found behind the last record when keeper and daemon had both died: numbered, and in the file.
-TEST_F(LaneReviewTest, LinesThatRecoveryFoundInTheFileAreShipped) {
-  test::SegmentBuilder segment(dir_, 1, {.time_ns = time_ns_});
-  const auto out = segment.stream(10, WorkerId{0}, StreamKind::kOut);
-  segment.data(out, "a\n");
-  segment.data(0xFFFF, "found\n", {.flags = rotate::flags::kRecovered | rotate::flags::kUnparsed});
-  segment.data(out, "b\n");
-  segment.write();
-  lane();
-  run();
-  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nfound\nb\n"}));
-}
-
 TEST_F(LaneReviewTest, AClockThatWasSetBackDoesNotHoldTheLastLine) {
   test::SegmentBuilder segment(dir_, 1, {.time_ns = test::FakeClock::kStartNs + 3'600'000'000'000});
   const auto out = segment.stream(10, WorkerId{0}, StreamKind::kOut);
