@@ -353,59 +353,5 @@ TEST_F(EngineReviewTest, AnEndedLanesCursorIsNotTakenForANewLanes) {
   EXPECT_EQ(received_.all.find("nobody"), std::string::npos) << received_.all;
 }
 
-TEST_F(EngineReviewTest, ARetriedLetterThatIsStillRefusedDoesNotHoldTheOthers) {
-  RealFs fs;
-  {
-    const auto letters = std::move(*DeadLetters::open(fs, home_.path(), "here"));
-    for (const char* const item : {"{\"line\":\"good\"}\n", "{\"line\":\"bad\"}\n"}) {
-      DeadLetter letter;
-      letter.time_ns = clock_.system_ns();
-      letter.item = item;
-      ASSERT_TRUE(letters->append({&letter, 1}));
-    }
-  }
-  received_.status = [](const HttpRequest& request) {
-    return request.body.find("bad") == std::string::npos ? 204 : 400;
-  };
-  const auto engine = this->engine();
-  ASSERT_TRUE(engine->configure({shipment("here")}));
-  std::promise<Result<Json>> answer;
-  engine->retry("here", [&](Result<Json> done) { answer.set_value(std::move(done)); });
-  const Result<Json> done = answer.get_future().get();
-  ASSERT_TRUE(done) << done.error().message();
-  EXPECT_EQ((*done)["lines"].as_int(), 1);
-}
-
-// The batch on its way was made with gzip; the next daemon is told to use none.
-TEST_F(EngineReviewTest, AFlightIsSentInTheCodingThatItWasMadeIn) {
-  begin_log(1, {.time_ns = clock_.system_ns()});
-  received_.status = [](const HttpRequest&) { return 503; };
-  Shipment before = shipment("here");
-  before.sink.spec.compression = "gzip";
-  {
-    const auto engine = this->engine();
-    ASSERT_TRUE(engine->configure({before}));
-    print("one\n");
-    engine->recorded(dir_.active_path(), 10);
-    std::promise<void> tried;  // Ends at its deadline: the store takes nothing.
-    engine->drain(milliseconds(300), [&] { tried.set_value(); });
-    tried.get_future().get();
-  }
-  std::promise<bool> good;
-  std::atomic<bool> once = false;
-  received_.status = [&](const HttpRequest& request) {
-    const bool gzip = request.body.starts_with("\x1f\x8b");
-    const bool says_so =
-        std::any_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
-          return header.first == "Content-Encoding" && header.second == "gzip";
-        });
-    if (!once.exchange(true)) good.set_value(gzip == says_so);
-    return 204;
-  };
-  const auto engine = this->engine();
-  ASSERT_TRUE(engine->configure({shipment("here")}));
-  EXPECT_TRUE(good.get_future().get());
-}
-
 }  // namespace
 }  // namespace pmx::ship
