@@ -95,17 +95,6 @@ class LaneReviewTest : public ::testing::Test, protected LaneHost {
   std::unique_ptr<Lane> lane_;
 };
 
-TEST_F(LaneReviewTest, AClockThatWasSetBackDoesNotHoldTheLastLine) {
-  test::SegmentBuilder segment(dir_, 1, {.time_ns = test::FakeClock::kStartNs + 3'600'000'000'000});
-  const auto out = segment.stream(10, WorkerId{0}, StreamKind::kOut);
-  segment.data(out, "last words\n");
-  segment.write();
-  lane(true);
-  run();
-  pass(std::chrono::seconds(10));
-  EXPECT_EQ(store_.bodies(), (Bodies{"<out>last words\n"}));
-}
-
 TEST_F(LaneReviewTest, MissingLinesAreCountedOnceWhileAStackTraceIsOpen) {
   test::SegmentBuilder first(dir_, 1, {.time_ns = time_ns_});
   const auto one = first.stream(10, WorkerId{0}, StreamKind::kOut);
