@@ -95,26 +95,6 @@ class LaneReviewTest : public ::testing::Test, protected LaneHost {
   std::unique_ptr<Lane> lane_;
 };
 
-TEST_F(LaneReviewTest, MissingLinesAreCountedOnceWhileAStackTraceIsOpen) {
-  test::SegmentBuilder first(dir_, 1, {.time_ns = time_ns_});
-  const auto one = first.stream(10, WorkerId{0}, StreamKind::kOut);
-  first.data(one, "half", {.flags = rotate::flags::kPartial});
-  first.seal("2026-11-23T10-00-00Z");
-  auto start = first.next();
-  start.seq += 100;  // 100 lines of segment 2 are gone.
-  test::SegmentBuilder third(dir_, 3, start);
-  const auto two = third.stream(11, WorkerId{1}, StreamKind::kOut);
-  third.data(two, "b\n");
-  third.write();
-  lane();
-  run();
-  EXPECT_EQ(cursor().tally.dropped[static_cast<std::size_t>(Drop::kRetention)], 100U);
-  lane();
-  run();
-  pass(std::chrono::seconds(10));
-  EXPECT_EQ(cursor().tally.dropped[static_cast<std::size_t>(Drop::kRetention)], 100U);
-}
-
 // ---- Whole engines, as in engine_test.cpp.
 
 struct Received {
