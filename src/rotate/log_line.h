@@ -10,18 +10,27 @@
 
 namespace pmx::rotate {
 
+// How a line came into the log.
+enum class Found : std::uint8_t {
+  kCaptured,   // With a record of the stream it came from.
+  kRecovered,  // Captured, but its record was lost with all of pmx: time and stream are not known.
+  kForeign,    // Somebody else's: the file had it when pmx began the log. It has a number.
+  kUnindexed,  // In a file without an index: its number is the reader's own.
+};
+
 struct LogLine {
   std::string_view text;  // Without its newline; 64 bytes behind it may be read.
   std::int64_t time_ns = 0;
   std::uint64_t seq = 0;
-  WorkerId worker;  // kUnknownWorker: found in the file, not captured.
+  WorkerId worker;  // kUnknownWorker: of a line that was not captured, or was recovered.
   StreamKind kind = StreamKind::kOut;
   bool has_newline =
       true;  // false: the worker wrote none, or this is a piece of a line over 1 MiB.
   RenderSpec::Kind render = RenderSpec::Kind::kRaw;  // How the file has it.
   bool dropped_notice = false;  // Ours, not the worker's: says which lines are missing here.
   DropReason drop_reason{};     // Of a notice.
-  StreamId stream = {};         // {0}: found in the file, not captured.
+  StreamId stream = {};         // {0}: of no known stream.
+  Found found = Found::kCaptured;
   // Sequence numbers that it stands for: pieces of a long line; of a notice, the lines missing.
   std::uint64_t lines = 1;
   std::uint64_t end_seq = 0;  // Behind the last of them; other streams' lines may lie between.

@@ -34,6 +34,7 @@ LogLine line_of(const Record& record, std::int64_t number, const SegmentReader::
   line.kind = source.kind;
   line.render = source.render;
   line.stream = source.stream;
+  line.found = source.found;
   line.end_seq = line.seq + 1;
   return line;
 }
@@ -118,7 +119,9 @@ std::optional<LogLine> LogReader::next_of_batch() {
     // each piece has its own date or is an object of its own, it is a line of its own.
     const bool own_line = batch_.has(flags::kCut) && source_.render != RenderSpec::Kind::kRaw;
     piece.alone = last && batch_.has(flags::kPartial) && own_line;
-    piece.goes_on = last && batch_.has(flags::kPartial) && !own_line;
+    // What was recovered has no stream that could go on; a reader's own records do.
+    const bool no_stream = source_.found == Found::kRecovered || source_.found == Found::kForeign;
+    piece.goes_on = last && batch_.has(flags::kPartial) && !own_line && !no_stream;
     piece.line = line_of(batch_, line_, source_);
     piece.line.segment = segment_;
     piece.line.epoch = current_->epoch();
@@ -137,6 +140,13 @@ LogReader::Step LogReader::next_record() {
   if (stop_ &&
       (segment_ > stop_->segment || (segment_ == stop_->segment && record_ >= stop_->record)))
     return Step::kEnd;
+  if (lines_end_) {
+    if (const auto line = joiner_->take_unfinished()) {
+      given_ = *line;
+      return Step::kLine;
+    }
+    lines_end_ = false;
+  }
   if (!current_) return next_segment() ? Step::kAgain : Step::kEnd;
   if (record_ >= current_->records()) {
     const auto more = current_->refresh();
@@ -219,6 +229,8 @@ void LogReader::note_numbers(const Record& record, std::uint64_t count) {
   const Number at{current_->epoch(), record.seq};
   if (number_ && at.epoch == number_->epoch && at.seq > number_->seq)
     breaks_.push_back({.missing = at.seq - number_->seq,
+                       .end = at.seq,
+                       .segment = number_segment_,
                        .segments_removed = segment_ > number_segment_ + (number_read_ ? 1 : 0),
                        .epoch = at.epoch});
   if (number_ && at.epoch != number_->epoch)
@@ -262,10 +274,19 @@ bool LogReader::next_segment() {
   }
   for (auto segment = next; segment; segment = segments_->after(*segment)) {
     const Opened opened = open(*segment);
+    // Where an epoch or records have ended, the ENDs of streams are missing too, and nothing else
+    // says that no more comes of a half line. If some does, it is a line of its own.
+    if (opened == Opened::kYes) lines_end_ = !goes_on();
     if (opened != Opened::kGone) return opened == Opened::kYes;
     if (*segment == kUnindexedActive) break;
   }
   return false;
+}
+
+// The segment that was opened has the lines behind the last one read.
+bool LogReader::goes_on() const {
+  return !current_->framed() && number_ && number_->epoch == current_->epoch() &&
+         number_->seq == current_->first_seq();
 }
 
 LogReader::Opened LogReader::open(std::uint64_t segment) {

@@ -56,7 +56,8 @@ class LogReader {
   void seek_end();
   void seek_time(std::int64_t time_ns);  // At the batch that may hold the first line so late.
   // At the batch that holds the first line with this number or a later one, of this epoch or a
-  // later one. What it has before that line is given too. `segment` had the line when last seen.
+  // later one. What it has before that line is given too, and the rest of a line whose beginning
+  // lies before it. `segment` had the line when last seen.
   void seek_seq(std::uint32_t epoch, std::uint64_t seq, std::uint64_t segment = 0);
   // At the n-th wanted line from the end. Without `level` and `matches` only records are read for
   // it.
@@ -73,6 +74,8 @@ class LogReader {
   // Where the sequence numbers do not go on one by one, since the last call.
   struct NumberBreak {
     std::uint64_t missing = 0;      // Lines between: nobody can read them any more.
+    std::uint64_t end = 0;          // The first number behind them.
+    std::uint64_t segment = 0;      // That had the last line before them; 0: not known.
     bool segments_removed = false;  // … because their segment is gone.
     std::uint64_t shift = 0;        // A new epoch: numbers go on from the old ones plus this
                                     // (modulo 2^64).
@@ -107,6 +110,7 @@ class LogReader {
   Step take_record(const Record& record);
   Step take_data(const Record& record);
   bool next_segment();
+  bool goes_on() const;
   enum class Opened { kYes, kGone, kLater };
   Opened open(std::uint64_t segment);
   std::optional<LogLine> unskipped(const LogLine& line);
@@ -133,6 +137,7 @@ class LogReader {
   std::uint64_t passed_offset_ = 0;         // Text that was read before it had an index.
   std::optional<Position> stop_;            // Only while last_lines() counts.
   bool warned_of_text_ = false;             // Once a segment.
+  bool lines_end_ = false;                  // Half lines are given out before the next record.
   // The batch being read.
   std::string_view rest_;
   Record batch_;
@@ -144,7 +149,7 @@ class LogReader {
     std::uint32_t epoch = 0;
     std::uint64_t seq = 0;
   };
-  std::optional<Number> number_;  // Behind the last record read.
+  std::optional<Number> number_;      // Behind the last record read.
   std::uint64_t number_segment_ = 0;  // That had it, as we have read or been told.
   bool number_read_ = false;
   std::vector<NumberBreak> breaks_;

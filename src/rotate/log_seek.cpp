@@ -28,7 +28,7 @@ void LogReader::restart(bool at_start) {
   current_.reset();
   segment_ = record_ = 0;
   number_.reset();
-  number_read_ = false;
+  number_read_ = lines_end_ = false;
   breaks_.clear();
   warnings_.clear();
 }
@@ -73,7 +73,8 @@ void LogReader::seek_time(std::int64_t time_ns) {
 }
 
 void LogReader::seek_seq(std::uint32_t epoch, std::uint64_t seq, std::uint64_t segment_of_seq) {
-  restart(false);
+  // The rest of a line over the bound may be what follows: its beginning has been given out.
+  restart(true);
   number_ = {epoch, seq};
   number_segment_ = segment_of_seq;
   std::optional<std::uint64_t> found;

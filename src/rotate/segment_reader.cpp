@@ -125,6 +125,7 @@ void SegmentReader::note(const Record& record, std::uint64_t number) {
     case RecordType::kHead:
       epoch_ = record.raw_len;
       first_seq_ = record.seq;
+      foreign_ = record.has(flags::kForeign);
       break;
     case RecordType::kStream:
       streams_.emplace_back(number, record);
@@ -179,6 +180,7 @@ Result<Record> SegmentReader::record(std::uint64_t number) {
 
 SegmentReader::Source SegmentReader::source_of(const Record& record, std::uint64_t number) const {
   Source source;
+  source.found = found(record, number);
   for (const auto& [at, stream] : streams_) {
     if (at > number) break;
     if (stream.stream != record.stream) continue;
@@ -189,6 +191,15 @@ SegmentReader::Source SegmentReader::source_of(const Record& record, std::uint64
     source.render = static_cast<RenderSpec::Kind>(stream.data_sum);
   }
   return source;
+}
+
+// What a log's file had at the very start is recorded before any stream is bound. What recovery
+// finds later, behind the last record, is ours.
+Found SegmentReader::found(const Record& record, std::uint64_t number) const {
+  if (framed()) return Found::kUnindexed;
+  if (!record.has(flags::kRecovered)) return Found::kCaptured;
+  const bool at_start = streams_.empty() || streams_.front().first > number;
+  return foreign_ && at_start ? Found::kForeign : Found::kRecovered;
 }
 
 Result<std::uint64_t> SegmentReader::first_record_at(std::int64_t time_ns) {

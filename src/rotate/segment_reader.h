@@ -28,6 +28,7 @@
 #include "model/ids.h"
 #include "model/log_spec.h"
 #include "rotate/log_dir.h"
+#include "rotate/log_line.h"
 #include "rotate/segment_format.h"
 
 namespace pmx::rotate {
@@ -46,6 +47,7 @@ class SegmentReader {
     WorkerId worker = kUnknownWorker;
     StreamKind kind = StreamKind::kOut;
     RenderSpec::Kind render = RenderSpec::Kind::kRaw;
+    Found found = Found::kCaptured;
   };
   enum class Text { kIndexed, kFramed };
 
@@ -83,6 +85,7 @@ class SegmentReader {
   void adopt(std::vector<Record> records);
   void note(const Record& record, std::uint64_t number);
   Result<void> open_text();
+  Found found(const Record& record, std::uint64_t number) const;
   Result<void> load_window(std::uint64_t begin, std::uint64_t end);
 
   Fs& fs_;
@@ -100,7 +103,7 @@ class SegmentReader {
   std::vector<std::pair<std::uint64_t, std::int64_t>>
       latest_;  // (record number, latest time up to it), sparse.
   std::uint64_t inode_ = 0, name_number_ = 0, data_end_ = 0;
-  bool sealed_ = false;
+  bool sealed_ = false, foreign_ = false;  // Of the last SEAL and of the HEAD.
   std::unique_ptr<SegmentText> text_;
   std::string window_;  // Text from window_begin_, and padding.
   std::uint64_t window_begin_ = 0, window_size_ = 0;

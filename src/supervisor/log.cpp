@@ -270,6 +270,16 @@ bool Log::make_room(std::uint64_t floor_segment) {
   return false;
 }
 
+std::optional<std::uint64_t> Log::take_recorded() {
+  const rotate::SegmentIndex& index = writer_.index();
+  if (index.segment() == told_segment_ && index.slots() == told_slots_) return std::nullopt;
+  told_segment_ = index.segment();
+  told_slots_ = index.slots();
+  const std::uint64_t end = index.base() + index.file_end();
+  const std::uint64_t before = std::exchange(told_bytes_, end);
+  return end - std::min(before, end);  // Recovery may have taken records back.
+}
+
 void Log::publish() {
   const rotate::SegmentIndex& index = writer_.index();
   counters_->captured_lines = index.next_seq();

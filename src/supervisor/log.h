@@ -70,6 +70,9 @@ class Log {
   const LogSpec& spec() const { return spec_; }
   rotate::SegmentWriter& writer() { return writer_; }
   const std::shared_ptr<LogCounters>& counters() const { return counters_; }
+  // Bytes recorded since the last call: 0 where only other records came (an END, a SEAL), nullopt
+  // where none did.
+  std::optional<std::uint64_t> take_recorded();
 
   // Trouble as the pipeline keeps it: since when, what, and when to try again.
   struct Trouble {
@@ -100,6 +103,8 @@ class Log {
   rotate::SegmentWriter::World world_;
   rotate::SegmentWriter writer_;
   std::vector<Feed> feeds_;
+  // Of the index, when take_recorded() was last asked.
+  std::uint64_t told_segment_ = 0, told_slots_ = 0, told_bytes_ = 0;
   bool unsynced_ = false;
   std::size_t next_feed_ = 0;  // Where a merged log's next group begins: no stream starves.
   std::vector<rotate::StreamBatch> group_;

@@ -81,10 +81,8 @@ void PipelineThread::after_round() {
 void PipelineThread::commit(Log& log) {
   if (log.trouble() && clock_.steady_now() < log.trouble()->next_try)
     return;  // Its timer will queue it.
-  const std::uint64_t before = log.counters()->captured_bytes;
   const auto committed = log.commit();
-  const std::uint64_t recorded = log.counters()->captured_bytes - before;
-  if (recorded > 0) events_.recorded(log.spec().path, recorded);
+  tell_recorded(log);
   for (const std::string& line : log.writer().take_notices()) events_.notice(line);
   hand_to_packer(log);
   plan_sync(log);
@@ -94,6 +92,11 @@ void PipelineThread::commit(Log& log) {
   log.trouble().reset();
   log.counters()->trouble.set("");
   events_.notice(log.spec().path + ": written again");
+}
+
+// Each record matters to readers: an END ends a half line, and a SEAL begins the next segment.
+void PipelineThread::tell_recorded(Log& log) {
+  if (const auto bytes = log.take_recorded()) events_.recorded(log.spec().path, *bytes);
 }
 
 // What a stream needs after its logs have moved on.

@@ -73,7 +73,8 @@ class Pipeline {
     std::function<void(StreamId)> stream_ended;  // All its logs have its END: DROP its descriptors.
     std::function<void(RunId)> run_ended;        // All streams of the run: DROP "run.<run>".
     std::function<void(const std::string&)> notice;  // One line for pmx.log.
-    // So many bytes of the log, by its active path, have just been recorded.
+    // So many bytes of the log, by its active path, have just been recorded; 0: records without
+    // text, such as a stream's END.
     std::function<void(const std::string&, std::uint64_t)> recorded = [](const auto&, auto) {};
     // pmx flush removed what the log had below this segment.
     std::function<void(const std::string&, std::uint64_t)> flushed = [](const auto&, auto) {};

@@ -68,8 +68,12 @@ void PipelineThread::rotate_one(const std::string& path, Rotate how,
   Log& log = *found->second;
   const auto rotated = log.rotate();
   for (const std::string& line : log.writer().take_notices()) events_.notice(line);
-  if (!rotated) return done(rotated);
+  if (!rotated) {
+    tell_recorded(log);
+    return done(rotated);
+  }
   if (how == Rotate::kSeal) {
+    tell_recorded(log);
     hand_to_packer(log);
     return done({});
   }
@@ -77,6 +81,7 @@ void PipelineThread::rotate_one(const std::string& path, Rotate how,
   (void)log.writer().take_sealed();
   const std::uint64_t below = log.writer().index().segment();
   events_.flushed(path, below);
+  tell_recorded(log);  // Behind it: what readers miss from now on was flushed.
   const bool posted = packer_->post({.dir = log.writer().dir(),
                                      .segment = below - 1,
                                      .policy = log.spec().rotate,
@@ -105,6 +110,7 @@ void PipelineThread::reopen() {
   loop_->post([this] {
     for (const auto& [path, log] : logs_) {
       const auto looked = log->look();
+      tell_recorded(*log);
       for (const std::string& line : log->writer().take_notices()) events_.notice(line);
       if (!looked) fail(*log, looked.error());
     }

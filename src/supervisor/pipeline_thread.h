@@ -60,6 +60,7 @@ class PipelineThread final : public Pipeline, public rotate::RawBytes {
   void drain(Stream& stream);
   void after_round();
   void commit(Log& log);
+  void tell_recorded(Log& log);
   void queue(Log& log);
   void queue_logs_of(Stream& stream);
   void look_after(Stream& stream);

@@ -86,6 +86,7 @@ void PipelineThread::plan_rotation(Log& log) {
         if (found->second->next_rotation_ns() &&
             clock_.system_ns() >= *found->second->next_rotation_ns()) {
           const auto rotated = found->second->rotate();
+          tell_recorded(*found->second);
           if (!rotated) fail(*found->second, rotated.error());
           hand_to_packer(*found->second);
         }

@@ -434,5 +434,54 @@ TEST_F(LogReaderTest, CountsTheSequenceNumbersOfALineInPieces) {
   EXPECT_EQ(next->seq, 3U);
 }
 
+// The machine lost power, or the keeper died: the stream has no END, and never will.
+TEST_F(LogReaderTest, GivesHalfALineThatNothingContinuesBeforeTheNextEpoch) {
+  SegmentBuilder first(dir_, 1);
+  first.data(first.stream(10, WorkerId{0}, kOut), "half", {.flags = flags::kPartial});
+  first.seal(kStamp);
+  auto start = first.next();
+  start.epoch = 7;
+  SegmentBuilder second(dir_, 2, start);
+  second.data(second.stream(12, WorkerId{0}, kOut), "b\n");
+  second.write();
+  LogReader reader(fs_, dir_);
+  const auto half = reader.next();
+  ASSERT_TRUE(half);
+  EXPECT_EQ(half->text, "half");
+  EXPECT_FALSE(half->has_newline);
+  EXPECT_EQ(reader.next()->text, "b");
+  EXPECT_FALSE(reader.has_unfinished());
+}
+
+TEST_F(LogReaderTest, BeginsInsideALineOverTheBound) {
+  SegmentBuilder segment(dir_, 1);
+  const auto out = segment.stream(10, WorkerId{0}, kOut);
+  segment.data(out, std::string(800'000, 'a'), {.flags = flags::kPartial});
+  segment.data(out, std::string(800'000, 'b'), {.flags = flags::kPartial | flags::kContinues});
+  segment.data(out, "end\n", {.flags = flags::kContinues});
+  segment.write();
+  LogReader reader(fs_, dir_);
+  reader.seek_seq(0, 2);
+  const auto rest = reader.next();
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->text, std::string(800'000, 'b') + "end");
+}
+
+TEST_F(LogReaderTest, SaysHowALineCameIntoTheLog) {
+  constexpr std::uint8_t kFoundFlags = flags::kRecovered | flags::kUnparsed;
+  SegmentBuilder segment(dir_, 1, {.head_flags = flags::kForeign});
+  segment.data(0xFFFF, "foreign\n", {.flags = kFoundFlags});
+  segment.data(segment.stream(10, WorkerId{0}, kOut), "captured\n");
+  segment.data(0xFFFF, "recovered\n", {.flags = kFoundFlags});
+  segment.write();
+  LogReader reader(fs_, dir_);
+  EXPECT_EQ(reader.next()->found, Found::kForeign);
+  EXPECT_EQ(reader.next()->found, Found::kCaptured);
+  EXPECT_EQ(reader.next()->found, Found::kRecovered);
+  std::filesystem::remove_all(dir_.index_directory());
+  LogReader unindexed(fs_, dir_);
+  EXPECT_EQ(unindexed.next()->found, Found::kUnindexed);
+}
+
 }  // namespace
 }  // namespace pmx::rotate

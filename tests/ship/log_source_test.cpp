@@ -132,5 +132,82 @@ TEST_F(LogSourceTest, TheSegmentOfAPositionIsTheOneThatHoldsItsLine) {
   EXPECT_EQ(source_->position().next_seq, 2U);  // "open" may go on.
 }
 
+TEST_F(LogSourceTest, HalfALineOfARunThatAPowerLossEndedDoesNotHoldThePosition) {
+  segment_.data(a_, "{\"n\":1}\n");
+  segment_.data(a_, "half", {.flags = rotate::flags::kPartial});
+  auto start = segment_.next();
+  start.epoch = 1;
+  segment_.seal(kStamp);
+  test::SegmentBuilder second(dir_, 2, start);
+  second.data(second.stream(11, WorkerId{0}, StreamKind::kOut), "{\"n\":3}\n");
+  second.write();
+  source();
+  read_all();
+  EXPECT_EQ(given(), (Lines{"{\"n\":1}", "half", "{\"n\":3}"}));
+  EXPECT_EQ(source_->position(), (LogPosition{1, 4, {}, 2}));
+}
+
+// Found behind the last record when keeper and daemon had both died: numbered, and in the file.
+TEST_F(LogSourceTest, GivesLinesThatRecoveryFoundInTheFile) {
+  segment_.data(a_, "{\"n\":1}\n");
+  segment_.data(0xFFFF, "found\n", {.flags = rotate::flags::kRecovered});
+  segment_.data(a_, "{\"n\":3}\n");
+  segment_.write();
+  source(LogCursor(), false);
+  read_all();
+  EXPECT_EQ(given(), (Lines{"{\"n\":1}", "found", "{\"n\":3}"}));
+}
+
+TEST_F(LogSourceTest, TextThatWasThereBeforeTheLogIsNeitherGivenNorCounted) {
+  test::SegmentBuilder first(dir_, 1, {.head_flags = rotate::flags::kForeign});
+  first.data(0xFFFF, "theirs\ntheirs\n", {.flags = rotate::flags::kRecovered});
+  first.data(0xFFFF, "half", {.flags = rotate::flags::kRecovered | rotate::flags::kPartial});
+  first.data(first.stream(10, WorkerId{0}, StreamKind::kOut), "ours\n");
+  first.write();
+  source(std::nullopt, false);
+  read_all();
+  EXPECT_EQ(given(), (Lines{"ours"}));
+  EXPECT_EQ(source_->begin(), 4U);
+  EXPECT_EQ(source_->position().next_seq, 5U);
+}
+
+TEST_F(LogSourceTest, CountsWhatIsGoneOnceAlthoughAnOpenStackTraceHoldsThePosition) {
+  segment_.data(a_, "{\"n\":1}\n");
+  segment_.data(a_, "Error: no\n");
+  auto start = segment_.next();
+  segment_.seal(kStamp);
+  start.seq += 100;  // Of segment 2.
+  test::SegmentBuilder third(dir_, 3, start);
+  third.data(third.stream(20, WorkerId{1}, StreamKind::kOut), "{\"b\":1}\n");
+  third.write();
+  source();
+  read_all();
+  EXPECT_EQ(source_->position().next_seq, 2U);
+  EXPECT_EQ(source_->take_tally(), Tally());
+  source(cursor());
+  read_all();
+  source_->flush_all();
+  EXPECT_EQ(source_->position().next_seq, 104U);
+  Tally gone;
+  gone.drop(Drop::kRetention, 100);
+  EXPECT_EQ(source_->take_tally(), gone);
+  EXPECT_EQ(source_->take_tally(), Tally());
+}
+
+TEST_F(LogSourceTest, WhatRetentionRemovesAfterAFlushWasNotFlushed) {
+  segment_.data(a_, "{\"n\":1}\n");
+  auto start = segment_.next();
+  segment_.seal(kStamp);
+  source().expect_flush(1);
+  read_all();
+  start.seq += 10;  // Of segment 2.
+  test::SegmentBuilder third(dir_, 3, start);
+  third.data(third.stream(20, WorkerId{1}, StreamKind::kOut), "{\"b\":1}\n");
+  third.write();
+  source_->directory_changed();
+  read_all();
+  EXPECT_EQ(source_->take_tally().dropped[static_cast<std::size_t>(Drop::kRetention)], 10U);
+}
+
 }  // namespace
 }  // namespace pmx::ship

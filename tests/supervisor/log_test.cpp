@@ -164,5 +164,20 @@ TEST_F(LogTest, FinishesALineOfTheOldRunBeforeItTakesLinesOfTheNewOne) {
   EXPECT_EQ(text(), "an older line\nhalf a line\nnew\n");
 }
 
+TEST_F(LogTest, TellsOfEachRecordOnce) {
+  restart();
+  stream(2);
+  print(2, "one\n");
+  commit();
+  EXPECT_EQ(log_->take_recorded(), 4U);
+  commit();
+  EXPECT_EQ(log_->take_recorded(), std::nullopt);
+  ASSERT_TRUE(log_->rotate());
+  EXPECT_EQ(log_->take_recorded(), 0U);
+  print(2, "two\n");
+  ASSERT_TRUE(log_->look());
+  EXPECT_EQ(log_->take_recorded(), 4U);
+}
+
 }  // namespace
 }  // namespace pmx::supervisor

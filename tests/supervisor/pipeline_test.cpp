@@ -24,7 +24,9 @@ class PipelineTest : public ::testing::Test {
   Pipeline::Events events() {
     return {.stream_ended = [this](StreamId id) { note([&] { ended_.insert(id.value); }); },
             .run_ended = [this](RunId id) { note([&] { runs_ended_.insert(id.value); }); },
-            .notice = [this](const std::string& line) { note([&] { notices_.push_back(line); }); }};
+            .notice = [this](const std::string& line) { note([&] { notices_.push_back(line); }); },
+            .recorded = [this](const auto&,
+                               std::uint64_t bytes) { note([&] { recorded_.push_back(bytes); }); }};
   }
   template <class Change>
   void note(Change change) {
@@ -108,6 +110,7 @@ class PipelineTest : public ::testing::Test {
   std::condition_variable changed_;
   std::set<std::uint64_t> ended_, runs_ended_;
   std::vector<std::string> notices_;
+  std::vector<std::uint64_t> recorded_;
   std::unique_ptr<Pipeline> pipeline_;
 };
 
@@ -129,6 +132,17 @@ TEST_F(PipelineTest, ShowsAHalfLineOnceItHasBeenQuiet) {
   print(worker, "password: ");
   EXPECT_TRUE(wait_until_drained(2));
   EXPECT_EQ(read(log("web-out.log")), "password: ");
+}
+
+TEST_F(PipelineTest, TellsThatAStreamEndedAfterItsLastWordsWereRecorded) {
+  start();
+  Fd worker = spawn(2, {log("web-out.log")});
+  print(worker, "last words");
+  ASSERT_TRUE(wait_until_drained(2));
+  note([&] { recorded_.clear(); });
+  worker.reset();
+  ASSERT_TRUE(wait_for_end(2));
+  note([&] { EXPECT_EQ(recorded_, std::vector<std::uint64_t>{0}); });
 }
 
 TEST_F(PipelineTest, FeedsTwoLogsFromOneStream) {

@@ -27,7 +27,8 @@ SegmentBuilder::SegmentBuilder(const rotate::LogDir& dir, std::uint64_t segment,
       segment_(segment),
       seq_(start.seq),
       log_position_(start.log_position),
-      time_ns_(start.time_ns) {
+      time_ns_(start.time_ns),
+      epoch_(start.epoch) {
   Record head;
   head.type = static_cast<std::uint8_t>(RecordType::kHead);
   head.raw_end = segment;
@@ -35,6 +36,8 @@ SegmentBuilder::SegmentBuilder(const rotate::LogDir& dir, std::uint64_t segment,
   head.seq = start.seq;
   head.time_ns = start.time_ns - 1;
   head.file_len = rotate::kFormatVersion;
+  head.raw_len = start.epoch;
+  head.flags = start.head_flags;
   add(head);
   Record prev;
   prev.type = static_cast<std::uint8_t>(RecordType::kPrev);

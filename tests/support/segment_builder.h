@@ -27,6 +27,8 @@ class SegmentBuilder {
     std::uint64_t seq = 1;
     std::int64_t time_ns = 1'000'000'000;
     std::uint64_t log_position = 0;
+    std::uint32_t epoch = 0;
+    std::uint8_t head_flags = 0;
   };
   struct Batch {
     std::uint8_t flags = 0;
@@ -55,7 +57,7 @@ class SegmentBuilder {
   std::string sealed_path(const std::string& utc_stamp) const;
 
   Start next() const {
-    return {seq_, time_ns_, log_position_ + text_.size()};
+    return {seq_, time_ns_, log_position_ + text_.size(), epoch_};
   }  // For the segment behind it.
   const std::string& text() const { return text_; }
   const std::vector<rotate::Record>& records() const { return records_; }
@@ -68,6 +70,7 @@ class SegmentBuilder {
   std::uint64_t segment_;
   std::uint64_t seq_, log_position_, number_ = 0;
   std::int64_t time_ns_;
+  std::uint32_t epoch_;
   std::vector<rotate::Record> records_;
   std::size_t open_at_ = 0;  // The OPEN record, whose inode write() fills in.
   std::uint16_t streams_ = 0;
