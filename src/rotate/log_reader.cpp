@@ -229,6 +229,8 @@ void LogReader::note_numbers(const Record& record, std::uint64_t count) {
   const Number at{current_->epoch(), record.seq};
   if (number_ && at.epoch == number_->epoch && at.seq > number_->seq)
     breaks_.push_back({.missing = at.seq - number_->seq,
+                       .end = at.seq,
+                       .segment = number_segment_,
                        .segments_removed = segment_ > number_segment_ + (number_read_ ? 1 : 0),
                        .epoch = at.epoch});
   if (number_ && at.epoch != number_->epoch)

@@ -74,6 +74,8 @@ class LogReader {
   // Where the sequence numbers do not go on one by one, since the last call.
   struct NumberBreak {
     std::uint64_t missing = 0;      // Lines between: nobody can read them any more.
+    std::uint64_t end = 0;          // The first number behind them.
+    std::uint64_t segment = 0;      // That had the last line before them; 0: not known.
     bool segments_removed = false;  // … because their segment is gone.
     std::uint64_t shift = 0;        // A new epoch: numbers go on from the old ones plus this
                                     // (modulo 2^64).

@@ -5,7 +5,10 @@
 namespace pmx::ship {
 namespace {
 
-constexpr std::int64_t kQuietNs = MultilineJoiner::kQuietNs;
+// A line has its time before it can be read in the log: the one that goes on with an open stack
+// trace may be kQuietNs younger, and not be there yet.
+constexpr std::int64_t kRecordedWithinNs = 100'000'000;
+constexpr std::int64_t kClosedAfterNs = MultilineJoiner::kQuietNs + kRecordedWithinNs;
 constexpr std::size_t kReadableBehind = 64;
 
 }  // namespace
@@ -43,11 +46,15 @@ std::optional<Batch> Batcher::build(const LaneCursor& settled, std::uint64_t ser
   bytes_ = lines_ = 0;
   full_ = false;
   last_ = Event();
+  const std::int64_t now_ns = parts_.clock.system_ns();  // What comes later may not be read.
+  for (Source& source : sources_) source.dry = false;
   while (!full_) {
     Source* oldest = nullptr;
     std::int64_t oldest_time = 0;
     for (Source& source : sources_) {
+      if (source.dry) continue;
       const auto time = source.log->next_time();
+      source.dry = !time;
       if (!time || (oldest != nullptr && *time >= oldest_time)) continue;
       oldest = &source;
       oldest_time = *time;
@@ -57,12 +64,12 @@ std::optional<Batch> Batcher::build(const LaneCursor& settled, std::uint64_t ser
     full_ = bytes_ >= parts_.limits.max_bytes || lines_ >= parts_.limits.max_lines;
   }
   if (!full_)
-    for (Source& source : sources_)
-      source.log->flush_older_than(parts_.clock.system_ns() - kQuietNs);
+    for (Source& source : sources_) source.log->flush_older_than(now_ns - kClosedAfterNs);
   tell_suppressed();
 
   Batch batch;
   batch.serial = serial;
+  batch.coding = parts_.sink.coding();
   batch.after = settled;
   for (Source& source : sources_) {
     const std::string& path = source.log->path();
@@ -91,9 +98,9 @@ std::optional<std::chrono::nanoseconds> Batcher::open_for() const {
     if (const auto time = source.log->oldest_open_time(); time && (!oldest || *time < *oldest))
       oldest = time;
   if (!oldest) return std::nullopt;
-  const std::int64_t left = *oldest + kQuietNs - parts_.clock.system_ns();
+  const std::int64_t left = *oldest + kClosedAfterNs - parts_.clock.system_ns();
   // A clock that was set back must not hold a stack trace for ever.
-  return std::chrono::nanoseconds(std::clamp<std::int64_t>(left, 1'000'000, 2 * kQuietNs));
+  return std::chrono::nanoseconds(std::clamp<std::int64_t>(left, 1'000'000, kClosedAfterNs));
 }
 
 void Batcher::take(std::uint32_t source, const MultilineJoiner::Line& line) {
@@ -209,9 +216,13 @@ void Batcher::expect_flush(const std::string& path, std::uint64_t below_segment)
     if (source.log->path() == path) source.log->expect_flush(below_segment);
 }
 
+bool Batcher::trouble() const { return false; }
+
 void Batcher::release_memory() {
   for (Source& source : sources_) source.log->release_memory();
-  for (Draft& draft : drafts_) draft = Draft();
+  drafts_ = std::vector<Draft>();
+  drafts_used_ = 0;
+  for (std::string* const text : {&cleaned_, &redacted_, &piece_}) *text = std::string();
 }
 
 std::vector<std::string> Batcher::take_warnings() {

@@ -57,6 +57,8 @@ class Batcher {
   std::optional<std::chrono::nanoseconds> open_for() const;
   void directory_changed();
   void expect_flush(const std::string& path, std::uint64_t below_segment);
+  // Something could not be read just now: that nothing was found says little.
+  bool trouble() const;
   void release_memory();
   std::vector<std::string> take_warnings();
 
@@ -64,7 +66,8 @@ class Batcher {
   struct Source {
     Origin origin;
     std::unique_ptr<LogSource> log;
-    Tally dropped;  // By rules, in this batch.
+    Tally dropped;     // By rules, in this batch.
+    bool dry = false;  // Nothing was left: not asked again for this batch.
   };
   struct Draft {
     Sink::Group group = 0;

@@ -111,6 +111,8 @@ class BulkSink final : public Sink {
 
   void encode(const Event& event, std::string& out) const override { items_.append(event, out); }
 
+  std::string coding() const override { return "bulk"; }
+  Codec codec() const override { return codec_; }
   Framed frame(Group, std::string_view items) const override {
     Framed made;
     made.codec = codec_;

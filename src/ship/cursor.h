@@ -77,6 +77,10 @@ class CursorFile {
   Result<void> save(const LaneCursor& cursor);  // Reaches the kernel, not yet the disk.
   Result<void> sync();                          // What was saved last.
   std::uint64_t serial() const { return serial_; }
+  // The next save is at least this one: where power failed, a flight may be ahead of the cursor.
+  void go_on_at(std::uint64_t next_serial) {
+    if (next_serial > serial_ + 1) serial_ = next_serial - 1;
+  }
   bool synced() const { return saved_.empty(); }
   void remove();
 

@@ -17,6 +17,8 @@ class FileSink final : public Sink {
   std::string name_of(Group) const override { return "lines"; }
   Group group_named(std::string_view) override { return 0; }
   void encode(const Event& event, std::string& out) const override { items_.encode(event, out); }
+  std::string coding() const override { return "jsonline/file"; }
+  Codec codec() const override { return Codec::kNone; }
   Framed frame(Group, std::string_view items) const override { return {std::string(items)}; }
   HttpRequest request(Group, std::string body, unsigned) const override {
     HttpRequest request;

@@ -34,6 +34,7 @@ Json head_of(const Batch& batch) {
                                     {"items", parcel.items.size()},
                                     {"body_bytes", parcel.framed.body.size()}}));
   return Json::object({{"serial", batch.serial},
+                       {"coding", batch.coding},
                        {"sources", sources},
                        {"after", to_json(batch.after)},
                        {"parcels", parcels}});
@@ -92,18 +93,50 @@ Result<void> FlightFile::save(Batch& batch) {
   }
   const std::uint32_t crc = crc32c(bytes.data() + 12, bytes.size() - 12);
   std::memcpy(bytes.data() + 8, &crc, 4);
-  marks_at_ = bytes.size();
+  const std::size_t marks_at = bytes.size();
   bytes.append(batch.parcels.size(), '0');
-  return fs_.replace_file(path_, bytes);
+  marks_at_ = 0;
+  PMX_TRY(fs_.replace_file(path_, bytes));
+  marks_at_ = marks_at;
+  return {};
 }
 
 void FlightFile::mark_settled(const Batch& batch, std::size_t parcel) {
-  if (batch.parcels.size() == 1) return;  // The cursor says it in a moment.
+  if (marks_at_ == 0 || batch.parcels.size() == 1) return;  // The cursor says it in a moment.
   const auto file = fs_.open(path_, OpenMode::kReadWrite);
   if (file) (void)(*file)->pwrite_all("1", marks_at_ + parcel);
 }
 
+void FlightFile::remove() {
+  marks_at_ = 0;
+  (void)fs_.remove(path_);
+}
+
+void FlightFile::put_away(Batch& batch) const {
+  if (marks_at_ == 0) return;
+  batch.away = true;
+  for (Parcel& parcel : batch.parcels) {
+    parcel.framed.body = std::string();
+    parcel.items = std::vector<Item>();
+  }
+}
+
+bool FlightFile::fetch(Batch& batch) {
+  if (!batch.away) return true;
+  auto loaded = load();
+  if (!loaded || loaded->serial != batch.serial || loaded->parcels.size() != batch.parcels.size())
+    return false;
+  for (std::size_t i = 0; i < batch.parcels.size(); ++i) {
+    if (batch.parcels[i].settled) continue;
+    batch.parcels[i].framed = std::move(loaded->parcels[i].framed);
+    batch.parcels[i].items = std::move(loaded->parcels[i].items);
+  }
+  batch.away = false;
+  return true;
+}
+
 std::optional<Batch> FlightFile::load() {
+  marks_at_ = 0;
   const auto bytes = fs_.read_file(path_);
   if (!bytes || bytes->size() < kFixedBytes || bytes->substr(0, kMagic.size()) != kMagic)
     return std::nullopt;
@@ -115,8 +148,10 @@ std::optional<Batch> FlightFile::load() {
   Batch batch;
   std::string_view marks;
   if (!read_parcels(*head, all.substr(kFixedBytes + head_bytes), marks, batch)) return std::nullopt;
-  marks_at_ = all.size() - marks.size();
-  if (crc32c(all.data() + 12, marks_at_ - 12) != u32_at(all, 8)) return std::nullopt;
+  const std::size_t marks_at = all.size() - marks.size();
+  if (crc32c(all.data() + 12, marks_at - 12) != u32_at(all, 8)) return std::nullopt;
+  marks_at_ = marks_at;
+  batch.coding = (*head)["coding"].as_string();
   batch.serial = static_cast<std::uint64_t>((*head)["serial"].as_int());
   for (const Json& source : (*head)["sources"].items()) batch.sources.push_back(source.as_string());
   batch.after = lane_cursor_from((*head)["after"]);

@@ -33,9 +33,11 @@ struct Parcel {
 
 struct Batch {
   std::uint64_t serial = 0;          // CursorFile::serial() once it is settled.
+  std::string coding;                // Sink::coding() of the items.
   std::vector<std::string> sources;  // Active paths that Item::source counts.
   LaneCursor after;  // The lane's cursor once all of it is settled; tallies grow with answers.
   std::vector<Parcel> parcels;  // Those that are settled have been counted in `after`.
+  bool away = false;            // The parcels' items and bodies are in the flight alone.
 
   // Of the whole parcel; and that it is settled.
   void settle_all(std::size_t parcel, bool duplicates);
@@ -45,17 +47,22 @@ struct Batch {
 class FlightFile {
  public:
   FlightFile(Fs& fs, std::string base) : fs_(fs), path_(std::move(base) + ".flight") {}
-  Result<void> save(Batch& batch);  // Leaves out the parcels that are settled, here too.
+  // Leaves out the parcels that are settled, here too. After an error the file is an older one.
+  Result<void> save(Batch& batch);
   void mark_settled(const Batch& batch, std::size_t parcel);  // Best effort.
+  // What the file has of the parcels leaves the memory, until fetch(). Where it is not in the file
+  // it stays.
+  void put_away(Batch& batch) const;
+  bool fetch(Batch& batch);  // False: the file has it no more, and `batch` is of no use.
   // Parcels marked settled come counted. nullopt: none, or not whole (the machine lost power): then
   // the batch is made anew from the cursor.
   std::optional<Batch> load();
-  void remove() { (void)fs_.remove(path_); }
+  void remove();
 
  private:
   Fs& fs_;
   std::string path_;
-  std::uint64_t marks_at_ = 0;  // Of the file written last.
+  std::uint64_t marks_at_ = 0;  // 0: the file is not that of the batch in work.
 };
 
 }  // namespace pmx::ship

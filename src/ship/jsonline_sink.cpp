@@ -38,6 +38,10 @@ class JsonlineSink final : public Sink {
   std::string name_of(Group) const override { return std::string(kGroupName); }
   Group group_named(std::string_view) override { return 0; }
   void encode(const Event& event, std::string& out) const override { items_.encode(event, out); }
+  std::string coding() const override {
+    return victoria_ ? "jsonline/victorialogs" : "jsonline/http";
+  }
+  Codec codec() const override { return codec_; }
   Framed frame(Group, std::string_view items) const override {
     return {compressor_.compress(codec_, items), codec_};
   }

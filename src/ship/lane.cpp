@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "base/check.h"
-#include "ship/compress.h"
 
 namespace pmx::ship {
 namespace {
 
-// Of a body and its prefix: more than a batch may have.
-constexpr std::size_t kMaxBodyBytes = 256U << 20U;
+constexpr std::size_t kMostRequests = 16;  // At a time; a batch may have thousands of groups.
+constexpr auto kTroublePause = std::chrono::seconds(1);
 
 std::uint64_t seed_of(const std::string& base) { return log_id_of(base).value; }
 
@@ -50,12 +49,10 @@ void Lane::start() {
   batch_ = flight_file_.load();
   flight_there_ = batch_.has_value();
   if (batch_ && batch_->serial <= cursor_file_.serial()) batch_.reset();
-  if (batch_)
-    for (Parcel& parcel : batch_->parcels) parcel.id = next_parcel_++;
-  if (batch_)
-    for (const auto& [path, begin] : begins_) batch_->after.try_emplace(path, begin);
+  if (batch_) adopt_flight();
   batcher_.seek(batch_ ? batch_->after : cursor_);
   lines_waiting_ = true;
+  behind_since_ = came_since_ = parts_.clock.steady_now();  // Until it was seen that none are.
   queue();
 }
 
@@ -76,7 +73,8 @@ std::chrono::milliseconds Lane::lag() const {
 
 void Lane::lines_came(bool many) {
   lines_waiting_ = true;
-  if (!behind_since_) behind_since_ = parts_.clock.steady_now();
+  if (!came_since_) came_since_ = parts_.clock.steady_now();
+  if (!behind_since_) behind_since_ = came_since_;
   if (state_ == State::kIdle) linger(many ? std::chrono::nanoseconds(0) : parts_.max_age);
   if (state_ == State::kLingering && many) queue();
 }
@@ -106,6 +104,11 @@ void Lane::retry_now() {
 }
 
 void Lane::work() {
+  if (batch_ && !batch_->settled() && !flight_file_.fetch(*batch_)) {
+    parts_.host.notice("lines on their way cannot be read again: they are encoded anew");
+    batch_.reset();
+    batcher_.seek(cursor_);
+  }
   if (!batch_ && !next_batch()) {
     parts_.host.gives_slot_back(*this);
     return rest();
@@ -118,7 +121,9 @@ void Lane::work() {
 
 bool Lane::next_batch() {
   lines_waiting_ = false;
+  came_since_.reset();
   parts_.host.reading(*this);
+  read_ahead_ = true;
   batch_ = batcher_.build(cursor_, cursor_file_.serial() + 1);
   for (const std::string& warning : batcher_.take_warnings()) parts_.host.notice(warning);
   if (!batch_) return false;
@@ -130,11 +135,15 @@ bool Lane::next_batch() {
 
 // Nothing to send. A stack trace that may go on is looked at when it has been quiet long enough.
 void Lane::rest() {
-  state_ = State::kIdle;
-  behind_since_.reset();
-  if (std::exchange(flight_there_, false)) flight_file_.remove();
+  if (cursor_saved_ && std::exchange(flight_there_, false)) flight_file_.remove();
+  if (batcher_.trouble()) return linger(kTroublePause);  // Lines may be there all the same.
   const auto open_for = batcher_.open_for();
-  if (!open_for) return batcher_.release_memory();
+  if (!open_for) {
+    state_ = State::kIdle;
+    behind_since_.reset();
+    return batcher_.release_memory();
+  }
+  if (!behind_since_) behind_since_ = parts_.clock.steady_now();
   state_ = State::kLingering;
   timer_ = parts_.timers.call_after(*open_for, [this, left = parts_.max_age - *open_for] {
     timer_ = 0;
@@ -142,12 +151,6 @@ void Lane::rest() {
     if (lines_waiting_ && left > left.zero()) return linger(left);
     queue();
   });
-}
-
-void Lane::save_flight() {
-  const auto saved = flight_file_.save(*batch_);
-  flight_there_ = true;
-  if (!saved) parts_.host.notice(saved.error().message() + ": sent without a copy");
 }
 
 // The first open parcel of each of the store's streams.
@@ -163,6 +166,7 @@ void Lane::send_open() {
     const bool sending = std::any_of(sending_.begin(), sending_.end(),
                                      [&](const Sending& each) { return each.parcel == parcel.id; });
     if (!behind && !sending) ready.push_back(parcel.id);
+    if (sending_.size() + ready.size() >= kMostRequests) break;
   }
   for (const std::uint32_t id : ready) send(batch_->parcels[index_of(id)]);
 }
@@ -193,14 +197,12 @@ void Lane::answered(std::uint32_t id, const HttpAnswer& answer) {
   const std::size_t number = index_of(id);
   const Parcel& parcel = batch_->parcels[number];
   // Most answers say yes to all of it. For the others the items' bytes are needed.
-  std::string body;
+  std::optional<Opened> opened;
   std::string_view bytes;
   if (answer.status != 0 && answer.status != 204) {
-    auto opened = decompress(parcel.framed.codec, parcel.framed.body, kMaxBodyBytes);
-    const std::size_t around = parcel.framed.prefix_bytes + parcel.framed.suffix_bytes;
-    PMX_CHECK(opened && opened->size() >= around);  // We made it.
-    body = std::move(*opened);
-    bytes = std::string_view(body).substr(parcel.framed.prefix_bytes, body.size() - around);
+    opened = open(parcel.framed);
+    PMX_CHECK(opened);  // We made it, or the flight's sum is right.
+    bytes = opened->items();
   }
   const Verdict verdict = parts_.sink.judge(answer, parcel.items, bytes);
   parts_.host.answered(sent_at, verdict, answer);
@@ -210,102 +212,6 @@ void Lane::answered(std::uint32_t id, const HttpAnswer& answer) {
   if (sending_.empty()) wait();
 }
 
-void Lane::act_on(std::size_t number, const Verdict& verdict, std::string_view bytes) {
-  switch (verdict.kind) {
-    case Verdict::Kind::kDelivered:
-      batch_->settle_all(number, false);
-      flight_file_.mark_settled(*batch_, number);
-      return;
-    case Verdict::Kind::kItems:
-      return apply_items(number, verdict, bytes);
-    case Verdict::Kind::kSplit:
-      return split(number, bytes);
-    case Verdict::Kind::kRetry:
-    case Verdict::Kind::kBlocked:
-      must_wait_ = true;
-      retry_after_ = verdict.retry_after;
-      return;
-  }
-}
-
-Parcel Lane::parcel_of(const Parcel& from, std::vector<Item> items, std::string_view bytes) {
-  return {next_parcel_++, from.group, parts_.sink.frame(parts_.sink.group_named(from.group), bytes),
-          std::move(items)};
-}
-
-DeadLetter Lane::letter_of(const Parcel& parcel, const Item& item, std::string_view bytes,
-                           const ItemVerdict& verdict) const {
-  DeadLetter letter;
-  letter.time_ns = item.time_ns;
-  letter.app = parts_.app;
-  letter.stream = letter.group = parcel.group;
-  letter.status = verdict.status;
-  letter.reason = name_of(Drop::kRefused);
-  letter.store = verdict.reason;
-  letter.line = parts_.sink.text_of(bytes);
-  letter.seq = item.seq;
-  letter.lines = item.lines;
-  letter.log = log_id_of(batch_->sources[item.source]);
-  letter.item = std::string(bytes);
-  return letter;
-}
-
-// What was refused goes to the dead letters, what is not for now becomes a parcel of its own.
-void Lane::apply_items(std::size_t number, const Verdict& verdict, std::string_view bytes) {
-  const Parcel& parcel = batch_->parcels[number];
-  std::vector<DeadLetter> letters;
-  std::vector<Item> again;
-  std::string again_bytes;
-  LaneCursor after = batch_->after;
-  for (std::size_t i = 0, at = 0; i < parcel.items.size(); at += parcel.items[i++].size_bytes) {
-    const Item& item = parcel.items[i];
-    const std::string_view of_item = bytes.substr(at, item.size_bytes);
-    Tally& tally = after[batch_->sources[item.source]].tally;
-    switch (verdict.items[i].kind) {
-      case ItemVerdict::Kind::kDuplicate:
-        tally.duplicates += item.lines;
-        tally.delivered += item.lines;
-        break;
-      case ItemVerdict::Kind::kDelivered:
-        tally.delivered += item.lines;
-        break;
-      case ItemVerdict::Kind::kRetry:
-        again.push_back(item);
-        again_bytes += of_item;
-        break;
-      case ItemVerdict::Kind::kRefused:
-        tally.drop(Drop::kRefused, item.lines);
-        letters.push_back(letter_of(parcel, item, of_item, verdict.items[i]));
-        break;
-    }
-  }
-  const auto kept = letters.empty() ? Result<void>() : parts_.dead_letters.append(letters);
-  must_wait_ = must_wait_ || !kept || !again.empty();
-  retry_after_ = verdict.retry_after;
-  if (!kept)  // All of it is sent and judged again, when there is room.
-    return parts_.host.notice(kept.error().message() + ": refused lines wait");
-  batch_->after = std::move(after);
-  if (again.empty())
-    batch_->parcels[number].settled = true;
-  else
-    batch_->parcels[number] = parcel_of(parcel, std::move(again), again_bytes);
-  save_flight();
-}
-
-// The second half comes right behind the first, before what was to follow in this stream.
-void Lane::split(std::size_t number, std::string_view bytes) {
-  const Parcel parcel = std::move(batch_->parcels[number]);
-  PMX_CHECK(parcel.items.size() > 1);  // A sink refuses a single item, or holds it.
-  const auto middle = parcel.items.begin() + static_cast<std::ptrdiff_t>(parcel.items.size() / 2);
-  std::size_t half_bytes = 0;
-  for (auto item = parcel.items.begin(); item != middle; ++item) half_bytes += item->size_bytes;
-  batch_->parcels[number] =
-      parcel_of(parcel, {parcel.items.begin(), middle}, bytes.substr(0, half_bytes));
-  batch_->parcels.insert(batch_->parcels.begin() + static_cast<std::ptrdiff_t>(number) + 1,
-                         parcel_of(parcel, {middle, parcel.items.end()}, bytes.substr(half_bytes)));
-  save_flight();
-}
-
 void Lane::wait() {
   ++attempt_;
   state_ = State::kWaiting;
@@ -313,32 +219,44 @@ void Lane::wait() {
   const auto delay = std::max(backoff_.next(), asked.value_or(std::chrono::milliseconds(0)));
   next_try_ = parts_.clock.steady_now() + delay;
   timer_ = parts_.timers.call_after(delay, [this] { wake(); });
+  // Of many lanes whose store is down none keeps more than what a start would need, either.
+  if (std::exchange(read_ahead_, false)) batcher_.seek(batch_->after);
+  batcher_.release_memory();
+  flight_file_.put_away(*batch_);
   parts_.host.gives_slot_back(*this);
 }
 
 void Lane::finish_batch() {
   cursor_ = std::move(batch_->after);
   batch_.reset();
-  const auto saved = cursor_file_.save(cursor_);
-  if (!saved) parts_.host.notice(saved.error().message() + ": the cursor is kept in memory");
+  save_cursor();
   attempt_ = 0;
   backoff_.reset();
-  parts_.host.settled(*this);
   parts_.host.gives_slot_back(*this);
   if (lines_waiting_ && batcher_.more()) return queue();
-  behind_since_.reset();
-  if (lines_waiting_) {
-    behind_since_ = parts_.clock.steady_now();
-    return linger(parts_.max_age);
-  }
+  behind_since_ = came_since_;
+  if (lines_waiting_) return linger(parts_.max_age);
   rest();
 }
 
-void Lane::sync() {
+void Lane::save_cursor() {
+  const auto saved = cursor_file_.save(cursor_);
+  cursor_saved_ = static_cast<bool>(saved);
+  if (!saved) parts_.host.notice(saved.error().message() + ": the cursor is kept in memory");
+  parts_.host.settled(*this);
+}
+
+bool Lane::sync() {
   const auto letters = parts_.dead_letters.sync();
   const auto synced = letters ? cursor_file_.sync() : letters;
-  if (!synced) return parts_.host.notice(synced.error().message() + ": trying again");
+  if (!synced) {
+    parts_.host.notice(synced.error().message() + ": trying again");
+    return false;
+  }
   synced_ = cursor_;
+  cursor_saved_ = true;
+  if (state_ == State::kIdle && std::exchange(flight_there_, false)) flight_file_.remove();
+  return true;
 }
 
 void Lane::redelivered(LogId log, std::uint64_t lines) {
@@ -352,7 +270,7 @@ void Lane::redelivered(LogId log, std::uint64_t lines) {
       at.tally.delivered += moved;
     }
   }
-  if (!batch_) (void)cursor_file_.save(cursor_);  // Else with the batch.
+  if (!batch_) save_cursor();  // Else with the batch.
 }
 
 }  // namespace pmx::ship

@@ -11,7 +11,8 @@
 // Thread:     ship.
 // Invariants: the cursor moves only when every parcel of the batch is settled; a parcel is settled
 //             by the store's answer alone, or by the dead letters' having it.
-// Bounds:     one batch; while it waits only its compressed bodies are in memory.
+// Bounds:     one batch and 16 requests; a batch that waits is in its flight on the disk alone, and
+//             in memory only where it could not be written there.
 #pragma once
 
 #include <cstdint>
@@ -80,7 +81,7 @@ class Lane {
   void expect_flush(const std::string& path, std::uint64_t below_segment) {
     batcher_.expect_flush(path, below_segment);
   }
-  void sync();  // The cursor, to the disk.
+  bool sync();  // The cursor, to the disk; false: call again.
   // Lines that had been refused and were taken now (`pmx ship retry`).
   void redelivered(LogId log, std::uint64_t lines);
   void stop();  // Cancels what is on its way; the flight stays.
@@ -88,7 +89,8 @@ class Lane {
   const std::string& app() const { return parts_.app; }
   const LaneCursor& cursor() const { return cursor_; }
   const LaneCursor& synced_cursor() const { return synced_; }
-  bool idle() const { return state_ == State::kIdle; }  // Nothing to send, as far as it knows.
+  // Nothing to send, as far as it knows: no batch, no line that is waited with.
+  bool idle() const { return state_ == State::kIdle && !batch_; }
   // How long the oldest line that is not settled has waited, as far as the lane knows.
   std::chrono::milliseconds lag() const;
   bool waiting() const { return state_ == State::kWaiting; }
@@ -102,6 +104,15 @@ class Lane {
     std::chrono::steady_clock::time_point since;
   };
 
+  struct Opened {  // A parcel's body.
+    std::string body;
+    std::uint32_t prefix_bytes = 0, suffix_bytes = 0;
+    std::string_view items() const;
+  };
+
+  static std::optional<Opened> open(const Framed& framed);
+  void adopt_flight();
+  bool frame_for_codec();
   void queue();
   void linger(std::chrono::nanoseconds delay);
   void wake();
@@ -116,6 +127,7 @@ class Lane {
                        const ItemVerdict& verdict) const;
   Parcel parcel_of(const Parcel& from, std::vector<Item> items, std::string_view bytes);
   void save_flight();
+  void save_cursor();
   void wait();
   void finish_batch();
   void rest();
@@ -133,9 +145,12 @@ class Lane {
   std::vector<Sending> sending_;
   State state_ = State::kIdle;
   std::optional<std::chrono::steady_clock::time_point> behind_since_;  // Lines have waited since.
+  std::optional<std::chrono::steady_clock::time_point> came_since_;    // behind_since_ of the next.
   bool lines_waiting_ = false;  // Came since the batch in work was read.
+  bool read_ahead_ = false;     // The sources may hold what is behind the batch.
   bool must_wait_ = false;      // Something of the batch is not for now.
   bool flight_there_ = false;
+  bool cursor_saved_ = true;  // Else the flight is what a start goes by.
   std::uint32_t next_parcel_ = 1;
   unsigned attempt_ = 0;
   std::optional<std::chrono::milliseconds> retry_after_;

@@ -30,6 +30,7 @@ void LogSource::seek(const std::optional<LogCursor>& cursor, Begin begin) {
   joiner_.clear();
   held_.reset();
   segments_.clear();
+  gaps_.clear();
   from_ = cursor ? cursor->at : LogPosition();
   begin_ = cursor ? cursor->begin : 0;
   ahead_ = from_.ahead;
@@ -58,12 +59,13 @@ void LogSource::take_breaks() {
     if (at.first) {
       begin_ = *at.first;
     } else if (at.missing > 0) {
-      const bool flushed = at.segments_removed && from_.segment < flushed_below_;
-      tally_.drop(flushed               ? Drop::kFlushed
-                  : at.segments_removed ? Drop::kRetention
-                                        : Drop::kLost,
-                  at.missing);
+      const bool flushed = at.segments_removed && at.segment < flushed_below_;
+      gaps_.push_back({at.end, at.missing,
+                       flushed               ? Drop::kFlushed
+                       : at.segments_removed ? Drop::kRetention
+                                             : Drop::kLost});
     } else {
+      settle_gaps(UINT64_MAX);
       joiner_.flush_all();  // What the old epoch left open.
       begin_ += at.shift;
       ahead_.clear();
@@ -71,6 +73,15 @@ void LogSource::take_breaks() {
     }
     from_.epoch = at.epoch;
   }
+}
+
+// A gap that the position has not passed would be found again from there.
+void LogSource::settle_gaps(std::uint64_t next_seq) {
+  std::erase_if(gaps_, [&](const Gap& gap) {
+    if (gap.end > next_seq) return false;
+    tally_.drop(gap.why, gap.lines);
+    return true;
+  });
 }
 
 bool LogSource::is_settled(const rotate::LogLine& line) const {
@@ -143,6 +154,7 @@ LogPosition LogSource::position() const {
 // What lies behind the position is of no use any more.
 Tally LogSource::take_tally() {
   const LogPosition at = position();
+  settle_gaps(at.next_seq);
   std::erase_if(ahead_, [&](const auto& entry) { return entry.second <= at.next_seq; });
   while (segments_.size() > 1 && std::next(segments_.begin())->first <= at.next_seq)
     segments_.erase(segments_.begin());

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fs.h"
 #include "rotate/log_reader.h"
@@ -57,6 +58,7 @@ class LogSource {
  private:
   bool is_settled(const rotate::LogLine& line) const;
   void take_breaks();
+  void settle_gaps(std::uint64_t next_seq);
   std::string_view text_of(const rotate::LogLine& line);
   void emitted(const MultilineJoiner::Line& line);
   void emitted_alone(MultilineJoiner::Line line);
@@ -70,6 +72,11 @@ class LogSource {
   std::uint64_t begin_ = 0;
   std::map<StreamId, std::uint64_t> ahead_;          // Behind the last event given out, by stream.
   std::map<std::uint64_t, std::uint64_t> segments_;  // First number seen in it → segment.
+  struct Gap {
+    std::uint64_t end = 0, lines = 0;  // `end`: the first number behind it.
+    Drop why{};
+  };
+  std::vector<Gap> gaps_;  // Not in a tally yet.
   std::uint64_t flushed_below_ = 0;
   std::string message_;  // Of a line that the file has as JSON.
   Tally tally_;

@@ -45,6 +45,10 @@ class LokiSink final : public Sink {
   std::string name_of(Group group) const override { return groups_[group].labels; }
   Group group_named(std::string_view name) override;
   void encode(const Event& event, std::string& out) const override;
+  std::string coding() const override {
+    return encoding_ == LokiEncoding::kJson ? "loki/json" : "loki/protobuf";
+  }
+  Codec codec() const override;
   Framed frame(Group group, std::string_view items) const override;
   HttpRequest request(Group group, std::string body, unsigned attempt) const override;
   Verdict judge(const HttpAnswer& answer, std::span<const Item> items,
@@ -86,7 +90,6 @@ class LokiSink final : public Sink {
   std::optional<std::string_view> field(const Event& event, std::string_view key) const;
   const std::string& fixed_metadata(const Event& event) const;
   const std::string& own_metadata(const Event& event) const;
-  Codec codec() const;
 
   SinkSpec spec_;
   std::string secret_;

@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kReadableBehindBytes = 64;
 constexpr std::size_t kKeptBufferBytes = 32U << 10U;  // What a stream keeps for its next event.
 constexpr std::size_t kMaxIdleStreams = 256;          // Not ended, as far as anybody said.
+// An event dated further ahead than this was written before the clock was set back.
+constexpr std::int64_t kAheadNs = 10 * MultilineJoiner::kQuietNs;
 
 std::uint64_t last_seq_of(const MultilineJoiner::Line& line) {
   if (line.end_seq > 0) return line.end_seq - 1;
@@ -171,8 +173,10 @@ void MultilineJoiner::end_stream(StreamId stream) {
 }
 
 void MultilineJoiner::flush_older_than(std::int64_t time_ns) {
-  for (const auto& [stream, open] : streams_)
-    if (open->open && open->last_time_ns < time_ns) due_.push_back(open.get());
+  for (const auto& [stream, open] : streams_) {
+    const bool quiet = open->last_time_ns < time_ns || open->last_time_ns - kAheadNs > time_ns;
+    if (open->open && quiet) due_.push_back(open.get());
+  }
   std::sort(due_.begin(), due_.end(),
             [](const Open* a, const Open* b) { return a->head.seq < b->head.seq; });
   for (Open* const open : due_) give_out(*open);

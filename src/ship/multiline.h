@@ -59,7 +59,8 @@ class MultilineJoiner {
   ~MultilineJoiner();
   void add(const Line& line);        // May give out the stream's open event before it.
   void end_stream(StreamId stream);  // Nothing more will come of it.
-  // Events whose last line is older: nobody continues them now. In the order of their numbers.
+  // Events whose last line is older, or dated far ahead (the clock was set back): nobody continues
+  // them now. In the order of their numbers.
   void flush_older_than(std::int64_t time_ns);
   void flush_all();
   void clear();  // Without giving anything out: it will be read again.

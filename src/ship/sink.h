@@ -89,6 +89,9 @@ class Sink {
   virtual Group group_named(std::string_view name) = 0;
 
   virtual void encode(const Event& event, std::string& out) const = 0;  // Appends one item.
+  // What encode() makes, "loki/json": items of another coding cannot be sent by this sink.
+  virtual std::string coding() const = 0;
+  virtual Codec codec() const = 0;  // Of frame(), which request() tells the store of.
   virtual Framed frame(Group group, std::string_view items) const = 0;
   // `attempt` counts from 0: stores with several hosts take another one.
   virtual HttpRequest request(Group group, std::string body, unsigned attempt) const = 0;

@@ -17,11 +17,6 @@ std::string seconds_text(std::chrono::nanoseconds left) {
 
 }  // namespace
 
-SinkRunner::SinkRunner(SinkContext context, RunnerParts parts)
-    : context_(std::move(context)), parts_(std::move(parts)), limit_(parts_.clock) {}
-
-SinkRunner::~SinkRunner() { stop(); }
-
 Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkContext context, RunnerParts parts,
                                                        std::unique_ptr<HttpTransport> transport) {
   std::unique_ptr<SinkRunner> runner(new SinkRunner(std::move(context), std::move(parts)));
@@ -165,7 +160,8 @@ void SinkRunner::settled(Lane& lane) {
 
 void SinkRunner::sync() {
   sync_timer_ = 0;
-  for (Lane* const lane : std::exchange(dirty_, {})) lane->sync();
+  std::erase_if(dirty_, [](Lane* lane) { return lane->sync(); });
+  if (!dirty_.empty()) sync_timer_ = parts_.timers.call_after(kSyncAfter, [this] { sync(); });
   for (const std::string& base : std::set<std::string>(unwanted_)) retire(base);
   parts_.floors_moved();
 }
@@ -174,6 +170,7 @@ void SinkRunner::sync() {
 void SinkRunner::retire(const std::string& base) {
   const auto found = lanes_.find(base);
   if (found == lanes_.end() || !found->second->idle()) return;
+  if (dirty_.contains(found->second.get())) return;  // When its dead letters are on the disk.
   for (const char* const ending : {".lane.json", ".cursor", ".cursor.synced", ".flight"})
     (void)parts_.state.remove(base + ending);
   unwanted_.erase(base);
@@ -181,7 +178,10 @@ void SinkRunner::retire(const std::string& base) {
 }
 
 void SinkRunner::hurry() {
-  for (const auto& [base, lane] : lanes_) lane->lines_came(true);
+  for (const auto& [base, lane] : lanes_) {
+    lane->directory_changed();  // What nobody has told of yet is looked for, too.
+    lane->lines_came(true);
+  }
 }
 
 bool SinkRunner::idle() const {
@@ -192,6 +192,7 @@ bool SinkRunner::idle() const {
 void SinkRunner::stop() {
   parts_.timers.cancel(std::exchange(pump_timer_, 0));
   parts_.timers.cancel(std::exchange(sync_timer_, 0));
+  stop_retry();
   for (const auto& [base, lane] : lanes_) lane->stop();
   for (Lane* const lane : std::exchange(dirty_, {})) lane->sync();
 }
@@ -209,83 +210,6 @@ void SinkRunner::notice(const std::string& line) {
   if (line == last_notice_) return;
   last_notice_ = line;
   parts_.notice("ship " + context_.spec.name + ": " + line);
-}
-
-// ---- Dead letters.
-
-struct SinkRunner::RetryJob {
-  DeadLetters::Place end = 0;    // What comes later was refused again.
-  DeadLetters::Place up_to = 0;  // Of the letters on their way.
-  std::vector<DeadLetter> letters;
-  std::uint64_t taken = 0;
-  std::function<void(Result<std::uint64_t>)> done;
-};
-
-void SinkRunner::retry(std::function<void(Result<std::uint64_t>)> done) {
-  auto job = std::make_shared<RetryJob>();
-  job->end = dead_letters_->end();
-  job->done = std::move(done);
-  for (const auto& [base, lane] : lanes_) lane->retry_now();
-  retry_next(job);
-}
-
-// Letters of one group in a row are one request.
-void SinkRunner::retry_next(const std::shared_ptr<RetryJob>& job) {
-  if (dead_letters_->begin() >= job->end) return job->done(job->taken);
-  auto page = dead_letters_->read(dead_letters_->begin());
-  if (!page) return job->done(page.error());
-  job->letters.clear();
-  std::string bytes;
-  job->up_to = page->next;
-  for (DeadLetters::Entry& entry : page->entries) {
-    if (!job->letters.empty() && entry.letter.group != job->letters.front().group) break;
-    job->up_to = entry.end;
-    bytes += entry.letter.item;
-    job->letters.push_back(std::move(entry.letter));
-  }
-  if (job->letters.empty()) {
-    const auto removed = dead_letters_->take_retried(job->end);
-    return removed ? job->done(job->taken) : job->done(removed.error());
-  }
-  const Sink::Group group = sink_->group_named(job->letters.front().group);
-  const Framed framed = sink_->frame(group, bytes);
-  transport_->send(sink_->request(group, framed.body, 0),
-                   [this, job, bytes](const HttpAnswer& answer) {
-                     std::vector<Item> items;
-                     for (const DeadLetter& letter : job->letters)
-                       items.push_back({static_cast<std::uint32_t>(letter.item.size()),
-                                        letter.lines, letter.seq, letter.time_ns});
-                     retry_answered(job, sink_->judge(answer, items, bytes));
-                   });
-}
-
-void SinkRunner::retry_answered(const std::shared_ptr<RetryJob>& job, const Verdict& verdict) {
-  if (verdict.kind == Verdict::Kind::kRetry || verdict.kind == Verdict::Kind::kBlocked ||
-      verdict.kind == Verdict::Kind::kSplit)
-    return job->done(Error(Errc::kUnavailable, verdict.why + " (" + std::to_string(job->taken) +
-                                                   " lines were taken before)"));
-  std::vector<DeadLetter> again;
-  std::map<LogId, std::uint64_t> taken;
-  for (std::size_t i = 0; i < job->letters.size(); ++i) {
-    const bool all = verdict.kind == Verdict::Kind::kDelivered;
-    const ItemVerdict answer = all ? ItemVerdict() : verdict.items[i];
-    if (answer.kind == ItemVerdict::Kind::kRetry || answer.kind == ItemVerdict::Kind::kRefused) {
-      job->letters[i].store = answer.reason;
-      again.push_back(std::move(job->letters[i]));
-      continue;
-    }
-    taken[job->letters[i].log] += job->letters[i].lines;
-    job->taken += job->letters[i].lines;
-  }
-  if (!again.empty()) {
-    const auto kept = dead_letters_->append(again);
-    if (!kept) return job->done(kept.error());
-  }
-  const auto removed = dead_letters_->take_retried(job->up_to);
-  if (!removed) return job->done(removed.error());
-  for (const auto& [log, lines] : taken)
-    for (const auto& [base, lane] : lanes_) lane->redelivered(log, lines);
-  retry_next(job);
 }
 
 // ---- Status.

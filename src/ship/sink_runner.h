@@ -48,7 +48,8 @@ class SinkRunner final : private LaneHost {
   void expect_flush(const std::string& path, std::uint64_t below_segment);
   void pause();
   void resume();
-  // Sends the dead letters again, oldest first; `done` says how many were taken.
+  // Sends the dead letters again, oldest first, one such call at a time; `done` says how many lines
+  // were taken. What is refused again goes behind the others.
   void retry(std::function<void(Result<std::uint64_t>)> done);
   void hurry();       // Sends what there is without waiting for more.
   bool idle() const;  // Nothing is left to be sent, as far as it is known.
@@ -80,8 +81,11 @@ class SinkRunner final : private LaneHost {
   void retire(const std::string& base);
   std::string state_text() const;
   struct RetryJob;
-  void retry_next(const std::shared_ptr<RetryJob>& job);
-  void retry_answered(const std::shared_ptr<RetryJob>& job, const Verdict& verdict);
+  void retry_next();
+  void retry_answered(const Verdict& verdict);
+  Result<void> retry_settled(const Verdict& verdict);
+  void end_retry(Result<std::uint64_t> taken);
+  void stop_retry();
 
   SinkContext context_;
   RunnerParts parts_;
@@ -90,6 +94,7 @@ class SinkRunner final : private LaneHost {
   std::unique_ptr<Redactor> redactor_;
   std::unique_ptr<DeadLetters> dead_letters_;
   std::unique_ptr<HttpTransport> transport_;
+  std::unique_ptr<RetryJob> retry_;  // While one is at work.
   ConcurrencyLimit limit_;
   std::map<std::string, std::unique_ptr<Lane>> lanes_;  // By base.
   std::set<std::string> unwanted_;  // Bases of lanes that end when they are empty.

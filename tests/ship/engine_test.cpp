@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <set>
 
 #include "rotate/retention.h"
+#include "ship/dead_letter.h"
 #include "support/segment_builder.h"
 #include "support/temp_dir.h"
 
@@ -20,6 +23,7 @@ struct Received {
   std::condition_variable changed;
   std::string all;
   int status = 204;
+  std::function<int(const HttpRequest&)> script;  // Or this, where it is set.
   void add(const std::string& body) {
     const std::lock_guard lock(mutex);
     all += body;
@@ -43,7 +47,7 @@ class InstantStore final : public HttpTransport {
     loop_.post([this, open, id, request = std::move(request), done = std::move(done)] {
       if (open->erase(id) == 0) return;
       HttpAnswer answer;
-      answer.status = received_.status;
+      answer.status = received_.script ? received_.script(request) : received_.status;
       if (answer.status < 300) received_.add(request.body);
       done(answer);
     });
@@ -99,6 +103,22 @@ class EngineThreadTest : public ::testing::Test {
     std::promise<Json> answer;
     engine.status({}, [&](const Result<Json>& json) { answer.set_value(*json); });
     return answer.get_future().get()["sinks"].items().at(0);
+  }
+
+  // As a daemon before this one left them.
+  void refused_before(const std::vector<std::string>& items) {
+    RealFs fs;
+    const auto letters = std::move(*DeadLetters::open(fs, home_.path(), "here"));
+    for (const std::string& item : items) {
+      DeadLetter letter;
+      letter.time_ns = clock_.system_ns();
+      letter.item = "{\"line\":\"" + item + "\"}\n";
+      ASSERT_TRUE(letters->append({&letter, 1}));
+    }
+  }
+  using Answered = std::promise<Result<Json>>;
+  static void retry(ShipEngine& engine, Answered& answered) {
+    engine.retry("here", [&](Result<Json> done) { answered.set_value(std::move(done)); });
   }
 
   test::TempDir home_;
@@ -210,6 +230,76 @@ TEST_F(EngineThreadTest, DrainsBeforeItsDeadline) {
   engine->drain(std::chrono::seconds(20), [&] { drained.set_value(); });
   drained.get_future().get();
   EXPECT_NE(received_.all.find("last words"), std::string::npos);
+}
+
+TEST_F(EngineThreadTest, ARetriedLetterThatIsStillRefusedDoesNotHoldTheOthers) {
+  refused_before({"one", "two", "bad", "three"});
+  received_.script = [](const HttpRequest& request) {
+    return request.body.find("bad") == std::string::npos ? 204 : 400;
+  };
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  Answered answered;
+  retry(*engine, answered);
+  const Result<Json> done = answered.get_future().get();
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ((*done)["lines"].as_int(), 3);
+  EXPECT_EQ(status(*engine)["dead_letters"].as_int(), 1);
+  EXPECT_NE(received_.all.find("three"), std::string::npos);
+}
+
+TEST_F(EngineThreadTest, OneRetryAtATime) {
+  refused_before({"one"});
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  // Both are posted before the store's answer is.
+  std::promise<void> posted;
+  engine->pause("here", false, [&](const Result<Json>&) { posted.get_future().get(); });
+  Answered first, second;
+  retry(*engine, first);
+  retry(*engine, second);
+  posted.set_value();
+  EXPECT_TRUE(first.get_future().get());
+  EXPECT_FALSE(second.get_future().get());
+  EXPECT_EQ(received_.all, "{\"line\":\"one\"}\n");
+}
+
+TEST_F(EngineThreadTest, ARetryOfASinkThatIsStoppedIsAnswered) {
+  refused_before({"one"});
+  received_.script = [](const HttpRequest&) { return 400; };
+  auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  std::promise<void> posted;
+  engine->pause("here", false, [&](const Result<Json>&) { posted.get_future().get(); });
+  Answered answered;
+  retry(*engine, answered);
+  Shipment other = shipment();  // Takes the place of the runner at work.
+  other.sink.spec.batch.max_age = std::chrono::milliseconds(2);
+  ASSERT_TRUE(engine->configure({other}));
+  posted.set_value();
+  const auto future_answer = answered.get_future().get();
+  ASSERT_FALSE(future_answer);
+  EXPECT_NE(future_answer.error().message().find("stopped"), std::string::npos);
+}
+
+// The batch on its way was made with gzip; the next daemon is told to use none.
+TEST_F(EngineThreadTest, AFlightIsSentInTheCodingThatTheStoreIsToldOf) {
+  begin_log();
+  received_.status = 503;
+  Shipment before = shipment();
+  before.sink.spec.compression = "gzip";
+  {
+    const auto engine = this->engine();
+    ASSERT_TRUE(engine->configure({before}));
+    print("one\n");
+    std::promise<void> tried;  // Ends at its deadline: the store takes nothing.
+    engine->drain(std::chrono::milliseconds(300), [&] { tried.set_value(); });
+    tried.get_future().get();
+  }
+  received_.status = 204;
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  EXPECT_TRUE(received_.wait_for("\"one\""));
 }
 
 }  // namespace

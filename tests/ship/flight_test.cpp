@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/fault_fs.h"
 #include "support/temp_dir.h"
 
 namespace pmx::ship {
@@ -12,6 +13,7 @@ class FlightTest : public ::testing::Test {
   static Batch batch() {
     Batch batch;
     batch.serial = 9;
+    batch.coding = "loki/json";
     batch.sources = {"/logs/a.log", "/logs/b.log"};
     batch.after["/logs/a.log"].at.next_seq = 3;
     batch.after["/logs/b.log"].at.next_seq = 2;
@@ -25,7 +27,7 @@ class FlightTest : public ::testing::Test {
     return batch;
   }
   test::TempDir dir_;
-  RealFs fs_;
+  test::FaultFs fs_;
   FlightFile file_{fs_, dir_.path() + "/lane"};
 };
 
@@ -35,6 +37,7 @@ TEST_F(FlightTest, ComesBackByteForByte) {
   const auto loaded = file_.load();
   ASSERT_TRUE(loaded);
   EXPECT_EQ(loaded->serial, 9U);
+  EXPECT_EQ(loaded->coding, "loki/json");
   EXPECT_EQ(loaded->after, saved.after);
   ASSERT_EQ(loaded->parcels.size(), 2U);
   EXPECT_EQ(loaded->parcels[0].framed.body, saved.parcels[0].framed.body);
@@ -67,6 +70,43 @@ TEST_F(FlightTest, SavingLeavesOutWhatIsSettledAndCounted) {
   ASSERT_EQ(loaded->parcels.size(), 1U);
   EXPECT_EQ(loaded->after.at("/logs/a.log").tally.delivered, 3U);
   EXPECT_EQ(loaded->after.at("/logs/a.log").tally.duplicates, 3U);
+}
+
+TEST_F(FlightTest, NothingIsMarkedInAnOlderFile) {
+  Batch saved = batch();
+  ASSERT_TRUE(file_.save(saved));
+  fs_.fail(test::FaultFs::Call::kRename, ".flight", ENOSPC);
+  std::swap(saved.parcels[0], saved.parcels[1]);
+  ASSERT_FALSE(file_.save(saved));
+  file_.mark_settled(saved, 0);
+  const auto loaded = file_.load();
+  ASSERT_TRUE(loaded);
+  EXPECT_FALSE(loaded->parcels[0].settled);
+}
+
+TEST_F(FlightTest, WhatIsPutAwayIsFetchedAsItWas) {
+  Batch saved = batch();
+  ASSERT_TRUE(file_.save(saved));
+  file_.mark_settled(saved, 1);
+  saved.settle_all(1, false);
+  const LaneCursor after = saved.after;
+  file_.put_away(saved);
+  EXPECT_TRUE(saved.parcels[0].framed.body.empty());
+  EXPECT_TRUE(saved.parcels[0].items.empty());
+  ASSERT_TRUE(file_.fetch(saved));
+  EXPECT_EQ(saved.parcels[0].framed.body, batch().parcels[0].framed.body);
+  EXPECT_EQ(saved.parcels[0].items.size(), 2U);
+  EXPECT_TRUE(saved.parcels[1].settled);
+  EXPECT_EQ(saved.after, after);
+}
+
+TEST_F(FlightTest, WhatIsNotInTheFileIsNotPutAway) {
+  Batch saved = batch();
+  fs_.fail(test::FaultFs::Call::kRename, ".flight", ENOSPC);
+  ASSERT_FALSE(file_.save(saved));
+  file_.put_away(saved);
+  EXPECT_FALSE(saved.parcels[0].framed.body.empty());
+  EXPECT_TRUE(file_.fetch(saved));
 }
 
 TEST_F(FlightTest, AFileCutAnywhereIsNoFlight) {

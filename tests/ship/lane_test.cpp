@@ -7,6 +7,7 @@
 
 #include "support/fake_clock.h"
 #include "support/fake_store.h"
+#include "support/fault_fs.h"
 #include "support/plain_sink.h"
 #include "support/segment_builder.h"
 #include "support/temp_dir.h"
@@ -50,7 +51,7 @@ class LaneTest : public ::testing::Test, protected LaneHost {
                      clock_,
                      [](std::string_view) { return Severity::kInfo; },
                      [](StreamId) { return RunInfo(); }},
-        home_.path() + "/state/ship/sink/lane");
+        base());
     Origin origin;
     origin.app = "api";
     LogCursor begin;
@@ -61,6 +62,7 @@ class LaneTest : public ::testing::Test, protected LaneHost {
     return *lane_;
   }
   void kill() { lane_.reset(); }
+  std::string base() const { return home_.path() + "/state/ship/sink/lane"; }
   void tell(bool many) {
     lane_->directory_changed();
     lane_->lines_came(many);
@@ -91,11 +93,11 @@ class LaneTest : public ::testing::Test, protected LaneHost {
   void cancelled(std::chrono::steady_clock::time_point) override {}
   void answered(std::chrono::steady_clock::time_point, const Verdict&, const HttpAnswer&) override {
   }
-  void settled(Lane& lane) override { lane.sync(); }
+  void settled(Lane& lane) override { synced_ = lane.sync(); }
   void notice(const std::string& line) override { notices_.push_back(line); }
 
   test::TempDir home_;
-  RealFs fs_;
+  test::FaultFs fs_;
   test::FakeClock clock_;
   test::PlainSink sink_;
   test::FakeStore store_;
@@ -108,6 +110,7 @@ class LaneTest : public ::testing::Test, protected LaneHost {
   std::uint16_t out_ = segment_.stream(10, WorkerId{0}, StreamKind::kOut);
   std::uint16_t err_ = segment_.stream(11, WorkerId{0}, StreamKind::kErr);
   std::vector<std::string> notices_;
+  bool synced_ = false;
   std::unique_ptr<Lane> lane_;
 };
 
@@ -216,6 +219,7 @@ TEST_F(LaneTest, ABatchIsSentAgainUntilItIsTaken) {
   store_.answer(status(503)).then(no_answer("refused", Sent::kNo)).then(status(429)).then(ok());
   lane();
   run();
+  for (int i = 0; i < 60 && tally().delivered == 0; ++i) pass(milliseconds(1000));
   EXPECT_EQ(store_.bodies().size(), 3U);  // One of the four did not arrive.
   EXPECT_EQ(tally().delivered, 1U);
   EXPECT_TRUE(lane_->idle());
@@ -269,9 +273,13 @@ TEST_F(LaneTest, CountsLinesThatWereNeverCaptured) {
 TEST_F(LaneTest, AStackTraceThatIsStillOpenIsSentWhole) {
   lane(true);
   run();
+  time_ns_ = clock_.system_ns();
   out("Error: no\n    at a (x.js:1)\n");
   tell(true);
-  pass(milliseconds(10));
+  pass(milliseconds(90));
+  EXPECT_FALSE(lane_->idle());
+  time_ns_ = clock_.system_ns();
+  pass(milliseconds(30));  // It is in the log a little later than its time.
   out("    at b (x.js:2)\n");
   tell(false);
   for (int i = 0; i < 5; ++i) pass(milliseconds(500));
@@ -285,6 +293,145 @@ TEST_F(LaneTest, ABatchEndsAtItsBounds) {
   lane();
   run();
   EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nb\n", "<out>c\nd\n", "<out>e\n"}));
+}
+
+// What an earlier daemon leaves behind that was killed while the store took nothing.
+TEST_F(LaneTest, AFlightInAnotherCodecIsFramedAgain) {
+  out("a\nb\n");
+  store_.answer(status(503));
+  sink_.set_codec(Codec::kGzip);
+  lane();
+  run();
+  kill();
+  sink_.set_codec(Codec::kZstd);
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\nb\n", "<out>a\nb\n"}));
+  EXPECT_EQ(store_.last().headers.at("Content-Encoding"), "zstd");
+  EXPECT_EQ(tally().delivered, 2U);
+}
+
+TEST_F(LaneTest, AFlightInAnotherCodingIsMadeAnew) {
+  limits_.max_lines = 1;
+  out("a\nb\n");
+  store_.answer(status(503));
+  lane();
+  run();
+  kill();
+  sink_.set_coding("plainer");
+  limits_.max_lines = 2;
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\n", "<out>a\nb\n"}));
+  EXPECT_EQ(tally().delivered, 2U);
+}
+
+TEST_F(LaneTest, ABatchWhoseFlightIsLostWhileItWaitsIsMadeAnew) {
+  out("a\n");
+  store_.answer(status(503));
+  lane();
+  run();
+  ASSERT_TRUE(lane_->waiting());
+  out("b\n");
+  std::filesystem::remove(base() + ".flight");
+  for (int i = 0; i < 5; ++i) pass(milliseconds(1000));
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\n", "<out>a\nb\n"}));
+  EXPECT_EQ(tally().delivered, 2U);
+}
+
+TEST_F(LaneTest, ABatchThatCannotBeWrittenIsKeptInMemoryWhileItWaits) {
+  fs_.fail(test::FaultFs::Call::kRename, ".flight", ENOSPC);
+  out("a\n");
+  store_.answer(status(503));
+  lane();
+  run();
+  EXPECT_FALSE(std::filesystem::exists(base() + ".flight"));
+  for (int i = 0; i < 5; ++i) pass(milliseconds(1000));
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\n", "<out>a\n"}));
+  EXPECT_EQ(tally().delivered, 1U);
+}
+
+TEST_F(LaneTest, LinesBehindABatchThatWaitedAreSentOnce) {
+  limits_.max_lines = 2;
+  out("a\nb\nc\n");
+  err("x\n");
+  store_.answer(status(503)).times(3);
+  lane();
+  run();
+  for (int i = 0; i < 30; ++i) pass(milliseconds(1000));
+  store_.forget();
+  out("d\n");
+  tell(false);
+  for (int i = 0; i < 3; ++i) pass(milliseconds(1000));
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>d\n"}));
+  EXPECT_EQ(tally().delivered, 5U);
+}
+
+TEST_F(LaneTest, SendsAtMostSixteenRequestsAtATime) {
+  Batch batch;
+  batch.serial = 1;
+  batch.coding = sink_.coding();
+  batch.sources = {dir_.active_path()};
+  for (int i = 0; i < 40; ++i) {
+    const std::string group = "group " + std::to_string(i);
+    batch.parcels.push_back({0, group, sink_.frame(0, "a\n"), {{2, 1, 1, 1'000, 0}}});
+  }
+  ASSERT_TRUE(FlightFile(fs_, base()).save(batch));
+  store_.otherwise(ok().slow());
+  lane();
+  run();
+  EXPECT_EQ(store_.in_flight(), 16U);
+  store_.release_one();
+  run();
+  EXPECT_EQ(store_.in_flight(), 16U);
+}
+
+// Power failed: the flight had reached the disk, the cursors that were saved before it had not.
+TEST_F(LaneTest, TheCursorGoesOnAtTheFlightsSerial) {
+  out("a\n");
+  Batch batch;
+  batch.serial = 9;
+  batch.coding = sink_.coding();
+  batch.sources = {dir_.active_path()};
+  batch.after[dir_.active_path()].at.next_seq = 2;
+  batch.parcels.push_back({0, "out", sink_.frame(0, "a\n"), {{2, 1, 1, 1'000, 0}}});
+  ASSERT_TRUE(FlightFile(fs_, base()).save(batch));
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\n"}));
+  CursorFile file(fs_, base());
+  ASSERT_TRUE(file.load());
+  EXPECT_EQ(file.serial(), 9U);
+}
+
+TEST_F(LaneTest, TheFlightStaysUntilTheCursorIsSaved) {
+  fs_.fail(test::FaultFs::Call::kRename, ".cursor", ENOSPC);
+  out("a\n");
+  lane();
+  run();
+  EXPECT_TRUE(lane_->idle());
+  EXPECT_FALSE(synced_);
+  EXPECT_TRUE(std::filesystem::exists(base() + ".flight"));
+  fs_.heal();
+  EXPECT_TRUE(lane_->sync());
+  EXPECT_FALSE(std::filesystem::exists(base() + ".flight"));
+  kill();
+  lane();
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\n"}));
+}
+
+TEST_F(LaneTest, TheLagOfLinesThatWaitIsKnownAfterAStart) {
+  out("a\n");
+  store_.otherwise(status(503));
+  lane();
+  run();
+  pass(std::chrono::seconds(60));
+  EXPECT_GE(lane_->lag(), std::chrono::seconds(60));
+  store_.otherwise(ok());
+  lane_->retry_now();
+  run();
+  EXPECT_EQ(lane_->lag(), milliseconds(0));
 }
 
 TEST_F(LaneTest, EveryLineIsTakenOnceWhereverTheDaemonDies) {

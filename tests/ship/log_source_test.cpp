@@ -171,5 +171,43 @@ TEST_F(LogSourceTest, TextThatWasThereBeforeTheLogIsNeitherGivenNorCounted) {
   EXPECT_EQ(source_->position().next_seq, 5U);
 }
 
+TEST_F(LogSourceTest, CountsWhatIsGoneOnceAlthoughAnOpenStackTraceHoldsThePosition) {
+  segment_.data(a_, "{\"n\":1}\n");
+  segment_.data(a_, "Error: no\n");
+  auto start = segment_.next();
+  segment_.seal(kStamp);
+  start.seq += 100;  // Of segment 2.
+  test::SegmentBuilder third(dir_, 3, start);
+  third.data(third.stream(20, WorkerId{1}, StreamKind::kOut), "{\"b\":1}\n");
+  third.write();
+  source();
+  read_all();
+  EXPECT_EQ(source_->position().next_seq, 2U);
+  EXPECT_EQ(source_->take_tally(), Tally());
+  source(cursor());
+  read_all();
+  source_->flush_all();
+  EXPECT_EQ(source_->position().next_seq, 104U);
+  Tally gone;
+  gone.drop(Drop::kRetention, 100);
+  EXPECT_EQ(source_->take_tally(), gone);
+  EXPECT_EQ(source_->take_tally(), Tally());
+}
+
+TEST_F(LogSourceTest, WhatRetentionRemovesAfterAFlushWasNotFlushed) {
+  segment_.data(a_, "{\"n\":1}\n");
+  auto start = segment_.next();
+  segment_.seal(kStamp);
+  source().expect_flush(1);
+  read_all();
+  start.seq += 10;  // Of segment 2.
+  test::SegmentBuilder third(dir_, 3, start);
+  third.data(third.stream(20, WorkerId{1}, StreamKind::kOut), "{\"b\":1}\n");
+  third.write();
+  source_->directory_changed();
+  read_all();
+  EXPECT_EQ(source_->take_tally().dropped[static_cast<std::size_t>(Drop::kRetention)], 10U);
+}
+
 }  // namespace
 }  // namespace pmx::ship

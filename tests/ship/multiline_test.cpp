@@ -312,5 +312,13 @@ TEST_F(MultilineTest, ManyStreamsThatNobodyEndedAreForgotten) {
   EXPECT_EQ(given().back(), "Error: x\n    at f");
 }
 
+TEST_F(MultilineTest, AnEventFromBeforeTheClockWasSetBackIsNotHeld) {
+  add("last words");
+  joiner_.flush_older_than(time_ns_ - 10 * kQuiet);
+  EXPECT_TRUE(given().empty());
+  joiner_.flush_older_than(time_ns_ - 10 * kQuiet - 1);
+  EXPECT_EQ(given(), Texts{"last words"});
+}
+
 }  // namespace
 }  // namespace pmx::ship

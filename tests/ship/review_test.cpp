@@ -95,37 +95,6 @@ class LaneReviewTest : public ::testing::Test, protected LaneHost {
   std::unique_ptr<Lane> lane_;
 };
 
-TEST_F(LaneReviewTest, AClockThatWasSetBackDoesNotHoldTheLastLine) {
-  test::SegmentBuilder segment(dir_, 1, {.time_ns = test::FakeClock::kStartNs + 3'600'000'000'000});
-  const auto out = segment.stream(10, WorkerId{0}, StreamKind::kOut);
-  segment.data(out, "last words\n");
-  segment.write();
-  lane(true);
-  run();
-  pass(std::chrono::seconds(10));
-  EXPECT_EQ(store_.bodies(), (Bodies{"<out>last words\n"}));
-}
-
-TEST_F(LaneReviewTest, MissingLinesAreCountedOnceWhileAStackTraceIsOpen) {
-  test::SegmentBuilder first(dir_, 1, {.time_ns = time_ns_});
-  const auto one = first.stream(10, WorkerId{0}, StreamKind::kOut);
-  first.data(one, "half", {.flags = rotate::flags::kPartial});
-  first.seal("2026-11-23T10-00-00Z");
-  auto start = first.next();
-  start.seq += 100;  // 100 lines of segment 2 are gone.
-  test::SegmentBuilder third(dir_, 3, start);
-  const auto two = third.stream(11, WorkerId{1}, StreamKind::kOut);
-  third.data(two, "b\n");
-  third.write();
-  lane();
-  run();
-  EXPECT_EQ(cursor().tally.dropped[static_cast<std::size_t>(Drop::kRetention)], 100U);
-  lane();
-  run();
-  pass(std::chrono::seconds(10));
-  EXPECT_EQ(cursor().tally.dropped[static_cast<std::size_t>(Drop::kRetention)], 100U);
-}
-
 // ---- Whole engines, as in engine_test.cpp.
 
 struct Received {
@@ -313,60 +282,6 @@ TEST_F(EngineReviewTest, AnEndedLanesCursorIsNotTakenForANewLanes) {
   ASSERT_TRUE(received_.wait_for("three"));
   const std::lock_guard lock(received_.mutex);
   EXPECT_EQ(received_.all.find("nobody"), std::string::npos) << received_.all;
-}
-
-TEST_F(EngineReviewTest, ARetriedLetterThatIsStillRefusedDoesNotHoldTheOthers) {
-  RealFs fs;
-  {
-    const auto letters = std::move(*DeadLetters::open(fs, home_.path(), "here"));
-    for (const char* const item : {"{\"line\":\"good\"}\n", "{\"line\":\"bad\"}\n"}) {
-      DeadLetter letter;
-      letter.time_ns = clock_.system_ns();
-      letter.item = item;
-      ASSERT_TRUE(letters->append({&letter, 1}));
-    }
-  }
-  received_.status = [](const HttpRequest& request) {
-    return request.body.find("bad") == std::string::npos ? 204 : 400;
-  };
-  const auto engine = this->engine();
-  ASSERT_TRUE(engine->configure({shipment("here")}));
-  std::promise<Result<Json>> answer;
-  engine->retry("here", [&](Result<Json> done) { answer.set_value(std::move(done)); });
-  const Result<Json> done = answer.get_future().get();
-  ASSERT_TRUE(done) << done.error().message();
-  EXPECT_EQ((*done)["lines"].as_int(), 1);
-}
-
-// The batch on its way was made with gzip; the next daemon is told to use none.
-TEST_F(EngineReviewTest, AFlightIsSentInTheCodingThatItWasMadeIn) {
-  begin_log(1, {.time_ns = clock_.system_ns()});
-  received_.status = [](const HttpRequest&) { return 503; };
-  Shipment before = shipment("here");
-  before.sink.spec.compression = "gzip";
-  {
-    const auto engine = this->engine();
-    ASSERT_TRUE(engine->configure({before}));
-    print("one\n");
-    engine->recorded(dir_.active_path(), 10);
-    std::promise<void> tried;  // Ends at its deadline: the store takes nothing.
-    engine->drain(milliseconds(300), [&] { tried.set_value(); });
-    tried.get_future().get();
-  }
-  std::promise<bool> good;
-  std::atomic<bool> once = false;
-  received_.status = [&](const HttpRequest& request) {
-    const bool gzip = request.body.starts_with("\x1f\x8b");
-    const bool says_so =
-        std::any_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
-          return header.first == "Content-Encoding" && header.second == "gzip";
-        });
-    if (!once.exchange(true)) good.set_value(gzip == says_so);
-    return 204;
-  };
-  const auto engine = this->engine();
-  ASSERT_TRUE(engine->configure({shipment("here")}));
-  EXPECT_TRUE(good.get_future().get());
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The simplest sink: an item is a line, a group is a stream's name, nothing is compressed.
+// The simplest sink: an item is a line, a group is a stream's name, nothing is compressed unless a
+// test says so.
 //
 // Answers: 204 delivered; 413 split; 401 blocked; 200 with one word an item ("ok", "dup", "later",
 // "never"); everything else is retried.
@@ -9,6 +10,7 @@
 #include <sstream>
 #include <string>
 
+#include "ship/compress.h"
 #include "ship/sink.h"
 
 namespace pmx::test {
@@ -23,14 +25,21 @@ class PlainSink final : public ship::Sink {
   void encode(const ship::Event& event, std::string& out) const override {
     out.append(event.text).append("\n");
   }
+  // As another setting of the sink would have it.
+  void set_coding(std::string coding) { coding_ = std::move(coding); }
+  void set_codec(ship::Codec codec) { codec_ = codec; }
+  std::string coding() const override { return coding_; }
+  ship::Codec codec() const override { return codec_; }
   ship::Framed frame(Group group, std::string_view items) const override {
     const std::string prefix = "<" + name_of(group) + ">";
-    return {prefix + std::string(items), ship::Codec::kNone,
+    return {ship::compress(codec_, prefix + std::string(items)), codec_,
             static_cast<std::uint32_t>(prefix.size()), 0};
   }
   ship::HttpRequest request(Group group, std::string body, unsigned attempt) const override {
     ship::HttpRequest request;
     request.url = "http://store/" + name_of(group) + "?attempt=" + std::to_string(attempt);
+    if (codec_ != ship::Codec::kNone)
+      request.headers.emplace_back("Content-Encoding", std::string(content_encoding(codec_)));
     request.body = std::move(body);
     return request;
   }
@@ -65,6 +74,10 @@ class PlainSink final : public ship::Sink {
   std::string text_of(std::string_view item) const override {
     return std::string(item.substr(0, item.size() - 1));
   }
+
+ private:
+  std::string coding_ = "plain";
+  ship::Codec codec_ = ship::Codec::kNone;
 };
 
 }  // namespace pmx::test
