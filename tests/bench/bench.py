@@ -43,7 +43,7 @@ class Bench(ShipRows):
         self.gen = str(build / "tests/bench/bench_gen")
         self.sink = str(build / "tests/bench/bench_sink")
         self.pm2 = None if options.no_pm2 else Pm2.find()
-        wanted = not options.no_vlagent and any(r in ("ship_cpu", "ship_memory") for r in options.row)
+        wanted = not options.no_vlagent and bool({"ship_cpu", "ship_rate", "ship_memory"} & set(options.row))
         self.vlagent = VlAgent.find() if wanted else None
 
     def generator(self, size_bytes: int, *more) -> tuple[list[str], int]:

@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-from programs import Pmx, Run, cpu_seconds, wait_until
+from programs import TICKS, Pmx, Run, cpu_seconds, wait_until
 from table import LINE_BYTES
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
@@ -86,11 +86,15 @@ class Shipper:
                      *shipping, *options, "--", *generator[1:])
         return begin
 
-    def wait_for_worker(self, begin: float) -> float:
-        """Seconds from the start to the worker's end: how fast it got rid of its lines."""
-        worker = self.pmx.pid_of("gen")  # 0: has ended already.
-        wait_until("the generator ends", lambda: not worker or not Path(f"/proc/{worker}").exists())
-        return time.monotonic() - begin
+    def wait_for_worker(self) -> float:
+        """Seconds that the worker took, from its own start to its end."""
+        worker = self.pmx.pid_of("gen")
+        if not worker:
+            raise RuntimeError("the generator ended before it could be looked at")
+        stat = Path(f"/proc/{worker}/stat")
+        begin = int(stat.read_text().rsplit(")", 1)[1].split()[19]) / TICKS  # proc(5): since boot.
+        wait_until("the generator ends", lambda: not stat.exists())
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - begin
 
     def status(self) -> dict:
         return json.loads(self.pmx.run("ship", "status", "--json"))["sinks"][0]
