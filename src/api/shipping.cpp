@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 #include "capture/fields.h"
 #include "config/sink_config.h"
@@ -85,6 +86,15 @@ Result<std::unique_ptr<Shipping>> Shipping::start(Parts parts) {
                        if (self->pipeline_ != nullptr) self->pipeline_->floor_moved(path);
                      });
                    },
+                   [self = shipping.get()](const std::string& base) {
+                     self->parts_.post([self, base] { self->engine_->forget_lane(base); });
+                   },
+                   [self = shipping.get()] {
+                     self->parts_.post([self] {
+                       self->last_wish_.reset();
+                       self->list_changed();
+                     });
+                   },
                    &config::sink_to_json, &spec_of,
                    [self = shipping.get()](const SinkSpec& spec) { return self->secret_of(spec); },
                    &ship::make_transport}));
@@ -103,7 +113,9 @@ void Shipping::list_changed() {
   const std::vector<ship::Shipment> shipments = wanted();
   std::string wish = text_of(shipments);
   if (wish == last_wish_) return;
-  const auto configured = engine_->configure(shipments);
+  std::set<std::string> listed;
+  for (const Worker* worker : workers_->workers()) listed.insert(worker->record().spec.name);
+  const auto configured = engine_->configure(shipments, listed);
   if (configured) {
     last_wish_ = std::move(wish);
     last_trouble_.clear();

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,7 +67,7 @@ class Shipping final : public ShipControl {
   std::unique_ptr<ship::SecretStore> secrets_;
   const supervisor::Supervisor* workers_ = nullptr;
   supervisor::Pipeline* pipeline_ = nullptr;
-  std::string last_wish_;  // What the engine has been told, as text.
+  std::optional<std::string> last_wish_;  // What the engine has been told, as text.
   Timers::Id retry_timer_ = 0;
   std::string last_trouble_;
   std::unique_ptr<ship::ShipEngine> engine_;  // Last: its thread ends first.

@@ -211,6 +211,16 @@ void Batcher::directory_changed() {
   for (Source& source : sources_) source.log->directory_changed();
 }
 
+void Batcher::set_end(const std::string& path, const std::optional<LogPosition>& end) {
+  for (Source& source : sources_)
+    if (source.log->path() == path) source.log->set_end(end);
+}
+
+bool Batcher::finished() const {
+  return std::all_of(sources_.begin(), sources_.end(),
+                     [](const Source& source) { return source.log->finished(); });
+}
+
 void Batcher::expect_flush(const std::string& path, std::uint64_t below_segment) {
   for (Source& source : sources_)
     if (source.log->path() == path) source.log->expect_flush(below_segment);

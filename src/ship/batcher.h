@@ -56,6 +56,8 @@ class Batcher {
   // When an open stack trace should be looked at again; nullopt: there is none.
   std::optional<std::chrono::nanoseconds> open_for() const;
   void directory_changed();
+  void set_end(const std::string& path, const std::optional<LogPosition>& end);
+  bool finished() const;  // No source has anything open, or has come to its end.
   void expect_flush(const std::string& path, std::uint64_t below_segment);
   // Something could not be read just now: that nothing was found says little.
   bool trouble() const;

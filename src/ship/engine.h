@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -60,6 +61,10 @@ class ShipEngine {
     std::function<Severity(std::string_view)> severity_of;
     std::function<void(const std::string&)> notice;
     std::function<void(const std::string& path)> floor_moved;  // Retention may look again.
+    // Called on ship, to be taken up on control: forget_lane(base); configure() once more, as a
+    // sink could not be made or its store refuses us.
+    std::function<void(const std::string& base)> lane_ended;
+    std::function<void()> look_again;
     // How a sink is kept for a daemon that finds lines for it and no app that names it.
     std::function<Json(const SinkSpec&)> sink_to_json;
     std::function<Result<SinkSpec>(const Json&)> sink_from_json;
@@ -75,7 +80,11 @@ class ShipEngine {
 
   // Everything that is to be shipped from now on; what is missing is shipped to its end. Returns
   // when it is on disk: lines printed after it are shipped, whatever happens.
-  Result<void> configure(const std::vector<Shipment>& shipments);
+  // An app of `listed` that ships no more to a sink ends there now; one that is gone, with its last
+  // line.
+  Result<void> configure(const std::vector<Shipment>& shipments,
+                         const std::set<std::string>& listed = {});
+  void forget_lane(const std::string& base);
   // From the log thread, for each batch: cheap where nobody waits for the log.
   void recorded(const std::string& path, std::uint64_t bytes);
   void run_known(RunId run, RunInfo info);
@@ -101,16 +110,33 @@ class ShipEngine {
     SinkContext sink;
     std::vector<std::pair<std::string, LaneFile>> lanes;  // By base.
   };
-  using Picture = std::map<std::string, Wanted>;  // By sink id.
+  using Floors = std::map<std::string, std::uint64_t>;  // By active path.
+  struct Picture {
+    std::uint64_t number = 0;
+    std::map<std::string, Wanted> sinks;  // By id.
+    Floors unreadable;                    // What lanes need whose files cannot be read.
+  };
+  struct Published {
+    Floors floors;
+    Floors pending;  // Of a picture that the ship thread has not seen yet.
+    std::uint64_t picture = 0;
+  };
   struct TestJob;
 
   ShipEngine(Options options, Parts parts);
   void load_floors();
   Result<void> write_lane(const Shipment& shipment, Picture& picture);
-  Result<void> write_leftovers(const std::vector<KnownLane>& known, Picture& picture);
+  Result<void> write_leftovers(const std::vector<KnownLane>& known,
+                               const std::set<std::string>& listed, Picture& picture);
+  void end_lane(LaneFile& file, const std::set<std::string>& listed) const;
+  void add_floors(const std::string& base, const LaneFile& file, Floors& floors) const;
+  void add_unreadable(const std::string& base, Floors& floors) const;
+  Result<void> write_sink(const std::string& directory, const SinkSpec& spec);
   Result<SinkSpec> sink_of(const std::string& directory) const;
   LogCursor end_of(const Shipment::Log& log) const;
   void apply(const Picture& picture);
+  void look_again_later();
+  void make_runner(const std::string& id, const SinkContext& sink);
   void publish_floors();
   void wait_until_drained(std::chrono::steady_clock::time_point deadline,
                           std::function<void()> done);
@@ -129,7 +155,10 @@ class ShipEngine {
   std::map<std::pair<uid_t, gid_t>, std::unique_ptr<Fs>> files_;
   std::unordered_map<std::uint64_t, RunInfo> runs_;
   Guarded<std::unordered_map<std::string, std::shared_ptr<Bell>>> bells_;
-  Guarded<std::map<std::string, std::uint64_t>> floors_;
+  Floors held_;  // What lanes need whose sink cannot be made, or whose files cannot be read.
+  Guarded<Published> published_;
+  std::uint64_t pictures_ = 0;  // Of control.
+  LoopTimers::Id look_again_timer_ = 0;
   std::thread thread_;
 };
 

@@ -78,6 +78,11 @@ class Lane {
   void work();                 // A slot is free: send.
   void retry_now();            // The sink works again, or the user said so.
   void directory_changed() { batcher_.directory_changed(); }
+  // Nothing of this log from here on; nullopt: there is no end.
+  void set_end(const std::string& path, const std::optional<LogPosition>& end) {
+    batcher_.set_end(path, end);
+  }
+  bool finished() const { return idle() && batcher_.finished(); }  // Up to its logs' ends.
   void expect_flush(const std::string& path, std::uint64_t below_segment) {
     batcher_.expect_flush(path, below_segment);
   }

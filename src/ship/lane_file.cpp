@@ -14,10 +14,11 @@ bool ends_with(std::string_view text, std::string_view ending) {
 std::string lane_name(std::string_view app) { return log_id_of(app).hex(); }
 
 Json to_json(const LaneFile& file) {
-  LaneCursor begins;
+  LaneCursor begins, ends;
   Json owners = Json::object();
   for (const LaneLog& log : file.logs) {
     begins[log.path] = log.begin;
+    if (log.end) ends[log.path].at = *log.end;
     if (log.owner)
       owners.set(log.path, Json::object({{"uid", log.owner->uid}, {"gid", log.owner->gid}}));
   }
@@ -28,6 +29,7 @@ Json to_json(const LaneFile& file) {
                        {"version", file.origin.version},
                        {"wanted", file.wanted},
                        {"logs", to_json(begins)},
+                       {"ends", to_json(ends)},
                        {"owners", owners}});
 }
 
@@ -40,14 +42,22 @@ Result<LaneFile> lane_file_from(const Json& json) {
   file.origin.host = json["host"].as_string();
   file.origin.version = json["version"].as_string();
   file.wanted = json["wanted"].as_bool(true);
+  const LaneCursor ends = lane_cursor_from(json["ends"]);
   for (auto& [path, begin] : lane_cursor_from(json["logs"])) {
     LaneLog log{path, std::nullopt, begin};
+    if (const auto end = ends.find(path); end != ends.end()) log.end = end->second.at;
     if (const Json* const owner = json["owners"].find(path))
       log.owner = FileOwner{static_cast<uid_t>((*owner)["uid"].as_int()),
                             static_cast<gid_t>((*owner)["gid"].as_int())};
     file.logs.push_back(std::move(log));
   }
   return file;
+}
+
+Result<LaneFile> read_lane(Fs& state, const std::string& path) {
+  const std::string text = PMX_TRY(state.read_file(path));
+  const Json json = PMX_TRY_WITHIN(path, Json::parse(text));
+  return lane_file_from(json);
 }
 
 Result<std::vector<KnownLane>> known_lanes(Fs& state, const std::string& state_directory) {
@@ -62,9 +72,8 @@ Result<std::vector<KnownLane>> known_lanes(Fs& state, const std::string& state_d
     for (const std::string& name : *names) {
       if (!ends_with(name, kEnding)) continue;
       const std::string path = root + '/' + sink + '/' + name;
-      const std::string text = PMX_TRY(state.read_file(path));
-      const Json json = PMX_TRY_WITHIN(path, Json::parse(text));
-      LaneFile file = PMX_TRY_WITHIN(path, lane_file_from(json));
+      auto file = read_lane(state, path);
+      if (!file && file.error().code() == Errc::kNotFound) continue;  // It has just ended.
       lanes.push_back({sink, path.substr(0, path.size() - kEnding.size()), std::move(file)});
     }
   }

@@ -23,6 +23,8 @@ struct LaneLog {
   std::string path;  // Of the active file.
   std::optional<FileOwner> owner;
   LogCursor begin;  // Where the lane's first line is.
+  // The app goes on and ships there no more: nothing from here on.
+  std::optional<LogPosition> end = {};
 };
 
 struct LaneFile {
@@ -33,12 +35,13 @@ struct LaneFile {
 
 std::string lane_name(std::string_view app);  // 16 hex digits.
 Json to_json(const LaneFile& file);
+Result<LaneFile> read_lane(Fs& state, const std::string& path);
 Result<LaneFile> lane_file_from(const Json& json);
 
-// All that is under <state>/ship.
+// All that is under <state>/ship. A file that cannot be read does not keep the others.
 struct KnownLane {
   std::string sink_id, base;  // `base` is the path without ".lane.json".
-  LaneFile file;
+  Result<LaneFile> file;
 };
 Result<std::vector<KnownLane>> known_lanes(Fs& state, const std::string& state_directory);
 

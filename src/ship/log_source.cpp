@@ -51,7 +51,15 @@ std::optional<std::int64_t> LogSource::next_time() {
     else
       held_ = line;
   }
+  if (end_ && std::pair(held_->epoch, held_->seq) >= std::pair(end_->epoch, end_->next_seq))
+    return std::nullopt;
   return held_->time_ns;
+}
+
+bool LogSource::finished() const {
+  if (!end_) return !held_ && !joiner_.oldest_open_seq() && !reader_.oldest_unfinished_seq();
+  const LogPosition at = position();
+  return std::pair(at.epoch, at.next_seq) >= std::pair(end_->epoch, end_->next_seq);
 }
 
 void LogSource::take_breaks() {

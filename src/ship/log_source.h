@@ -36,6 +36,10 @@ class LogSource {
   enum class Begin { kOldest, kNewest };
   void seek(const std::optional<LogCursor>& cursor, Begin begin);
 
+  // Lines from here on are not given; nullopt: there is no end.
+  void set_end(const std::optional<LogPosition>& end) { end_ = end; }
+  bool finished() const;  // At the end, or with nothing open where there is none.
+
   // The time of the next line, which is held back. nullopt: there is none for now.
   std::optional<std::int64_t> next_time();
   void take();  // The line of next_time(): may emit none, one or more events.
@@ -78,6 +82,7 @@ class LogSource {
   };
   std::vector<Gap> gaps_;  // Not in a tally yet.
   std::uint64_t flushed_below_ = 0;
+  std::optional<LogPosition> end_;
   std::string message_;  // Of a line that the file has as JSON.
   Tally tally_;
 };

@@ -45,7 +45,7 @@ class MultilineJoiner {
     StreamId stream = {};
     WorkerId worker = {};
     StreamKind kind = StreamKind::kOut;
-    bool notice = false;  // Never joined with anything.
+    bool notice = false;        // Never joined with anything.
     std::uint64_t end_seq = 0;  // Of a line in pieces: behind the last of them; 0: seq + lines.
     // Given out: the last sequence number in it. Streams interleave, so others' lines may lie
     // between. A cursor between `seq` and this would read the rest again as an event of its own.

@@ -63,7 +63,9 @@ void SinkRunner::set_lane(const std::string& base, const LaneFile& file) {
     lane->add_source(parts_.files(log.owner), rotate::LogDir(state_directory, log.path),
                      std::move(origin), log.begin);
   }
+  for (const LaneLog& log : file.logs) lane->set_end(log.path, log.end);
   if (fresh) lane->start();
+  if (!file.wanted) sync_soon();
 }
 
 void SinkRunner::lines_came(const std::string& path, bool many) {
@@ -90,6 +92,7 @@ void SinkRunner::wants_slot(Lane& lane) {
 
 void SinkRunner::gives_slot_back(Lane& lane) {
   active_.erase(&lane);
+  if (!unwanted_.empty()) sync_soon();  // One of them may have ended.
   pump();
 }
 
@@ -139,6 +142,7 @@ void SinkRunner::answered(std::chrono::steady_clock::time_point sent_at, const V
   }
   store_ = verdict.kind == Verdict::Kind::kBlocked ? Store::kBlocked : Store::kRetrying;
   why_ = verdict.why;
+  if (before != store_ && store_ == Store::kBlocked) parts_.blocked();
   if (before != store_)
     notice(why_ + (store_ == Store::kBlocked ? ": lines wait" : ": trying again"));
 }
@@ -155,26 +159,30 @@ void SinkRunner::resume() {
 
 void SinkRunner::settled(Lane& lane) {
   dirty_.insert(&lane);
-  if (sync_timer_ == 0) sync_timer_ = parts_.timers.call_after(kSyncAfter, [this] { sync(); });
+  sync_soon();
 }
 
 void SinkRunner::sync() {
   sync_timer_ = 0;
   std::erase_if(dirty_, [](Lane* lane) { return lane->sync(); });
-  if (!dirty_.empty()) sync_timer_ = parts_.timers.call_after(kSyncAfter, [this] { sync(); });
+  if (!dirty_.empty()) sync_soon();
   for (const std::string& base : std::set<std::string>(unwanted_)) retire(base);
   parts_.floors_moved();
 }
 
-// A lane that nobody wants any more goes when it has nothing left.
+// A lane that nobody wants any more goes when it has nothing left. Its files are control's, which
+// may want it again just now.
 void SinkRunner::retire(const std::string& base) {
   const auto found = lanes_.find(base);
-  if (found == lanes_.end() || !found->second->idle()) return;
+  if (found == lanes_.end() || !found->second->finished()) return;
   if (dirty_.contains(found->second.get())) return;  // When its dead letters are on the disk.
-  for (const char* const ending : {".lane.json", ".cursor", ".cursor.synced", ".flight"})
-    (void)parts_.state.remove(base + ending);
   unwanted_.erase(base);
   lanes_.erase(found);
+  parts_.lane_ended(base);
+}
+
+void SinkRunner::sync_soon() {
+  if (sync_timer_ == 0) sync_timer_ = parts_.timers.call_after(kSyncAfter, [this] { sync(); });
 }
 
 void SinkRunner::hurry() {

@@ -30,6 +30,8 @@ struct RunnerParts {
   std::function<void(const std::string&)> notice;
   std::function<void(Lane&)> reading;  // Lines recorded from now on will be told.
   std::function<void()> floors_moved;  // Some cursor has reached the disk.
+  std::function<void(const std::string& base)> lane_ended;  // Its files may go, if control agrees.
+  std::function<void()> blocked;                            // The store refuses us as a whole.
   std::function<Fs&(const std::optional<FileOwner>&)> files;  // With the rights of a log's owner.
   std::string home;
 };
@@ -54,6 +56,7 @@ class SinkRunner final : private LaneHost {
   void hurry();       // Sends what there is without waiting for more.
   bool idle() const;  // Nothing is left to be sent, as far as it is known.
   void stop();        // Cursors to the disk; what is on its way is cancelled.
+  bool blocked() const { return store_ == Store::kBlocked; }
 
   const SinkSpec& spec() const { return context_.spec; }
   const std::string& secret() const { return context_.secret; }
@@ -78,6 +81,7 @@ class SinkRunner final : private LaneHost {
   void notice(const std::string& line) override;
   void pump();
   void sync();
+  void sync_soon();
   void retire(const std::string& base);
   std::string state_text() const;
   struct RetryJob;

@@ -69,7 +69,7 @@ class EngineThreadTest : public ::testing::Test {
     return std::move(*ShipEngine::start(
         {home_.path()},
         {clock_, [](std::string_view) { return Severity::kInfo; }, [](const std::string&) {},
-         [](const std::string&) {},
+         [](const std::string&) {}, [](const std::string&) {}, [] {},
          [](const SinkSpec& spec) {
            return Json::object({{"url", spec.urls.front()}});
          },

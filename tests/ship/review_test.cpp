@@ -142,22 +142,21 @@ class EngineReviewTest : public ::testing::Test {
  protected:
   std::unique_ptr<ShipEngine> engine() {
     return std::move(*ShipEngine::start(
-        {home_.path()}, {clock_, [](std::string_view) { return Severity::kInfo; },
-                         [](const std::string&) {}, [](const std::string&) {},
-                         [](const SinkSpec& spec) {
-                           return Json::object({{"name", spec.name}});
-                         },
-                         [this](const Json& json) -> Result<SinkSpec> {
-                           return shipment(json["name"].as_string()).sink.spec;
-                         },
-                         [](const SinkSpec&) { return std::string(); },
-                         [this](EventLoop& loop, Fs&,
-                                const SinkSpec& spec) -> Result<std::unique_ptr<HttpTransport>> {
-                           if (spec.name == "broken")
-                             return Error(Errc::kNotFound, "ca.pem: not found");
-                           return std::unique_ptr<HttpTransport>(
-                               std::make_unique<InstantStore>(loop, received_));
-                         }}));
+        {home_.path()},
+        {clock_, [](std::string_view) { return Severity::kInfo; }, [](const std::string&) {},
+         [](const std::string&) {}, [](const std::string&) {}, [] {},
+         [](const SinkSpec& spec) {
+           return Json::object({{"name", spec.name}});
+         },
+         [this](const Json& json) -> Result<SinkSpec> {
+           return shipment(json["name"].as_string()).sink.spec;
+         },
+         [](const SinkSpec&) { return std::string(); },
+         [this](EventLoop& loop, Fs&,
+                const SinkSpec& spec) -> Result<std::unique_ptr<HttpTransport>> {
+           if (spec.name == "broken") return Error(Errc::kNotFound, "ca.pem: not found");
+           return std::unique_ptr<HttpTransport>(std::make_unique<InstantStore>(loop, received_));
+         }}));
   }
   Shipment shipment(const std::string& name) const {
     Shipment one;

@@ -71,7 +71,7 @@ TEST(CaptureSimTest, EveryLineIsRecordedOnceWhateverDies) {
     EXPECT_EQ(failure, "");
     return;
   }
-  const std::uint64_t seeds = setting("PMX_TEST_FULL").empty() ? kSeeds : 20'000;
+  const std::uint64_t seeds = setting("PMX_TEST_FULL").empty() ? kSeeds : 3'000;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const std::string failure = run(seed, tally, false);
     ASSERT_EQ(failure, "");
