@@ -74,11 +74,24 @@ void LogReader::warn(std::string text) {
   if (warnings_.size() < kMaxWarnings) warnings_.push_back(std::move(text));
 }
 
+LogReader::Step LogReader::failed_for_now(const Error& error) {
+  trouble_ = true;
+  if (std::exchange(trouble_text_, error.message()) != error.message()) warn(error.message());
+  return Step::kEnd;
+}
+
 void LogReader::release_memory() {
   if (current_ && rest_.empty()) current_->release_memory();
 }
 
 std::optional<LogLine> LogReader::next() {
+  trouble_ = false;
+  const auto line = next_wanted();
+  if (!trouble_) trouble_text_.clear();
+  return line;
+}
+
+std::optional<LogLine> LogReader::next_wanted() {
   for (;;) {
     while (const auto line = next_of_batch())
       if (const auto given = unskipped(*line)) return given;
@@ -140,6 +153,7 @@ LogReader::Step LogReader::next_record() {
   if (stop_ &&
       (segment_ > stop_->segment || (segment_ == stop_->segment && record_ >= stop_->record)))
     return Step::kEnd;
+  if (seek_again_ && !seek_seq(*seek_again_)) return Step::kEnd;
   if (lines_end_) {
     if (const auto line = joiner_->take_unfinished()) {
       given_ = *line;
@@ -150,11 +164,13 @@ LogReader::Step LogReader::next_record() {
   if (!current_) return next_segment() ? Step::kAgain : Step::kEnd;
   if (record_ >= current_->records()) {
     const auto more = current_->refresh();
+    if (!more && retryable(more.error())) return failed_for_now(more.error());
     if (!more) warn(more.error().message());
     if (!more || !*more) return next_segment() ? Step::kAgain : Step::kEnd;
   }
   const auto record = current_->record(record_);
   if (!record) {
+    if (retryable(record.error())) return failed_for_now(record.error());
     warn(record.error().message());
     record_ = current_->records();
     return Step::kAgain;
@@ -205,11 +221,8 @@ LogReader::Step LogReader::take_data(const Record& record) {
   }
   const auto text = current_->text(record);
   if (!text) {
-    if (retryable(
-            text.error())) {  // Too many open files, say: the lines are there, and come later.
-      warn(text.error().message());
-      return Step::kEnd;
-    }
+    // Too many open files, say: the lines are there, and come later.
+    if (retryable(text.error())) return failed_for_now(text.error());
     if (!std::exchange(warned_of_text_, true)) warn(text.error().message());
     record_ = current_->records();  // Of what is damaged a prefix is shown.
     return Step::kAgain;
@@ -262,6 +275,7 @@ bool LogReader::next_segment() {
     // More may have been recorded between our last look and the new segment.
     const auto more = current_->refresh();
     if (more && *more) return true;
+    if (!more && retryable(more.error())) return failed_for_now(more.error()), false;
     if (!current_->damage().empty()) warn(current_->damage());
   }
   if (current_ && segment_ != kUnindexedActive && *next != kUnindexedActive && *next > segment_ + 1)
@@ -293,9 +307,10 @@ LogReader::Opened LogReader::open(std::uint64_t segment) {
   auto opened = segment == kUnindexedActive ? SegmentReader::open_unindexed(fs_, dir_)
                                             : SegmentReader::open(fs_, dir_, segment);
   if (!opened) {
+    if (retryable(opened.error())) return failed_for_now(opened.error()), Opened::kLater;
     // Not found: it was removed between our look at the directory and now.
     if (opened.error().code() != Errc::kNotFound) warn(opened.error().message());
-    return retryable(opened.error()) ? Opened::kLater : Opened::kGone;
+    return Opened::kGone;
   }
   current_ = std::move(*opened);
   segment_ = segment;

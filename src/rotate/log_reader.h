@@ -96,6 +96,9 @@ class LogReader {
   const LogDir& dir() const { return dir_; }
   bool unindexed() const;  // It reads an active file that pmx did not write.
   std::vector<std::string> take_warnings();
+  // The last next() said that there is none because of an error that may pass (too many open
+  // files, say): nobody will tell that it has, so the caller must try again by itself.
+  bool trouble() const { return trouble_; }
 
  private:
   // Where the reader is: the next record of current_.
@@ -105,6 +108,7 @@ class LogReader {
   enum class Step { kAgain, kLine, kEnd };
 
   // log_reader.cpp: forward.
+  std::optional<LogLine> next_wanted();
   Step next_record();
   void note_numbers(const Record& record, std::uint64_t count);
   Step take_record(const Record& record);
@@ -119,9 +123,11 @@ class LogReader {
   bool wanted(const LogLine& line) const;
   bool severe_enough(const LogLine& line) const;
   void warn(std::string text);
+  Step failed_for_now(const Error& error);
 
   // log_seek.cpp: from the end backwards.
   void restart(bool at_start);
+  bool seek_seq(EndPosition to);
   bool back_by_lines(std::uint64_t n, std::uint64_t& lines);
   void last_filtered_lines(std::uint64_t n);
   std::uint64_t line_starts(const Record& record, std::uint64_t number) const;
@@ -135,9 +141,12 @@ class LogReader {
   std::uint64_t segment_ = 0, record_ = 0;  // The next record of segment_.
   std::uint64_t skip_lines_ = 0;            // Wanted ones that last_lines() does not want.
   std::uint64_t passed_offset_ = 0;         // Text that was read before it had an index.
+  std::optional<EndPosition> seek_again_;   // Where a segment could not be opened for now.
   std::optional<Position> stop_;            // Only while last_lines() counts.
   bool warned_of_text_ = false;             // Once a segment.
-  bool lines_end_ = false;                  // Half lines are given out before the next record.
+  bool trouble_ = false;
+  std::string trouble_text_;  // Said once, while it lasts.
+  bool lines_end_ = false;    // Half lines are given out before the next record.
   // The batch being read.
   std::string_view rest_;
   Record batch_;

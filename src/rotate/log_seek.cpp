@@ -27,6 +27,7 @@ void LogReader::restart(bool at_start) {
   skip_lines_ = passed_offset_ = 0;
   current_.reset();
   segment_ = record_ = 0;
+  seek_again_.reset();
   number_.reset();
   number_read_ = lines_end_ = false;
   breaks_.clear();
@@ -72,24 +73,36 @@ void LogReader::seek_time(std::int64_t time_ns) {
   }
 }
 
-void LogReader::seek_seq(std::uint32_t epoch, std::uint64_t seq, std::uint64_t segment_of_seq) {
-  // The rest of a line over the bound may be what follows: its beginning has been given out.
-  restart(true);
-  number_ = {epoch, seq};
-  number_segment_ = segment_of_seq;
+void LogReader::seek_seq(std::uint32_t epoch, std::uint64_t seq, std::uint64_t segment) {
+  (void)seek_seq({epoch, seq, segment});  // What cannot be opened for now is sought by next().
+}
+
+// False: a segment could not be opened for now. Going on without it would lose what it has.
+bool LogReader::seek_seq(EndPosition to) {
+  auto said = take_warnings();
+  restart(true);  // What follows may be the rest of a long line whose beginning was given out.
+  warnings_ = std::move(said);
+  number_ = {to.epoch, to.seq};
+  number_segment_ = to.segment;
   std::optional<std::uint64_t> found;
   for (auto segment = segments_->newest(); segment; segment = segments_->before(*segment)) {
-    if (open(*segment) != Opened::kYes) continue;
+    const Opened opened = open(*segment);
+    if (opened == Opened::kLater) {
+      seek_again_ = to;
+      return false;
+    }
+    if (opened == Opened::kGone) continue;
     found = segment;
     const bool indexed = current_->records() > 0 && !current_->framed();
-    if (indexed && std::pair(current_->epoch(), current_->first_seq()) <= std::pair(epoch, seq))
+    if (indexed &&
+        std::pair(current_->epoch(), current_->first_seq()) <= std::pair(to.epoch, to.seq))
       break;
   }
-  if (!found) return;
   // The oldest that is left may begin later, or the one found may be of an epoch that has ended.
-  if (current_->framed() || current_->epoch() != epoch) return;
-  const auto record = current_->first_record_with(seq);
+  if (!found || current_->framed() || current_->epoch() != to.epoch) return true;
+  const auto record = current_->first_record_with(to.seq);
   if (record) record_ = *record;
+  return true;
 }
 
 std::uint64_t LogReader::line_starts(const Record& record, std::uint64_t number) const {

@@ -56,6 +56,8 @@ class LogSource {
   void release_memory() {
     if (!held_) reader_.release_memory();
   }
+  // The last next_time() failed because of an error that may pass: nobody will tell when it has.
+  bool trouble() const { return reader_.trouble(); }
   const std::string& path() const { return reader_.dir().active_path(); }
   std::vector<std::string> take_warnings() { return reader_.take_warnings(); }
 

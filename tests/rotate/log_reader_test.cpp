@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "rotate/archive.h"
+#include "support/fault_fs.h"
 #include "support/segment_builder.h"
 #include "support/temp_dir.h"
 
@@ -481,6 +483,24 @@ TEST_F(LogReaderTest, SaysHowALineCameIntoTheLog) {
   std::filesystem::remove_all(dir_.index_directory());
   LogReader unindexed(fs_, dir_);
   EXPECT_EQ(unindexed.next()->found, Found::kUnindexed);
+}
+
+TEST_F(LogReaderTest, SaysThatAnErrorMayPassAndGoesOnWhereItWas) {
+  write_segments(3);
+  for (const std::string& path : {dir_.index_path(2), dir_.index_path(3), dir_.active_path()}) {
+    test::FaultFs fs;
+    LogReader reader(fs, dir_);
+    fs.fail(test::FaultFs::Call::kOpen, path, EMFILE);
+    reader.seek_seq(0, 5);
+    Lines lines = rest_of(reader);
+    EXPECT_TRUE(reader.trouble()) << path;
+    EXPECT_THAT(rest_of(reader), IsEmpty()) << path;
+    EXPECT_EQ(reader.take_warnings().size(), 1U) << path;
+    fs.heal();
+    for (const std::string& line : rest_of(reader)) lines.push_back(line);
+    EXPECT_THAT(lines, ElementsAre("2.1", "2.2", "3.0", "3.1", "3.2")) << path;
+    EXPECT_FALSE(reader.trouble()) << path;
+  }
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <filesystem>
 
+#include "support/fault_fs.h"
 #include "support/segment_builder.h"
 #include "support/temp_dir.h"
 
@@ -180,7 +182,7 @@ TEST_F(LogSourceTest, CountsWhatIsGoneOnceAlthoughAnOpenStackTraceHoldsThePositi
   test::SegmentBuilder third(dir_, 3, start);
   third.data(third.stream(20, WorkerId{1}, StreamKind::kOut), "{\"b\":1}\n");
   third.write();
-  source();
+  source(std::nullopt);
   read_all();
   EXPECT_EQ(source_->position().next_seq, 2U);
   EXPECT_EQ(source_->take_tally(), Tally());
@@ -207,6 +209,19 @@ TEST_F(LogSourceTest, WhatRetentionRemovesAfterAFlushWasNotFlushed) {
   source_->directory_changed();
   read_all();
   EXPECT_EQ(source_->take_tally().dropped[static_cast<std::size_t>(Drop::kRetention)], 10U);
+}
+
+TEST_F(LogSourceTest, SaysThatLinesMayComeWithoutABell) {
+  segment_.data(a_, "{}\n");
+  segment_.write();
+  test::FaultFs fs;
+  LogSource source(fs, dir_, {}, [this](const auto& line) { given_.emplace_back(line.text); });
+  source.seek(std::nullopt, LogSource::Begin::kOldest);
+  fs.fail(test::FaultFs::Call::kOpen, dir_.active_path(), EMFILE, 1);
+  EXPECT_FALSE(source.next_time());
+  EXPECT_TRUE(source.trouble());
+  EXPECT_TRUE(source.next_time());
+  EXPECT_FALSE(source.trouble());
 }
 
 }  // namespace
