@@ -226,7 +226,10 @@ void Batcher::expect_flush(const std::string& path, std::uint64_t below_segment)
     if (source.log->path() == path) source.log->expect_flush(below_segment);
 }
 
-bool Batcher::trouble() const { return false; }
+bool Batcher::trouble() const {
+  return std::any_of(sources_.begin(), sources_.end(),
+                     [](const Source& source) { return source.log->trouble(); });
+}
 
 void Batcher::release_memory() {
   for (Source& source : sources_) source.log->release_memory();

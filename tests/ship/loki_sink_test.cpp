@@ -226,8 +226,7 @@ TEST_F(LokiSinkTest, FieldsOfALineBecomeLabelsAndTraceIdsMetadata) {
             R"({app="api", host="web-1", region="us", stream="stdout"})");
   EXPECT_EQ(labels(event("eu: no JSON")), R"({app="api", host="web-1", stream="stdout"})");
   const Push push = read_protobuf(sink().frame(0, encoded(event("{}"))).body);
-  EXPECT_EQ(push.entries[0].metadata,
-            (Pairs{{"detected_level", "info"}, {"trace_id", "abc"}}));
+  EXPECT_EQ(push.entries[0].metadata, (Pairs{{"detected_level", "info"}, {"trace_id", "abc"}}));
 }
 
 TEST_F(LokiSinkTest, MoreThanFifteenLabelsAreNeverSent) {

@@ -1,4 +1,4 @@
-// What a review of the shipping engine found: each test fails on the code that was reviewed.
+// Lanes that come, end and come back, and files that cannot be read: whole engines.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,74 +28,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using Bodies = std::vector<std::string>;
-
-// ---- One lane, as in lane_test.cpp.
-
-class LaneReviewTest : public ::testing::Test, protected LaneHost {
- protected:
-  LaneReviewTest() {
-    std::filesystem::create_directories(home_.path() + "/state/ship/sink");
-    letters_ = std::move(*DeadLetters::open(fs_, home_.path(), "sink"));
-  }
-  Lane& lane(bool multiline = false) {
-    lane_ = std::make_unique<Lane>(
-        LaneParts{fs_, clock_, clock_, sink_, store_, *letters_, *this, "api", milliseconds(1000)},
-        BatcherParts{sink_,
-                     *filter_,
-                     nullptr,
-                     limits_,
-                     {},
-                     multiline,
-                     clock_,
-                     [](std::string_view) { return Severity::kInfo; },
-                     [](StreamId) { return RunInfo(); }},
-        home_.path() + "/state/ship/sink/lane");
-    Origin origin;
-    origin.app = "api";
-    lane_->add_source(fs_, dir_, origin, {});
-    lane_->start();
-    return *lane_;
-  }
-  void run() {
-    while (store_.run_pending()) clock_.run_due();
-    clock_.run_due();
-    while (store_.run_pending()) clock_.run_due();
-  }
-  void pass(std::chrono::nanoseconds time) {
-    clock_.advance(time);
-    run();
-  }
-  const LogCursor& cursor() const { return lane_->cursor().at(dir_.active_path()); }
-
-  void reading(Lane&) override {}
-  void wants_slot(Lane& lane) override {
-    clock_.call_after(std::chrono::nanoseconds(0), [this, &lane] {
-      if (&lane == lane_.get()) lane.work();
-    });
-  }
-  void gives_slot_back(Lane&) override {}
-  std::chrono::steady_clock::time_point sent() override { return clock_.steady_now(); }
-  void cancelled(std::chrono::steady_clock::time_point) override {}
-  void answered(std::chrono::steady_clock::time_point, const Verdict&, const HttpAnswer&) override {
-  }
-  void settled(Lane& lane) override { lane.sync(); }
-  void notice(const std::string& line) override { notices_.push_back(line); }
-
-  test::TempDir home_;
-  RealFs fs_;
-  test::FakeClock clock_;
-  test::PlainSink sink_;
-  test::FakeStore store_;
-  SinkBatch limits_;
-  std::unique_ptr<EventFilter> filter_ = std::move(*EventFilter::create({}));
-  std::unique_ptr<DeadLetters> letters_;
-  rotate::LogDir dir_{home_.path() + "/state", home_.path() + "/logs/api-out.log"};
-  std::int64_t time_ns_ = test::FakeClock::kStartNs - 60'000'000'000;
-  std::vector<std::string> notices_;
-  std::unique_ptr<Lane> lane_;
-};
-
-// ---- Whole engines, as in engine_test.cpp.
 
 struct Received {
   std::mutex mutex;
@@ -138,7 +70,7 @@ class InstantStore final : public HttpTransport {
   Id last_ = 0;
 };
 
-class EngineReviewTest : public ::testing::Test {
+class EngineLanesThreadTest : public ::testing::Test {
  protected:
   std::unique_ptr<ShipEngine> engine() {
     return std::move(*ShipEngine::start(
@@ -199,7 +131,7 @@ class EngineReviewTest : public ::testing::Test {
   std::uint16_t out_ = 0;
 };
 
-TEST_F(EngineReviewTest, OneLaneFileThatAPowerLossEmptiedDoesNotStopAllShipping) {
+TEST_F(EngineLanesThreadTest, OneLaneFileThatAPowerLossEmptiedDoesNotStopAllShipping) {
   const std::string directory = home_.path() + "/state/ship/0123456789abcdef";
   std::filesystem::create_directories(directory);
   std::ofstream(directory + "/0123456789abcdef.lane.json").flush();
@@ -207,7 +139,7 @@ TEST_F(EngineReviewTest, OneLaneFileThatAPowerLossEmptiedDoesNotStopAllShipping)
   EXPECT_TRUE(engine->configure({shipment("here")}));
 }
 
-TEST_F(EngineReviewTest, OneLaneFileThatAPowerLossEmptiedDoesNotFreeTheOthersSegments) {
+TEST_F(EngineLanesThreadTest, OneLaneFileThatAPowerLossEmptiedDoesNotFreeTheOthersSegments) {
   begin_log(1, {.time_ns = clock_.system_ns()});
   { ASSERT_TRUE(engine()->configure({shipment("here")})); }
   const std::string directory = home_.path() + "/state/ship/0000000000000000";
@@ -216,7 +148,7 @@ TEST_F(EngineReviewTest, OneLaneFileThatAPowerLossEmptiedDoesNotFreeTheOthersSeg
   EXPECT_EQ(engine()->floor_segment(dir_.active_path()), 1U);
 }
 
-TEST_F(EngineReviewTest, ASinkThatCannotBeMadeKeepsItsSegments) {
+TEST_F(EngineLanesThreadTest, ASinkThatCannotBeMadeKeepsItsSegments) {
   begin_log(1, {.time_ns = clock_.system_ns()});
   const auto engine = this->engine();
   ASSERT_TRUE(engine->configure({shipment("here"), shipment("broken")}));
@@ -229,14 +161,14 @@ TEST_F(EngineReviewTest, ASinkThatCannotBeMadeKeepsItsSegments) {
   EXPECT_EQ(floor_after_sync(*engine, 2), 1U);
 }
 
-TEST_F(EngineReviewTest, WhatIsPrintedAfterASinkWasTakenAwayDoesNotGoThere) {
+TEST_F(EngineLanesThreadTest, WhatIsPrintedAfterASinkWasTakenAwayDoesNotGoThere) {
   begin_log(1, {.time_ns = clock_.system_ns()});
   const auto engine = this->engine();
   ASSERT_TRUE(engine->configure({shipment("old")}));
   print("before\n");
   engine->recorded(dir_.active_path(), 10);
   ASSERT_TRUE(received_.wait_for("before"));
-  ASSERT_TRUE(engine->configure({shipment("new")}));
+  ASSERT_TRUE(engine->configure({shipment("new")}, {"web"}));
   print("after\n");
   engine->recorded(dir_.active_path(), 10);
   ASSERT_TRUE(received_.wait_for("\"after\""));
@@ -248,20 +180,20 @@ TEST_F(EngineReviewTest, WhatIsPrintedAfterASinkWasTakenAwayDoesNotGoThere) {
   EXPECT_EQ(received_.all.find("\"after\"", first + 1), std::string::npos) << received_.all;
 }
 
-TEST_F(EngineReviewTest, ALogThatNobodyShipsAnyMoreHasNoFloor) {
+TEST_F(EngineLanesThreadTest, ALogThatNobodyShipsAnyMoreHasNoFloor) {
   begin_log(1, {.time_ns = clock_.system_ns()});
   const auto engine = this->engine();
   ASSERT_TRUE(engine->configure({shipment("here")}));
   print("one\n");
   engine->recorded(dir_.active_path(), 10);
   ASSERT_TRUE(received_.wait_for("one"));
-  ASSERT_TRUE(engine->configure({}));
+  ASSERT_TRUE(engine->configure({}, {"web"}));
   EXPECT_EQ(floor_after_sync(*engine, rotate::kNoFloor), rotate::kNoFloor);
 }
 
 // A daemon was killed while it removed a lane that had ended: its lane file was gone, its cursor
 // was not.
-TEST_F(EngineReviewTest, AnEndedLanesCursorIsNotTakenForANewLanes) {
+TEST_F(EngineLanesThreadTest, AnEndedLanesCursorIsNotTakenForANewLanes) {
   begin_log(1, {.time_ns = clock_.system_ns()});
   const std::string base =
       home_.path() + "/state/ship/" + sink_id(shipment("here").sink.spec) + "/" + lane_name("web");
