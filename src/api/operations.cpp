@@ -138,8 +138,8 @@ void Operations::start_apps(const Json& apps, bool force, Done done) {
       if (spec.autostart) starts.emplace_back(id, spec);
     }
   }
-  workers_
-      .save_now();  // The intent first: a daemon that dies now leaves a list that can be started.
+  for (const auto& [id, spec] : starts) workers_.want(id);
+  workers_.save_now();  // The intent first: the daemon that follows one that dies now goes on.
   const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
   for (auto& [id, spec] : starts) workers_.start(id, std::move(spec), gather->expect());
   gather->close();
@@ -172,6 +172,8 @@ void Operations::restart(const std::vector<WorkerId>& ids, const AppChanges& cha
     if (!spec) return done(std::move(spec).error());  // Before anything has been stopped.
     specs.push_back(std::move(*spec));
   }
+  for (const WorkerId id : ids) workers_.want(id);
+  workers_.save_now();
   const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
   for (std::size_t i = 0; i < ids.size(); ++i)
     workers_.restart(ids[i], std::move(specs[i]), gather->expect());

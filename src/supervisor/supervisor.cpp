@@ -65,6 +65,10 @@ void Supervisor::restart(WorkerId id, std::optional<AppSpec> spec, Done done) {
 }
 void Supervisor::remove_worker(WorkerId id, Done done) { workers_.at(id)->remove(std::move(done)); }
 void Supervisor::reset(WorkerId id) { workers_.at(id)->reset(); }
+void Supervisor::want(WorkerId id) {
+  workers_.at(id)->want();
+  save_soon();
+}
 
 const Worker* Supervisor::find(WorkerId id) const {
   const auto found = workers_.find(id);

@@ -77,6 +77,7 @@ class Supervisor final : private WorkerHost {
   void restart(WorkerId id, std::optional<AppSpec> spec, Done done);
   void remove_worker(WorkerId id, Done done);
   void reset(WorkerId id);
+  void want(WorkerId id);  // Before the save that comes before a start.
   void save_now();
   void end_sweeps();  // What is left in the groups of stopped workers is ended now.
   void signal_all(int signal);

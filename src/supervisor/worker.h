@@ -55,6 +55,9 @@ class Worker {
   void restart(std::optional<AppSpec> spec, Done done);
   void remove(Done done);  // Stops it first. The host forgets it soon after `done`.
   void reset();            // Counters, at once.
+  // A start is about to be asked for: the list says so before anything happens, so that a daemon
+  // that takes over in the middle goes on with it instead of ending what had just begun.
+  void want() { record_.should_run = true; }
 
   void child_changed(const Child& child);  // Of record().run.
   // After a daemon's start. `child` is the keeper's entry of record().run, or null; `again` asks

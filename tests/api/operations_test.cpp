@@ -40,6 +40,19 @@ TEST_F(OperationsTest, AStoppedOneIsStartedAgainInItsOwnId) {
   EXPECT_EQ(record(WorkerId{0}).spec.env.at("A"), "1");
 }
 
+TEST_F(OperationsTest, TheListSaysWhatIsWantedBeforeAnythingIsStarted) {
+  (void)start(app_json("web"));
+  EXPECT_NE(link_.state_.find("\"should_run\":true"), std::string::npos) << link_.state_;
+  all_run();
+  settle();
+  (void)act("stop", "web");
+  exits(WorkerId{0}, SIGINT);
+  settle();
+  EXPECT_EQ(link_.state_.find("\"should_run\":true"), std::string::npos);
+  (void)act("restart", "web");
+  EXPECT_NE(link_.state_.find("\"should_run\":true"), std::string::npos) << link_.state_;
+}
+
 TEST_F(OperationsTest, OneBadAppOfSeveralStartsNone) {
   Json apps = Json::array();
   apps.push_back(app_json("good"));
