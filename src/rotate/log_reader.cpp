@@ -26,6 +26,13 @@ std::string_view text_of(DropReason reason) {
   return "unknown reason";
 }
 
+// As every line's text: bytes may be read behind it.
+std::string_view padded(std::string& text) {
+  const std::size_t size = text.size();
+  text.append(kReadablePastEnd, '\0');
+  return std::string_view(text).substr(0, size);
+}
+
 LogLine line_of(const Record& record, std::int64_t number, const SegmentReader::Source& source) {
   LogLine line;
   line.time_ns = record.time_ns + number;
@@ -195,7 +202,7 @@ LogReader::Step LogReader::take_record(const Record& record) {
                 (record.raw_end > 0 ? std::to_string(record.raw_end) + " lines" : "some lines") +
                 " dropped (" + std::string(text_of(static_cast<DropReason>(record.lines))) + ")";
       given_ = line_of(record, 0, source_);
-      given_.text = notice_;
+      given_.text = padded(notice_);
       given_.dropped_notice = true;
       given_.drop_reason = static_cast<DropReason>(record.lines);
       given_.lines = record.raw_end;

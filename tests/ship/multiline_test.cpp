@@ -38,7 +38,10 @@ class MultilineTest : public testing::Test {
     }
   }
   void add_notice(std::string_view text, StreamId stream = kA) {
-    MultilineJoiner::Line line{.text = text, .time_ns = ++time_ns_, .seq = ++seq_};
+    const std::string padded = std::string(text) + std::string(64, '\0');
+    MultilineJoiner::Line line{.text = std::string_view(padded).substr(0, text.size()),
+                               .time_ns = ++time_ns_,
+                               .seq = ++seq_};
     line.lines = 7;
     line.stream = stream;
     line.notice = true;
