@@ -292,7 +292,7 @@ TEST_F(CurlTransportTest, ACallbackMaySendAndCancelOthers) {
 }
 
 TEST_F(CurlTransportTest, NothingIsLeftInTheLoopOfATransportThatWent) {
-  server_.answer(WireReply::stall());
+  for (int i = 0; i < 3; ++i) server_.answer(WireReply::stall());
   bool told = false;
   server_.on_request([&] {
     client_.loop().post([&] {
