@@ -8,9 +8,7 @@ namespace pmx::config {
 namespace {
 
 TEST(SettingsDocTest, DocumentInTheTreeIsTheTablesOwn) {
-  const std::string source = __FILE__;
-  const std::string root = source.substr(0, source.rfind("/tests/"));
-  const Result<std::string> file = sys::read_file(root + "/docs/SETTINGS.md");
+  const Result<std::string> file = sys::read_file(PMX_SOURCE_DIRECTORY "/docs/SETTINGS.md");
   ASSERT_TRUE(file) << file.error().message();
   EXPECT_EQ(*file, settings_markdown()) << "run: pmx docs settings > docs/SETTINGS.md";
 }
