@@ -53,8 +53,7 @@ void ShipEngine::add_floors(const std::string& base, const LaneFile& file, Floor
     if (cursor && *cursor)
       if (const auto at = (*cursor)->find(log.path); at != (*cursor)->end())
         floor = at->second.at.segment;
-    const auto known = floors.try_emplace(log.path, floor).first;
-    known->second = std::min(known->second, floor);
+    lower_floor(floors, log.path, floor);
   }
 }
 
@@ -62,10 +61,7 @@ void ShipEngine::add_floors(const std::string& base, const LaneFile& file, Floor
 void ShipEngine::add_unreadable(const std::string& base, Floors& floors) const {
   const auto cursor = CursorFile(state_, base).load();
   if (!cursor || !*cursor) return;
-  for (const auto& [path, log] : **cursor) {
-    const auto known = floors.try_emplace(path, log.at.segment).first;
-    known->second = std::min(known->second, log.at.segment);
-  }
+  for (const auto& [path, log] : **cursor) lower_floor(floors, path, log.at.segment);
 }
 
 ShipEngine::~ShipEngine() {
@@ -306,10 +302,6 @@ std::uint64_t ShipEngine::floor_segment(const std::string& path) const {
   });
 }
 
-bool ShipEngine::ships(const std::string& path) const {
-  return floor_segment(path) != rotate::kNoFloor;
-}
-
 void ShipEngine::recorded(const std::string& path, std::uint64_t bytes) {
   const auto bell = bells_.with([&](const auto& bells) -> std::shared_ptr<Bell> {
     const auto found = bells.find(path);
@@ -320,10 +312,7 @@ void ShipEngine::recorded(const std::string& path, std::uint64_t bytes) {
   const bool many = before < kManyBytes && before + bytes >= kManyBytes;
   if (bell->rung.exchange(true) && !many) return;
   loop_->post([this, path, many] {
-    for (const auto& [id, runner] : runners_) {
-      runner->directory_changed(path);
-      runner->lines_came(path, many);
-    }
+    for (const auto& [id, runner] : runners_) runner->lines_came(path, many);
   });
 }
 

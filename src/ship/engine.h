@@ -91,7 +91,6 @@ class ShipEngine {
   void flushed(const std::string& path, std::uint64_t below_segment);
 
   std::uint64_t floor_segment(const std::string& path) const;  // rotate::kNoFloor: nobody ships it.
-  bool ships(const std::string& path) const;
 
   // `numbers`: of each log, by its active path, the number of the line that is captured next.
   void status(std::map<std::string, std::uint64_t> numbers, Answer done);
@@ -110,7 +109,6 @@ class ShipEngine {
     SinkContext sink;
     std::vector<std::pair<std::string, LaneFile>> lanes;  // By base.
   };
-  using Floors = std::map<std::string, std::uint64_t>;  // By active path.
   struct Picture {
     std::uint64_t number = 0;
     std::map<std::string, Wanted> sinks;  // By id.

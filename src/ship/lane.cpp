@@ -72,6 +72,7 @@ std::chrono::milliseconds Lane::lag() const {
 }
 
 void Lane::lines_came(bool many) {
+  batcher_.directory_changed();  // They may be in new segments.
   lines_waiting_ = true;
   if (!came_since_) came_since_ = parts_.clock.steady_now();
   if (!behind_since_) behind_since_ = came_since_;
@@ -198,15 +199,17 @@ void Lane::answered(std::uint32_t id, const HttpAnswer& answer) {
   const Parcel& parcel = batch_->parcels[number];
   // Most answers say yes to all of it. For the others the items' bytes are needed.
   std::optional<Opened> opened;
-  std::string_view bytes;
-  if (answer.status != 0 && answer.status != 204) {
-    opened = open(parcel.framed);
+  const auto bytes = [&]() -> std::string_view {
+    if (!opened) opened = open(parcel.framed);
     PMX_CHECK(opened);  // We made it, or the flight's sum is right.
-    bytes = opened->items();
-  }
-  const Verdict verdict = parts_.sink.judge(answer, parcel.items, bytes);
+    return opened->items();
+  };
+  const Verdict verdict =
+      parts_.sink.judge(answer, parcel.items, answer.status >= 400 ? bytes() : std::string_view());
   parts_.host.answered(sent_at, verdict, answer);
-  act_on(number, verdict, bytes);
+  const bool by_item =
+      verdict.kind == Verdict::Kind::kItems || verdict.kind == Verdict::Kind::kSplit;
+  act_on(number, verdict, by_item ? bytes() : std::string_view());
   if (batch_->settled()) return finish_batch();
   if (!must_wait_) return send_open();
   if (sending_.empty()) wait();

@@ -77,7 +77,6 @@ class Lane {
   void lines_came(bool many);  // There may be lines; many: more than a batch.
   void work();                 // A slot is free: send.
   void retry_now();            // The sink works again, or the user said so.
-  void directory_changed() { batcher_.directory_changed(); }
   // Nothing of this log from here on; nullopt: there is no end.
   void set_end(const std::string& path, const std::optional<LogPosition>& end) {
     batcher_.set_end(path, end);

@@ -8,6 +8,8 @@
 // Thread: any; the files have one writer.
 #pragma once
 
+#include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +34,13 @@ struct LaneFile {
   std::vector<LaneLog> logs;
   bool wanted = true;  // false: the app ships there no more; what it had printed still goes.
 };
+
+// Of each log, by its active path, the first segment that somebody still needs.
+using Floors = std::map<std::string, std::uint64_t>;
+inline void lower_floor(Floors& floors, const std::string& path, std::uint64_t segment) {
+  std::uint64_t& floor = floors.try_emplace(path, segment).first->second;
+  floor = std::min(floor, segment);
+}
 
 std::string lane_name(std::string_view app);  // 16 hex digits.
 Json to_json(const LaneFile& file);

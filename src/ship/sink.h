@@ -95,7 +95,7 @@ class Sink {
   virtual Framed frame(Group group, std::string_view items) const = 0;
   // `attempt` counts from 0: stores with several hosts take another one.
   virtual HttpRequest request(Group group, std::string body, unsigned attempt) const = 0;
-  // `bytes` are the items' bytes, one behind the other.
+  // `bytes` are the items' bytes, one behind the other; "" where the status is below 400.
   virtual Verdict judge(const HttpAnswer& answer, std::span<const Item> items,
                         std::string_view bytes) const = 0;
   virtual std::string text_of(

@@ -73,11 +73,6 @@ void SinkRunner::lines_came(const std::string& path, bool many) {
     if (lane->has_source(path)) lane->lines_came(many);
 }
 
-void SinkRunner::directory_changed(const std::string& path) {
-  for (const auto& [base, lane] : lanes_)
-    if (lane->has_source(path)) lane->directory_changed();
-}
-
 void SinkRunner::expect_flush(const std::string& path, std::uint64_t below_segment) {
   for (const auto& [base, lane] : lanes_)
     if (lane->has_source(path)) lane->expect_flush(path, below_segment);
@@ -186,10 +181,7 @@ void SinkRunner::sync_soon() {
 }
 
 void SinkRunner::hurry() {
-  for (const auto& [base, lane] : lanes_) {
-    lane->directory_changed();  // What nobody has told of yet is looked for, too.
-    lane->lines_came(true);
-  }
+  for (const auto& [base, lane] : lanes_) lane->lines_came(true);
 }
 
 bool SinkRunner::idle() const {
@@ -205,12 +197,9 @@ void SinkRunner::stop() {
   for (Lane* const lane : std::exchange(dirty_, {})) lane->sync();
 }
 
-void SinkRunner::add_floors(std::map<std::string, std::uint64_t>& floors) const {
+void SinkRunner::add_floors(Floors& floors) const {
   for (const auto& [base, lane] : lanes_)
-    for (const auto& [path, log] : lane->synced_cursor()) {
-      const auto floor = floors.try_emplace(path, log.at.segment).first;
-      floor->second = std::min(floor->second, log.at.segment);
-    }
+    for (const auto& [path, log] : lane->synced_cursor()) lower_floor(floors, path, log.at.segment);
 }
 
 // Once, until something else is to be said.

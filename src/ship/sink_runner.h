@@ -45,8 +45,7 @@ class SinkRunner final : private LaneHost {
 
   // The lane of this file's app, with its logs; what it has already is left alone.
   void set_lane(const std::string& base, const LaneFile& file);
-  void lines_came(const std::string& path, bool many);
-  void directory_changed(const std::string& path);
+  void lines_came(const std::string& path, bool many);  // Or segments, of this log.
   void expect_flush(const std::string& path, std::uint64_t below_segment);
   void pause();
   void resume();
@@ -61,7 +60,7 @@ class SinkRunner final : private LaneHost {
   const SinkSpec& spec() const { return context_.spec; }
   const std::string& secret() const { return context_.secret; }
   // For each log the segment that the sink still needs, as the disk knows it.
-  void add_floors(std::map<std::string, std::uint64_t>& floors) const;
+  void add_floors(Floors& floors) const;
   // `next_numbers`: of each log, the number of the line that will be captured next.
   Json status(
       const std::function<std::optional<std::uint64_t>(const std::string&)>& next_number) const;
@@ -106,7 +105,7 @@ class SinkRunner final : private LaneHost {
   std::set<Lane*> active_;          // That have one.
   std::set<Lane*> dirty_;           // Whose cursor is not synced.
   Timers::Id sync_timer_ = 0, pump_timer_ = 0;
-  bool pumping_ = false, paused_ = false;
+  bool paused_ = false;
   Store store_ = Store::kOk;
   std::string why_;  // Of the store, when it is not ok.
   std::string last_error_;

@@ -64,7 +64,6 @@ class LaneTest : public ::testing::Test, protected LaneHost {
   void kill() { lane_.reset(); }
   std::string base() const { return home_.path() + "/state/ship/sink/lane"; }
   void tell(bool many) {
-    lane_->directory_changed();
     lane_->lines_came(many);
   }
   void run() {
