@@ -34,6 +34,12 @@ Error start(Session& session) {
   session.home = *home;
   const Result<void> free = refuse_pm2_home(session.home);
   if (!free) return free.error();
+  // Before anything is written: run.json is what the next daemon of that home goes by.
+  if (ApiClient(session.home, {}).running())
+    return Error(Errc::kExists, "pmx runs already in " + session.home +
+                                    ": end it (PMX_HOME=" + session.home +
+                                    " pmx kill), or give this one a home of its own: "
+                                    "PMX_HOME=<directory> pmx run …");
   const Result<std::string> program = take_program(session.line);
   if (!program) return program.error();
   const Result<AppSpec> app = script_app(session, *program);

@@ -124,6 +124,15 @@ def test_run_passes_output_and_exit_code_through():
         check(run.returncode != 0 and b"/no/such/program" in err, f"{run.returncode} {err!r}")
 
 
+def test_run_in_a_home_that_is_in_use_says_what_to_do_and_touches_nothing():
+    with Home() as home:
+        home.start("a", "/bin/sleep", "--interpreter", "none", args=["1000"])
+        refused = home.run("run", "--", "/bin/true", ok=False)
+        check("pmx kill" in refused.stderr and "PMX_HOME=" in refused.stderr, refused.stderr)
+        check(not (home.path / "state/run.json").exists(), "run.json was written")
+        check(home.status("a") == "online", "the other app was disturbed")
+
+
 def test_run_forwards_signals_and_reaps_orphans():
     with Home() as home:
         ready = home.work / "ready"
