@@ -1,25 +1,14 @@
 // Lanes that come, end and come back, and files that cannot be read: whole engines.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <atomic>
-#include <condition_variable>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <future>
-#include <mutex>
-#include <set>
 
 #include "rotate/retention.h"
-#include "rotate/segment_format.h"
 #include "ship/engine.h"
-#include "ship/lane.h"
 #include "ship/lane_file.h"
-#include "support/fake_clock.h"
-#include "support/fake_store.h"
-#include "support/plain_sink.h"
+#include "support/instant_store.h"
 #include "support/segment_builder.h"
 #include "support/temp_dir.h"
 
@@ -27,48 +16,8 @@ namespace pmx::ship {
 namespace {
 
 using std::chrono::milliseconds;
-using Bodies = std::vector<std::string>;
-
-struct Received {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::string all;
-  std::function<int(const HttpRequest&)> status = [](const HttpRequest&) { return 204; };
-  void add(const std::string& body) {
-    const std::lock_guard lock(mutex);
-    all += body;
-    changed.notify_all();
-  }
-  bool wait_for(const std::string& text, milliseconds patience = std::chrono::seconds(10)) {
-    std::unique_lock lock(mutex);
-    return changed.wait_for(lock, patience, [&] { return all.find(text) != std::string::npos; });
-  }
-};
-
-class InstantStore final : public HttpTransport {
- public:
-  InstantStore(EventLoop& loop, Received& received) : loop_(loop), received_(received) {}
-  Id send(HttpRequest request, Done done) override {
-    const Id id = ++last_;
-    auto open = open_;
-    open->insert(id);
-    loop_.post([this, open, id, request = std::move(request), done = std::move(done)] {
-      if (open->erase(id) == 0) return;
-      HttpAnswer answer;
-      answer.status = received_.status(request);
-      if (answer.status < 300) received_.add(request.url + " " + request.body);
-      done(answer);
-    });
-    return id;
-  }
-  void cancel(Id id) override { open_->erase(id); }
-
- private:
-  EventLoop& loop_;
-  Received& received_;
-  std::shared_ptr<std::set<Id>> open_ = std::make_shared<std::set<Id>>();
-  Id last_ = 0;
-};
+using test::InstantStore;
+using test::Received;
 
 class EngineLanesThreadTest : public ::testing::Test {
  protected:

@@ -3,64 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <functional>
 #include <future>
-#include <mutex>
-#include <set>
 
 #include "rotate/retention.h"
 #include "ship/dead_letter.h"
+#include "support/instant_store.h"
 #include "support/segment_builder.h"
 #include "support/temp_dir.h"
 
 namespace pmx::ship {
 namespace {
 
-// What stores received, whichever thread they were on.
-struct Received {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::string all;
-  int status = 204;
-  std::function<int(const HttpRequest&)> script;  // Or this, where it is set.
-  void add(const std::string& body) {
-    const std::lock_guard lock(mutex);
-    all += body;
-    changed.notify_all();
-  }
-  bool wait_for(const std::string& text) {
-    std::unique_lock lock(mutex);
-    return changed.wait_for(lock, std::chrono::seconds(20),
-                            [&] { return all.find(text) != std::string::npos; });
-  }
-};
-
-// Answers from the loop, as a network would.
-class InstantStore final : public HttpTransport {
- public:
-  InstantStore(EventLoop& loop, Received& received) : loop_(loop), received_(received) {}
-  Id send(HttpRequest request, Done done) override {
-    const Id id = ++last_;
-    auto open = open_;
-    open->insert(id);
-    loop_.post([this, open, id, request = std::move(request), done = std::move(done)] {
-      if (open->erase(id) == 0) return;
-      HttpAnswer answer;
-      answer.status = received_.script ? received_.script(request) : received_.status;
-      if (answer.status < 300) received_.add(request.body);
-      done(answer);
-    });
-    return id;
-  }
-  void cancel(Id id) override { open_->erase(id); }
-
- private:
-  EventLoop& loop_;
-  Received& received_;
-  std::shared_ptr<std::set<Id>> open_ = std::make_shared<std::set<Id>>();
-  Id last_ = 0;
-};
+using test::InstantStore;
+using test::Received;
 
 // Whole engines with their own thread; the sink is an NDJSON one without compression.
 class EngineThreadTest : public ::testing::Test {
