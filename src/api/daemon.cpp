@@ -218,10 +218,11 @@ Result<void> Daemon::start_supervisor() {
   }
   workers_ = std::make_unique<supervisor::Supervisor>(
       std::move(options),
-      supervisor::SupervisorParts{*link_, *pipeline_, files_, *timers_, clock_, codec(),
-                                  [this](const std::string& line) { notice(line); },
-                                  [this] { shipping_->list_changed(); },
-                                  [this] { shipping_->list_changed(); }});
+      supervisor::SupervisorParts{
+          *link_, *pipeline_, files_, *timers_, clock_, codec(),
+          [this](const std::string& line) { notice(line); },
+          [this](const supervisor::WorkerRecord& record) { shipping_->before_launch(record); },
+          [this] { shipping_->list_changed(); }});
   shipping_->serve(*workers_, *pipeline_);
   if (foreground())
     workers_->on_run_ended(

@@ -53,12 +53,16 @@ ship::Origin origin_of(const AppSpec& app, const std::string& host) {
   return origin;
 }
 
+std::string text_of(const ship::Origin& origin) {
+  return origin.app + '\n' + origin.app_namespace + '\n' + origin.env + '\n' + origin.version +
+         '\n';
+}
+
 std::string text_of(const std::vector<ship::Shipment>& shipments) {
   std::string text;
   for (const ship::Shipment& shipment : shipments) {
     text += config::sink_to_json(shipment.sink.spec).dump() + '\n' + shipment.sink.secret + '\n' +
-            shipment.origin.app + '\n' + shipment.origin.app_namespace + '\n' +
-            shipment.origin.env + '\n' + shipment.origin.version + '\n';
+            text_of(shipment.origin);
     for (const ship::Shipment::Log& log : shipment.logs) text += log.path + '\n';
   }
   return text;
@@ -108,8 +112,27 @@ void Shipping::serve(const supervisor::Supervisor& workers, supervisor::Pipeline
   pipeline_ = &pipeline;
 }
 
+// What the worker adds to the wish, but for secrets: these come with a change of the list.
+std::string Shipping::text_of_worker(const WorkerRecord& record) const {
+  if (record.spec.ship.empty()) return "";
+  std::string text = text_of(origin_of(record.spec, parts_.host));
+  for (const SinkSpec& sink : record.spec.ship) text += config::sink_to_json(sink).dump() + '\n';
+  for (const std::string& path :
+       logs_to_ship(supervisor::log_files(record.spec, record.id, parts_.home + "/logs")))
+    text += path + '\n';
+  return text;
+}
+
+void Shipping::before_launch(const WorkerRecord& record) {
+  const auto known = looked_at_.find(record.id);
+  if (known == looked_at_.end() || known->second != text_of_worker(record)) list_changed();
+}
+
 void Shipping::list_changed() {
   if (workers_ == nullptr) return;
+  looked_at_.clear();
+  for (const Worker* worker : workers_->workers())
+    looked_at_[worker->record().id] = text_of_worker(worker->record());
   const std::vector<ship::Shipment> shipments = wanted();
   std::string wish = text_of(shipments);
   if (wish == last_wish_) return;
@@ -175,6 +198,7 @@ void Shipping::keep_secrets(const config::SinkSecrets& secrets) {
     const auto kept = secrets_->put(id, secret);
     if (!kept) parts_.notice("ship: " + kept.error().message());
   }
+  if (!secrets.empty()) looked_at_.clear();  // The next start takes them along.
 }
 
 void Shipping::child_changed(const supervisor::Child& child) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,7 +44,10 @@ class Shipping final : public ShipControl {
   // Then, what there is to be shipped.
   void serve(const supervisor::Supervisor& workers, supervisor::Pipeline& pipeline);
 
-  void list_changed();  // Cheap where nothing has.
+  void list_changed();  // Looks at all workers.
+  // Looks at all of them only where this one is not as it was when last looked at: a thousand
+  // instances are added first and started then.
+  void before_launch(const supervisor::WorkerRecord& record);
   void child_changed(const supervisor::Child& child);
   void keep_secrets(const config::SinkSecrets& secrets);
 
@@ -60,6 +64,7 @@ class Shipping final : public ShipControl {
   explicit Shipping(Parts parts) : parts_(std::move(parts)) {}
   std::vector<ship::Shipment> wanted();
   std::string secret_of(const SinkSpec& spec);
+  std::string text_of_worker(const supervisor::WorkerRecord& record) const;
   void tell_run(const supervisor::WorkerRecord& record);
   ship::ShipEngine::Answer on_control(Done done) const;
 
@@ -67,7 +72,8 @@ class Shipping final : public ShipControl {
   std::unique_ptr<ship::SecretStore> secrets_;
   const supervisor::Supervisor* workers_ = nullptr;
   supervisor::Pipeline* pipeline_ = nullptr;
-  std::optional<std::string> last_wish_;  // What the engine has been told, as text.
+  std::map<WorkerId, std::string> looked_at_;  // What each ships, as text; "": nothing.
+  std::optional<std::string> last_wish_;       // What the engine has been told, as text.
   Timers::Id retry_timer_ = 0;
   std::string last_trouble_;
   std::unique_ptr<ship::ShipEngine> engine_;  // Last: its thread ends first.

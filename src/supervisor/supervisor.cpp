@@ -129,7 +129,7 @@ std::string Supervisor::make_unique_id() {
 // ---- What workers need.
 
 Result<void> Supervisor::launch(WorkerRecord& record) {
-  parts_.before_launch();
+  parts_.before_launch(record);
   auto launched = launcher_.launch(record, shared_paths(record.id));
   if (!launched && launched.error().sys_errno() == EMFILE)
     return std::move(launched).error().within(

@@ -41,7 +41,7 @@ struct SupervisorParts {
   AppCodec codec;
   std::function<void(const std::string&)> notice;  // One line for pmx.log.
   // Before each start of a worker, while it prints nothing yet; and when the list has got shorter.
-  std::function<void()> before_launch = [] {};
+  std::function<void(const WorkerRecord&)> before_launch = [](const WorkerRecord&) {};
   std::function<void()> list_shortened = [] {};
 };
 
