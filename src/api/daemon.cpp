@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -55,6 +56,7 @@ class Daemon {
   bool foreground() const { return !options_.run_file.empty(); }
   Result<void> connect();
   void prepare_home();
+  void read_settings();
   Result<void> start_shipping();
   Result<void> start_pipeline();
   Result<void> start_supervisor();
@@ -90,6 +92,7 @@ class Daemon {
   std::unique_ptr<SettingsStore> settings_;
   std::unique_ptr<Routes> routes_;
   std::unique_ptr<Server> server_;
+  std::atomic<std::uint64_t> max_disk_bytes_ = 0;  // Read on pack.
   pid_t keeper_pid_ = 0;
   std::size_t drains_open_ = 0;
   int end_signals_ = 0;
@@ -152,6 +155,14 @@ Result<void> Daemon::start_shipping() {
   return {};
 }
 
+void Daemon::read_settings() {
+  const auto values = settings_->read();
+  const auto settings =
+      values ? config::settings_from_json(*values) : Result<config::Settings>(values.error());
+  if (settings) max_disk_bytes_ = settings->max_disk_bytes;
+  if (!settings) notice("settings: " + settings.error().message() + "; defaults are used");
+}
+
 Result<void> Daemon::start_pipeline() {
   supervisor::HeldDescriptors held = supervisor::held_by(*link_);
   for (const std::string& line : held.troubles) notice("what the keeper holds: " + line);
@@ -162,11 +173,8 @@ Result<void> Daemon::start_pipeline() {
   pipeline.floor = [this](const std::string& path) { return shipping_->floor(path); };
   settings_ = std::make_unique<SettingsStore>(options_.home + "/state/settings.json", files_,
                                               config::change_settings);
-  const auto values = settings_->read();
-  const auto settings =
-      values ? config::settings_from_json(*values) : Result<config::Settings>(values.error());
-  if (settings) pipeline.max_disk_bytes = settings->max_disk_bytes;
-  if (!settings) notice("settings: " + settings.error().message() + "; defaults are used");
+  read_settings();
+  pipeline.max_disk_bytes = [this] { return max_disk_bytes_.load(); };
   Pipeline::Events events;
   events.stream_ended = [this](StreamId stream) {
     loop_->post([this, stream] { workers_->stream_ended(stream); });
@@ -283,7 +291,7 @@ Result<void> Daemon::start() {
   routes_ = std::make_unique<Routes>(
       RouteParts{*operations_, *list_, *settings_, [this] { return ping(); }, [this] { finish(0); },
                  [this](const config::SinkSecrets& secrets) { shipping_->keep_secrets(secrets); },
-                 shipping_.get()});
+                 shipping_.get(), [this] { read_settings(); }});
   // With workers to look after, a home where no socket can be made is waited for.
   if (first && !foreground()) {
     PMX_TRY(listen());

@@ -128,7 +128,9 @@ void Routes::get_settings(const Json&, const Server::Respond& respond) {
 }
 
 void Routes::set_settings(const Json& body, const Server::Respond& respond) {
-  answer(respond, parts_.settings.change(body));
+  auto changed = parts_.settings.change(body);
+  if (changed) parts_.settings_changed();
+  answer(respond, std::move(changed));
 }
 
 void Routes::ship(const Json&, const Server::Respond& respond) {

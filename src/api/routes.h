@@ -35,6 +35,7 @@ struct RouteParts {
   // Secrets of sinks that a request names, before its apps are started.
   std::function<void(config::SinkSecrets)> keep_secrets = {};
   ShipControl* ship = nullptr;
+  std::function<void()> settings_changed = [] {};
 };
 
 class Routes {

@@ -61,8 +61,9 @@ struct LogStatus {
 class Pipeline {
  public:
   struct Options {
-    std::string home;                  // Absolute.
-    std::uint64_t max_disk_bytes = 0;  // 0: the default of DESIGN section 3.
+    std::string home;  // Absolute.
+    // The home's bound as it is set now; 0: the default. Asked on pack.
+    std::function<std::uint64_t()> max_disk_bytes = [] { return 0; };
     // The first segment of a log, by its active path, that a sink still needs: retention keeps it
     // while the disk allows. Asked on log and on pack.
     std::function<std::uint64_t(const std::string&)> floor = [](const auto&) {

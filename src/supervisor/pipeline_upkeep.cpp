@@ -60,7 +60,7 @@ void PipelineThread::keep_within_disk() {
     logs.push_back({dir, &files.back(), options_.floor(dir.active_path())});
   }
   const auto kept = rotate::enforce_max_disk(state_, options_.home + "/state", logs,
-                                             {.max_disk_bytes = options_.max_disk_bytes});
+                                             {.max_disk_bytes = options_.max_disk_bytes()});
   if (!kept) return events_.notice("max_disk: " + kept.error().message());
   for (const rotate::RemovedSegment& removed : kept->removed)
     events_.notice(

@@ -1,5 +1,6 @@
 """Rotation: names, sizes, packing, retention, and the settings that PM2's users know."""
 import re
+import contextlib
 import sys
 import time
 
@@ -75,12 +76,19 @@ def test_retain_deletes_the_oldest_of_this_log_only():
         check_lines(read_log(home.logs / "a-out.log"), {"a": count}, first_is_any=True)
 
 
+def sealed_bytes(home: Home) -> int:
+    """Of all sealed files; one that is removed meanwhile takes nothing any more."""
+    total = 0
+    for path in sealed_files(home.logs / "a-out.log"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
+
+
 def test_max_total_size_and_max_age():
     home, _ = rotated("--rotate-max-size", "64K", "--rotate-max-total-size", "200K", "--rotate-compress", "none")
     with home:
-        def total() -> int:
-            return sum(path.stat().st_size for path in sealed_files(home.logs / "a-out.log"))
-        wait_for("between 60 and 200 KiB are left", lambda: 60 << 10 < total() <= 200 << 10)
+        wait_for("between 60 and 200 KiB are left", lambda: 60 << 10 < sealed_bytes(home) <= 200 << 10)
     home, _ = rotated("--rotate-max-size", "256K", "--rotate-max-age", "2s", count=5000)
     with home:
         time.sleep(2.5)
@@ -88,6 +96,16 @@ def test_max_total_size_and_max_age():
         before = set(names(home))
         home.run("restart", "a")  # Another rotation, which is when ages are looked at.
         wait_for("the old ones have gone", lambda: not before & set(names(home)), 90)
+
+
+def test_max_disk_holds_from_the_moment_it_is_set():
+    home, _ = rotated("--rotate-max-size", "64K", "--rotate-retain", "0", "--rotate-compress", "none",
+                      count=12000)
+    with home:
+        wait_for("more than 1.5 MiB", lambda: sealed_bytes(home) > 1536 << 10)
+        home.run("set", "max_disk", "1M")
+        home.run("rotate", "a")  # When the bound is looked at.
+        wait_for("1 MiB is left, and not nothing", lambda: 0 < sealed_bytes(home) <= 1 << 20)
 
 
 def test_flush_empties_this_log_and_lines_go_on():
