@@ -1,6 +1,6 @@
 """Rotation: names, sizes, packing, retention, and the settings that PM2's users know."""
-import re
 import contextlib
+import re
 import sys
 import time
 
