@@ -159,8 +159,9 @@ void Daemon::read_settings() {
   const auto values = settings_->read();
   const auto settings =
       values ? config::settings_from_json(*values) : Result<config::Settings>(values.error());
-  if (settings) max_disk_bytes_ = settings->max_disk_bytes;
-  if (!settings) notice("settings: " + settings.error().message() + "; defaults are used");
+  if (!settings) return notice("settings: " + settings.error().message() + "; defaults are used");
+  max_disk_bytes_ = settings->max_disk_bytes;
+  if (pipeline_) pipeline_->max_disk_changed();
 }
 
 Result<void> Daemon::start_pipeline() {
@@ -278,8 +279,7 @@ Result<void> Daemon::start() {
   PMX_TRY(connect());
   prepare_home();
   const bool first = link_->children().empty();
-  const auto pm2 = pm2_lives_in(options_.home);
-  if (pm2 && first) return invalid(*pm2);
+  if (const auto pm2 = pm2_lives_in(options_.home); pm2 && first) return invalid(*pm2);
   PMX_TRY(start_shipping());
   PMX_TRY(start_pipeline());
   PMX_TRY(start_supervisor());

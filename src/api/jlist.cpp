@@ -1,6 +1,7 @@
 #include "api/jlist.h"
 
 #include <cstring>
+#include <map>
 #include <unordered_set>
 
 namespace pmx::api {
@@ -155,7 +156,8 @@ Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
   return env.take();
 }
 
-Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& logs, Detail detail) {
+Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& logs,
+                          std::size_t open_runs, Detail detail) {
   const WorkerRecord& record = worker.record();
   supervisor::Usage usage;
   if (record.pid > 0) usage = monitor_.sample(record.run, record.pid);
@@ -170,6 +172,7 @@ Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& lo
       {"pmx", Json::object({{"last_exit", last_exit(record)},
                             {"restarts_last_minute", worker.restarts_in_last_minute()},
                             {"trouble", trouble},
+                            {"open_runs", open_runs},
                             {"logs", logs_of(record.logs, logs)}})},
   });
 }
@@ -183,9 +186,11 @@ Json ProcessList::jlist(Detail detail) {
   for (const Worker* worker : workers_.workers())
     for (const SinkSpec& sink : worker->record().spec.ship)
       if (!sink.auth.secret_env.empty()) secret_variables_.insert(sink.auth.secret_env);
+  const std::map<WorkerId, std::size_t> open_runs = workers_.open_runs();
   for (const Worker* worker : workers_.workers()) {
     alive.insert(worker->record().run);
-    list.push_back(element(*worker, logs, detail));
+    const auto open = open_runs.find(worker->record().id);
+    list.push_back(element(*worker, logs, open == open_runs.end() ? 0 : open->second, detail));
   }
   monitor_.keep_only(alive);
   return list;

@@ -32,7 +32,7 @@ class ProcessList {
 
  private:
   Json element(const supervisor::Worker& worker, const std::vector<supervisor::LogStatus>& logs,
-               Detail detail);
+               std::size_t open_runs, Detail detail);
   Json pm2_env(const supervisor::WorkerRecord& record, Detail detail) const;
 
   const supervisor::Supervisor& workers_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
 #include <set>
 
@@ -12,6 +13,8 @@ using supervisor::Pipeline;
 using supervisor::Worker;
 using supervisor::WorkerRecord;
 using supervisor::WorkerState;
+
+constexpr std::chrono::milliseconds kRecordGrace{1000};
 
 enum class Action : std::uint8_t {
   kStart,
@@ -199,6 +202,30 @@ void Operations::rotate(const std::vector<WorkerId>& ids, Pipeline::Rotate how, 
                    });
 }
 
+// Who has stopped an app reads its files next: what it printed last is in them by then. A
+// grandchild that holds the pipe, or a full disk, delays the answer by kRecordGrace at most.
+Operations::Done Operations::once_recorded(const std::vector<WorkerId>& ids, Done done) {
+  std::vector<RunId> runs;
+  for (const WorkerId id : ids)
+    for (const RunId run : workers_.live_runs_of(id)) runs.push_back(run);
+  return [this, runs = std::move(runs), done = std::move(done)](Result<Outcome> outcome) mutable {
+    if (!outcome || runs.empty()) return done(std::move(outcome));
+    struct Waiting {
+      Result<Outcome> outcome;
+      Done done;
+      std::size_t open;
+    };
+    const auto waiting =
+        std::make_shared<Waiting>(Waiting{std::move(outcome), std::move(done), runs.size()});
+    for (const RunId run : runs)
+      pipeline_.drained(run, kRecordGrace, [post = post_, waiting] {  // On the log thread.
+        post([waiting] {
+          if (--waiting->open == 0) waiting->done(std::move(waiting->outcome));
+        });
+      });
+  };
+}
+
 void Operations::act(std::string_view action, std::string_view target, std::string_view cwd,
                      const AppChanges& changes, Done done) {
   const auto* const known = std::find_if(kActions.begin(), kActions.end(),
@@ -226,7 +253,8 @@ void Operations::act(std::string_view action, std::string_view target, std::stri
     default:
       break;
   }
-  const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
+  const auto gather =
+      std::make_shared<Gather>(workers_, outcome_of(ids), once_recorded(ids, std::move(done)));
   for (const WorkerId id : ids) {
     if (known->action == Action::kDelete) {
       workers_.remove_worker(id, gather->expect());

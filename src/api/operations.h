@@ -62,6 +62,7 @@ class Operations {
   void restart(const std::vector<WorkerId>& ids, const AppChanges& changes, Done done);
   void rotate(const std::vector<WorkerId>& ids, supervisor::Pipeline::Rotate how, Done done);
   Outcome outcome_of(const std::vector<WorkerId>& ids) const;
+  Done once_recorded(const std::vector<WorkerId>& ids, Done done);
 
   supervisor::Supervisor& workers_;
   supervisor::Pipeline& pipeline_;

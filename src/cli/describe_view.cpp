@@ -72,6 +72,11 @@ Rows rows_of(const Json& element, std::int64_t now_ms) {
   if (!own["last_exit"].is_null()) rows.emplace_back("last exit", last_exit_text(own["last_exit"]));
   if (!own["restarts_last_minute"].is_null())
     rows.emplace_back("restarts in the last minute", text_of(own["restarts_last_minute"]));
+  // Somebody whom an ended run left behind still holds its stdout or stderr.
+  const std::int64_t left_behind =
+      own["open_runs"].as_int() - (element["pid"].as_int() > 0 ? 1 : 0);
+  if (left_behind > 0)
+    rows.emplace_back("ended runs with open output", std::to_string(left_behind));
   if (!own["trouble"].as_string().empty()) rows.emplace_back("trouble", text_of(own["trouble"]));
   return rows;
 }

@@ -13,7 +13,8 @@
 namespace pmx::rotate {
 namespace {
 
-constexpr int kLowestPriority = 19;
+constexpr int kNice = 10;
+constexpr std::size_t kMostBehind = 4;  // Segments that wait to be packed, before room comes first.
 
 std::string seconds_text(std::chrono::milliseconds delay) {
   return std::to_string((delay.count() + 999) / 1000) + " s";
@@ -49,6 +50,8 @@ bool Packer::post(PackJob job) { return enqueue(std::move(job), false); }
 
 bool Packer::scan(PackJob job) { return enqueue(std::move(job), true); }
 
+void Packer::run(std::function<void()> task) { loop_->post(std::move(task)); }
+
 bool Packer::enqueue(PackJob job, bool remove_half_archives) {
   if (posted_.fetch_add(1) >= kMaxPosted) {
     --posted_;
@@ -63,10 +66,12 @@ bool Packer::enqueue(PackJob job, bool remove_half_archives) {
 }
 
 void Packer::enter_thread() {
-  // Workers and the log thread come first. Where it is refused, packing is only less polite.
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLowestPriority);
+  // Workers and the log thread come first, but a machine that is always busy must not keep this
+  // thread from bounding the disk: not SCHED_IDLE, which then gets nothing for minutes. Where it is
+  // refused, packing is only less polite.
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
   const sched_param none{};
-  (void)::sched_setscheduler(0, SCHED_IDLE, &none);  // 0: this thread.
+  (void)::sched_setscheduler(0, SCHED_BATCH, &none);  // 0: this thread.
   loop_->run();
 }
 
@@ -114,6 +119,10 @@ Result<bool> Packer::work_on(internal::PackEntry& entry) {
     entry.job.flush_below = 0;
     entry.job.flushed = {};
   }
+  // Packing that cannot keep up must not keep retention from bounding the disk. Where it can, it
+  // goes first: what a bound counts is then as small as it will be.
+  if (PMX_TRY(internal::unpacked_segments(*files, job)) > kMostBehind)
+    PMX_TRY(retire_now(entry, *files));
   const auto packed =
       internal::pack_oldest(*files, state_, job, [this] { return stopping_.load(); });
   if (packed && *packed) {
@@ -122,13 +131,20 @@ Result<bool> Packer::work_on(internal::PackEntry& entry) {
   }
   if (stopping_) return false;
   // Also where packing fails: the room that it wants may be in what is to be retired.
-  auto retired = retire(*files, state_, job.dir, job.policy, clock_.system_ns(), job.floor_segment);
+  const auto retired = retire_now(entry, *files);
   if (!packed) return packed.error();
+  PMX_TRY(retired);
+  return false;
+}
+
+Result<void> Packer::retire_now(const internal::PackEntry& entry, Fs& files) {
+  const PackJob& job = entry.job;
+  auto retired = retire(files, state_, job.dir, job.policy, clock_.system_ns(), job.floor_segment);
   if (!retired)
     return std::move(retired).error().within("retire sealed files of " + job.dir.active_path());
-  if (events_.finished)
-    events_.finished({job.dir.active_path(), entry.segments_packed, std::move(*retired)});
-  return false;
+  if (events_.retired)
+    events_.retired({job.dir.active_path(), entry.segments_packed, std::move(*retired)});
+  return {};
 }
 
 void Packer::fail(internal::PackEntry& entry, const Error& error) {

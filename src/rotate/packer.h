@@ -3,8 +3,9 @@
 // A job says "all of this log up to that segment", and the directory says what is to be done: a job
 // that is repeated, or cut short by a crash, is only a listing. For each plain sealed file, oldest
 // first: pack it, remove the plain file, remove its index (the archive carries it); then retire().
+// Where packing falls behind, retire() comes before each segment too.
 //
-// Owns:       the pack thread (nice 19, SCHED_IDLE) and its event loop; no wakeups without a job.
+// Owns:       the pack thread (nice 10, SCHED_BATCH) and its event loop; no wakeups without a job.
 // Thread:     post(), scan() and stop() from any thread; events are called on pack and must not
 // block. Errors:     none leave it. A job that fails is tried again after 1 s, 2 s … 60 s, and
 // others go on
@@ -48,7 +49,7 @@ struct PackJob {
   std::function<void(const Result<void>&)> flushed = {};
 };
 
-// What one finished job has done.
+// What a job has done so far.
 struct PackReport {
   std::string active_path;
   std::uint64_t segments_packed = 0;
@@ -64,8 +65,9 @@ class Packer {
     std::chrono::milliseconds first_retry{1000}, last_retry{60'000};
   };
   struct Events {
-    std::function<void(const std::string&)> notice;   // One line for pmx.log.
-    std::function<void(const PackReport&)> finished;  // Every job, once it has nothing left to do.
+    std::function<void(const std::string&)> notice;  // One line for pmx.log.
+    // After each retire(): every job's last step, and in between where packing fails or is behind.
+    std::function<void(const PackReport&)> retired;
   };
   static constexpr unsigned kMaxPosted = 4096;
 
@@ -83,6 +85,7 @@ class Packer {
   bool post(PackJob job);
   // The same at start, after recovery: half archives of an earlier daemon go first.
   bool scan(PackJob job);
+  void run(std::function<void()> task);  // On pack, when what it is at is done.
   void stop();  // After the frame that is being packed. A half archive is left to the next scan().
 
  private:
@@ -92,6 +95,7 @@ class Packer {
   void wake_when_due();
   void work_on_next();
   Result<bool> work_on(internal::PackEntry& entry);
+  Result<void> retire_now(const internal::PackEntry& entry, Fs& files);
   void conclude(internal::PackEntry& entry, const Result<bool>& more);
   void fail(internal::PackEntry& entry, const Error& error);
   void notice(const std::string& line) const;

@@ -101,6 +101,7 @@ class Pipeline {
   // along.
   virtual void stream_dropped(StreamId) {}
   virtual void floor_moved(const std::string& path) = 0;  // Retention may remove more of the log.
+  virtual void max_disk_changed() = 0;  // Options::max_disk_bytes says something else now.
   virtual void reopen() = 0;  // reloadLogs: look at once whether files were moved.
   virtual std::vector<LogStatus> status() const = 0;  // A copy; any thread.
   // Waits until what the run has printed so far is recorded, or its streams have ended, or

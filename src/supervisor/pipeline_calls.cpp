@@ -106,6 +106,10 @@ void PipelineThread::floor_moved(const std::string& path) {
   });
 }
 
+void PipelineThread::max_disk_changed() {
+  packer_->run([this] { keep_within_disk(); });
+}
+
 void PipelineThread::reopen() {
   loop_->post([this] {
     for (const auto& [path, log] : logs_) {

@@ -38,6 +38,7 @@ class PipelineThread final : public Pipeline, public rotate::RawBytes {
               std::function<void(Result<void>)> done) override;
   void stream_dropped(StreamId stream) override;
   void floor_moved(const std::string& path) override;
+  void max_disk_changed() override;
   void reopen() override;
   std::vector<LogStatus> status() const override;
   void drained(RunId run, std::chrono::milliseconds deadline, std::function<void()> done) override;

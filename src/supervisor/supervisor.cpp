@@ -91,6 +91,19 @@ std::vector<TargetCandidate> Supervisor::candidates() const {
   return all;
 }
 
+std::vector<RunId> Supervisor::live_runs_of(WorkerId id) const {
+  std::vector<RunId> runs;
+  for (const auto& [run, spec] : launcher_.live_runs())
+    if (spec.worker == id) runs.push_back(run);
+  return runs;
+}
+
+std::map<WorkerId, std::size_t> Supervisor::open_runs() const {
+  std::map<WorkerId, std::size_t> open;
+  for (const auto& [run, spec] : launcher_.live_runs()) ++open[spec.worker];
+  return open;
+}
+
 std::vector<RunId> Supervisor::live_runs() const {
   std::vector<RunId> runs;
   for (const auto& [run, spec] : launcher_.live_runs()) runs.push_back(run);

@@ -86,6 +86,8 @@ class Supervisor final : private WorkerHost {
   std::vector<const Worker*> workers() const;  // By id.
   std::vector<TargetCandidate> candidates() const;
   std::vector<RunId> live_runs() const;  // Runs whose streams have not all ended.
+  std::vector<RunId> live_runs_of(WorkerId id) const;
+  std::map<WorkerId, std::size_t> open_runs() const;  // How many of them each worker has.
   std::string pid_file_of(const WorkerRecord& record) const;
   const std::string& trouble() const { return roster_.trouble(); }
 

@@ -21,6 +21,19 @@ class JlistTest : public ApiFixture {
   }
 };
 
+TEST_F(JlistTest, ARunIsOpenUntilAllItsOutputIsRecorded) {
+  Json app = app_json("web");
+  app.set("autorestart", false);
+  running(app);
+  const RunId run = record(WorkerId{0}).run;
+  EXPECT_EQ(only()["pmx"]["open_runs"].as_int(), 1);
+  exits(WorkerId{0}, 0);
+  EXPECT_EQ(only()["pm2_env"]["status"].as_string(), "stopped");
+  EXPECT_EQ(only()["pmx"]["open_runs"].as_int(), 1);
+  supervisor_->streams_done(run);
+  EXPECT_EQ(only()["pmx"]["open_runs"].as_int(), 0);
+}
+
 TEST_F(JlistTest, HasPm2sKeysInPm2sOrder) {
   running(app_json("web"));
   std::vector<std::string> keys;

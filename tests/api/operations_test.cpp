@@ -122,6 +122,21 @@ TEST_F(OperationsTest, StartOfATargetRestartsIt) {
   EXPECT_EQ(status(WorkerId{0}), "stopping");
 }
 
+TEST_F(OperationsTest, AStopIsAnsweredOnceTheLastWordsAreRecorded) {
+  running(app_json("web", 2));
+  pipeline_.drains_at_once_ = false;
+  EXPECT_FALSE(act("stop", "web"));
+  exits(WorkerId{0}, SIGINT);
+  exits(WorkerId{1}, SIGINT);
+  EXPECT_FALSE(late_);
+  ASSERT_EQ(pipeline_.draining_.size(), 2U);
+  pipeline_.draining_[0]();
+  EXPECT_FALSE(late_);
+  pipeline_.draining_[1]();
+  ASSERT_TRUE(late_);
+  EXPECT_EQ(late_->status, 200);
+}
+
 TEST_F(OperationsTest, FlushAndRotateGoToTheLogsOfTheTarget) {
   running(app_json("web"));
   running(app_json("job"));

@@ -155,6 +155,13 @@ class Home:
     def status(self, name: str) -> str:
         return self.app(name)["pm2_env"]["status"]
 
+    def wait_for_end(self, name: str, seconds: float = 60) -> None:
+        """Until the app has ended by itself and all that it printed is in its files."""
+        def ended():
+            app = self.app(name)
+            return app["pm2_env"]["status"] == "stopped" and app["pmx"]["open_runs"] == 0
+        wait_for(f"the end of {name}", ended, seconds)
+
     def worker_pids(self) -> dict[int, int]:
         return {app["pm_id"]: app["pid"] for app in self.list()}
 

@@ -18,7 +18,7 @@ def captured(data: bytes, write_bytes: int, *options, pause=None, kill=False) ->
                    *options, args=[source, write_bytes, *([pause] if pause else [])])
         if kill:
             home.kill_daemon()
-        wait_for("the worker's end", lambda: home.status("emit") == "stopped", 120)
+        home.wait_for_end("emit", 120)
         home.kill()
         return read_log(home.logs / "emit-out.log")
 
@@ -79,7 +79,7 @@ def test_stdout_and_stderr_keep_apart():
     with Home() as home:
         home.start("both", "/bin/sh", "--interpreter", "none", "--no-autorestart",
                    "--log", home.work / "all.log", args=["-c", script])
-        wait_for("the worker's end", lambda: home.status("both") == "stopped")
+        home.wait_for_end("both")
         home.kill()
         numbers = range(1, 6)
         check_same(b"".join(b"out %d\n" % i for i in numbers), read_log(home.logs / "both-out.log"))

@@ -37,7 +37,7 @@ def printed(home: Home, lines: list[str]) -> None:
     home.start("a", str(HERE / "emit.py"), "--interpreter", sys.executable, "--no-autorestart",
                "--rotate-max-size", "64K", "--rotate-compress", "none", "--rotate-retain", "0",
                args=[source, 2000, 0.002])
-    wait_for("the worker's end", lambda: home.status("a") == "stopped", 60)
+    home.wait_for_end("a")
 
 
 def test_severity_counts_equal_the_input():
@@ -77,7 +77,7 @@ def test_a_lost_index_is_rebuilt_from_the_files():
         shown = home.run("logs", "a", "--raw", "--nostream", "--lines", "100000").stdout
         check(shown.splitlines()[-len(lines):] == lines, "logs without an index shows something else")
         home.run("start", "a")
-        wait_for("the worker's end", lambda: home.status("a") == "stopped", 60)
+        home.wait_for_end("a")
         home.kill()
         after = read_log(home.logs / "a-out.log")
         check(after == before * 2, f"{len(after)} bytes after the second run, not twice {len(before)}")

@@ -20,7 +20,7 @@ def shell(home: Home, name: str, script: str, *options) -> None:
 
 
 def ended(home: Home, name: str) -> None:
-    wait_for(f"{name}'s end", lambda: home.status(name) == "stopped", 60)
+    home.wait_for_end(name)
 
 
 def lines_of(home: Home, *arguments) -> list[str]:

@@ -63,6 +63,16 @@ TEST_F(PackStepTest, LeavesSegmentsThatAreTooNewOrShallStayPlain) {
   EXPECT_EQ(web_.sealed(), "1.zst 2");
 }
 
+TEST_F(PackStepTest, CountsWhatWaitsToBePacked) {
+  for (const std::uint64_t segment : {1U, 2U, 3U}) web_.seal(segment);
+  PackJob up_to_two = job();
+  up_to_two.segment = 2;
+  EXPECT_EQ(*internal::unpacked_segments(fs_, up_to_two), 2U);
+  EXPECT_TRUE(*step(up_to_two));
+  EXPECT_EQ(*internal::unpacked_segments(fs_, up_to_two), 1U);
+  EXPECT_EQ(*internal::unpacked_segments(fs_, job(Compression::kNone)), 0U);
+}
+
 TEST_F(PackStepTest, PacksASegmentWhoseIndexIsLost) {
   web_.put(web_.plain(1), "one\n");
   EXPECT_TRUE(*step(job()));
@@ -174,23 +184,23 @@ class PackerTest : public PackStepTest {
       notices_.push_back(line);
       if (notices_.size() == 1) first_notice_.set_value();
     };
-    events.finished = [this](const PackReport& report) {
+    events.retired = [this](const PackReport& report) {
       const std::lock_guard lock(mutex_);
       reports_.push_back(report);
-      if (reports_.size() == wanted_) all_finished_.set_value();
+      if (reports_.size() == wanted_) all_retired_.set_value();
     };
     auto started = Packer::start(fs_, clock_, std::move(events), std::move(options));
     ASSERT_TRUE(started);
     packer_ = std::move(*started);
   }
-  void wait_for_jobs() { all_finished_.get_future().wait(); }
+  void wait_for_jobs() { all_retired_.get_future().wait(); }
 
   RealClock clock_;
   std::mutex mutex_;
   std::vector<std::string> notices_;
   std::vector<PackReport> reports_;
   std::size_t wanted_ = 1;
-  std::promise<void> first_notice_, all_finished_;
+  std::promise<void> first_notice_, all_retired_;
   std::unique_ptr<Packer> packer_;
 };
 
@@ -209,9 +219,24 @@ TEST_F(PackerTest, PacksAndRetiresWhatItFindsAtStart) {
   EXPECT_TRUE(notices_.empty());
 }
 
+TEST_F(PackerTest, ABacklogIsRetiredBeforeItIsPacked) {
+  for (std::uint64_t segment = 1; segment <= 10; ++segment) web_.seal(segment);
+  PackJob behind = job();
+  behind.policy.retain = 2;
+  wanted_ = 2;
+  start();
+  EXPECT_TRUE(packer_->post(behind));
+  wait_for_jobs();
+  EXPECT_EQ(web_.sealed(), "9.zst 10.zst");
+  EXPECT_EQ(reports_[0].segments_packed, 0U);
+  EXPECT_EQ(reports_[0].retired.segments.size(), 8U);
+  EXPECT_EQ(reports_[1].segments_packed, 2U);
+}
+
 TEST_F(PackerTest, TriesAgainWhenTheDiskHasRoomAndSaysBothOnce) {
   web_.seal(1);
   fs_.full_after(0, ".zst");
+  wanted_ = 2;  // Retention goes on where packing fails.
   start();
   EXPECT_TRUE(packer_->post(job()));
   first_notice_.get_future().wait();
@@ -230,6 +255,7 @@ TEST_F(PackerTest, PacksOtherLogsWhileOneFails) {
   web_.seal(1);
   api.seal(1);
   fs_.fail(Call::kWrite, "web__", EIO);
+  wanted_ = 2;
   start();
   EXPECT_TRUE(packer_->post(job()));
   PackJob other = job();

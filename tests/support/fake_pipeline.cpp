@@ -16,6 +16,7 @@ void FakePipeline::rotate(std::vector<std::string> paths, Rotate how,
 
 void FakePipeline::drained(RunId run, std::chrono::milliseconds, std::function<void()> done) {
   drained_.push_back(run);
+  if (!drains_at_once_) return draining_.push_back(std::move(done));
   done();
 }
 

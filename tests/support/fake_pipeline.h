@@ -1,9 +1,10 @@
 // A pipeline that keeps what it is given and does nothing with it. Runs end when the test says so.
 //
-// Faults it can inject: a rotation that fails; any status.
+// Faults it can inject: a rotation that fails; any status; output that is recorded late.
 // Never: an event of its own.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +25,7 @@ class FakePipeline final : public supervisor::Pipeline {
               std::function<void(Result<void>)> done) override;
   void stream_dropped(StreamId stream) override { dropped_.push_back(stream); }
   void floor_moved(const std::string&) override {}
+  void max_disk_changed() override {}
   void reopen() override { ++reopened_; }
   std::vector<supervisor::LogStatus> status() const override { return status_; }
   void drained(RunId run, std::chrono::milliseconds, std::function<void()> done) override;
@@ -34,6 +36,8 @@ class FakePipeline final : public supervisor::Pipeline {
   std::vector<Rotation> rotations_;
   std::vector<StreamId> dropped_;
   std::vector<RunId> drained_;
+  bool drains_at_once_ = true;
+  std::vector<std::function<void()>> draining_;  // Else: to be called by the test.
   std::vector<supervisor::LogStatus> status_;
   std::optional<Error> rotate_error_;
   int reopened_ = 0;

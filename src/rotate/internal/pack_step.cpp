@@ -72,6 +72,14 @@ Result<bool> pack_oldest(Fs& files, Fs& state, const PackJob& job,
   return false;
 }
 
+Result<std::size_t> unpacked_segments(Fs& files, const PackJob& job) {
+  if (job.policy.compress == Compression::kNone) return std::size_t{0};
+  std::size_t count = 0;
+  for (const SealedFile& file : PMX_TRY(job.dir.sealed_files(files)))
+    if (file.name.segment <= job.segment && file.name.compression == Compression::kNone) ++count;
+  return count;
+}
+
 Result<void> remove_below(Fs& files, Fs& state, const LogDir& dir, std::uint64_t segment) {
   for (const SealedFile& file : PMX_TRY(dir.sealed_files(files)))
     if (file.name.segment < segment) PMX_TRY(remove_if_there(files, file.path));
