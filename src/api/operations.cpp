@@ -6,6 +6,8 @@
 #include <memory>
 #include <set>
 
+#include "base/units.h"
+
 namespace pmx::api {
 namespace {
 
@@ -15,6 +17,7 @@ using supervisor::WorkerRecord;
 using supervisor::WorkerState;
 
 constexpr std::chrono::milliseconds kRecordGrace{1000};
+constexpr std::int64_t kMostInstances = 1000;
 
 enum class Action : std::uint8_t {
   kStart,
@@ -31,13 +34,10 @@ struct ActionName {
   Action action;
 };
 constexpr std::array kActions{
-    ActionName{"start", Action::kStart},
-    ActionName{"stop", Action::kStop},
-    ActionName{"restart", Action::kRestart},
-    ActionName{"delete", Action::kDelete},
-    ActionName{"reset", Action::kReset},
-    ActionName{"flush", Action::kFlush},
-    ActionName{"reload_logs", Action::kReloadLogs},
+    ActionName{"start", Action::kStart},     ActionName{"stop", Action::kStop},
+    ActionName{"restart", Action::kRestart}, ActionName{"reload", Action::kRestart},
+    ActionName{"delete", Action::kDelete},   ActionName{"reset", Action::kReset},
+    ActionName{"flush", Action::kFlush},     ActionName{"reload_logs", Action::kReloadLogs},
     ActionName{"rotate", Action::kRotate},
 };
 
@@ -262,6 +262,57 @@ void Operations::act(std::string_view action, std::string_view target, std::stri
       workers_.stop(id, Worker::Wanted::kNoLonger, gather->expect());
     }
   }
+  gather->close();
+}
+
+Result<ScaleTo> scale_from_text(std::string_view text) {
+  ScaleTo wanted;
+  wanted.more = text.starts_with('+');
+  const auto number = parse_integer(wanted.more ? text.substr(1) : text);
+  if (!number || *number < 0 || *number > kMostInstances)
+    return invalid("\"" + std::string(text) + "\" is no number of instances: 0 to " +
+                   std::to_string(kMostInstances) + ", or +1 for one more");
+  wanted.number = *number;
+  return wanted;
+}
+
+void Operations::scale(const std::string& name, ScaleTo wanted, Done done) {
+  std::vector<const WorkerRecord*> there;
+  for (const Worker* worker : workers_.workers())
+    if (worker->record().spec.name == name && !worker->removing())
+      there.push_back(&worker->record());
+  if (there.empty()) return done(Error(Errc::kNotFound, "Application " + name + " not found"));
+  const auto now = static_cast<std::int64_t>(there.size());
+  const std::int64_t target = wanted.more ? now + wanted.number : wanted.number;
+  if (target > kMostInstances)
+    return done(invalid("at most " + std::to_string(kMostInstances) + " instances"));
+  if (target == now) return done(Error(Errc::kExists, "Nothing to do"));
+  std::vector<WorkerId> ids;
+  if (target < now) {
+    std::sort(there.begin(), there.end(),
+              [](const auto* a, const auto* b) { return a->instance > b->instance; });
+    for (std::int64_t i = target; i < now; ++i)
+      ids.push_back(there[static_cast<std::size_t>(i - target)]->id);
+    const auto gather =
+        std::make_shared<Gather>(workers_, outcome_of(ids), once_recorded(ids, std::move(done)));
+    for (const WorkerId id : ids) workers_.remove_worker(id, gather->expect());
+    return gather->close();
+  }
+  const AppSpec spec = there.front()->spec;
+  for (std::int64_t i = now; i < target; ++i) {
+    auto added = workers_.add(spec);
+    if (!added) {
+      for (const WorkerId id : ids) workers_.remove_worker(id, [](const Result<void>&) {});
+      return done(std::move(added).error());
+    }
+    ids.push_back(*added);
+  }
+  for (const WorkerId id : ids) {
+    workers_.want(id);
+  }
+  workers_.save_now();
+  const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
+  for (const WorkerId id : ids) workers_.start(id, std::nullopt, gather->expect());
   gather->close();
 }
 

@@ -33,6 +33,13 @@ struct AppChanges {
   Json update_env;  // Variables to set.
 };
 
+// "4": so many in all; "+2": so many more.
+struct ScaleTo {
+  std::int64_t number = 0;
+  bool more = false;
+};
+Result<ScaleTo> scale_from_text(std::string_view text);
+
 class Operations {
  public:
   using Done = std::function<void(Result<Outcome>)>;
@@ -44,10 +51,13 @@ class Operations {
       : workers_(workers), pipeline_(pipeline), codec_(std::move(codec)), post_(std::move(post)) {}
 
   void start_apps(const Json& apps, bool force, Done done);
-  // "stop", "restart", "delete", "reset", "flush", "reload_logs", "rotate"; "start" is PM2's: what
-  // runs already is restarted.
+  // "stop", "restart", "reload", "delete", "reset", "flush", "reload_logs", "rotate"; "start" is
+  // PM2's: what runs already is restarted. A reload of separate processes is a restart.
   void act(std::string_view action, std::string_view target, std::string_view cwd,
            const AppChanges& changes, Done done);
+  // To `wanted` instances of the app of this name: new ones are made as the first is, and the
+  // newest go first, so that instance 0 stays. Not where there are as many already: kExists.
+  void scale(const std::string& name, ScaleTo wanted, Done done);
   void delete_all(Done done);
   // Ends all, and leaves the list as it is: what is wanted comes back with the next daemon.
   void stop_for_shutdown(Done done);

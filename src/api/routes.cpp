@@ -46,6 +46,7 @@ const Routes::Route Routes::kRoutes[] = {
     {"GET", "/v1/list/short", &Routes::list_short},
     {"POST", "/v1/start", &Routes::start},
     {"POST", "/v1/act", &Routes::act},
+    {"POST", "/v1/scale", &Routes::scale},
     {"POST", "/v1/kill", &Routes::kill},
     {"GET", "/v1/settings", &Routes::get_settings},
     {"POST", "/v1/settings", &Routes::set_settings},
@@ -110,6 +111,12 @@ void Routes::act(const Json& body, const Server::Respond& respond) {
   if (!take_secrets(body, respond)) return;
   parts_.operations.act(body["action"].as_string(), target_of(body), body["cwd"].as_string(),
                         changes_of(body), answering(respond));
+}
+
+void Routes::scale(const Json& body, const Server::Respond& respond) {
+  const auto wanted = scale_from_text(body["to"].as_string());
+  if (!wanted) return respond(error_response(400, wanted.error().message()));
+  parts_.operations.scale(target_of(body), *wanted, answering(respond));
 }
 
 void Routes::kill(const Json&, const Server::Respond& respond) {

@@ -53,6 +53,7 @@ class Routes {
   void list(const Json& body, const Server::Respond& respond);
   void start(const Json& body, const Server::Respond& respond);
   void act(const Json& body, const Server::Respond& respond);
+  void scale(const Json& body, const Server::Respond& respond);
   void kill(const Json& body, const Server::Respond& respond);
   void get_settings(const Json& body, const Server::Respond& respond);
   void set_settings(const Json& body, const Server::Respond& respond);

@@ -13,12 +13,17 @@ namespace {
 
 // What is asked of the daemon, and what PM2 calls it in the lines that it prints.
 struct Act {
-  const char* action;
-  const char* shown;
+  std::string_view action;
+  std::string_view shown;
 };
 constexpr Act kStop{"stop", "stopProcessId"};
 constexpr Act kRestart{"restart", "restartProcessId"};
+constexpr Act kReload{"reload", "reloadProcessId"};
 constexpr Act kDelete{"delete", "deleteProcessId"};
+
+bool starts_again(const Act& act) {
+  return act.action == kRestart.action || act.action == kReload.action;
+}
 
 void print_outcome(Session& session, const Act& act, const Json& answer) {
   const auto& ids = answer["ids"].items();
@@ -31,7 +36,7 @@ void print_outcome(Session& session, const Act& act, const Json& answer) {
     std::string of_name;
     for (std::size_t j = i; j < ids.size() && j < names.size(); ++j)
       if (names[j].as_string() == name) of_name += (of_name.empty() ? "" : ", ") + ids[j].dump();
-    session.console.info(std::string("Applying action ") + act.shown + " on app [" + name +
+    session.console.info("Applying action " + std::string(act.shown) + " on app [" + name +
                          "](ids: [ " + of_name + " ])");
   }
   for (std::size_t i = 0; i < ids.size() && i < names.size(); ++i)
@@ -39,7 +44,7 @@ void print_outcome(Session& session, const Act& act, const Json& answer) {
   print_messages(session, answer);
 }
 
-Result<Json> ask(Session& session, const char* action, const std::string& target, Json extra) {
+Result<Json> ask(Session& session, std::string_view action, const std::string& target, Json extra) {
   Json body = Json::object({{"action", action}, {"target", target}, {"cwd", session.cwd}});
   for (const auto& [key, value] : extra.members()) body.set(key, value);
   return session.client.post("/v1/act", body);
@@ -49,7 +54,7 @@ Result<void> act_on_file(Session& session, const Act& act, const std::string& fi
   const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
   for (const AppSpec& app : apps) {
     Json extra = Json::object();
-    if (std::string_view(act.action) == "restart") {
+    if (starts_again(act)) {
       extra.set("changes", changes_of(app));
       add_ship_secrets(session, extra);
     }
@@ -62,7 +67,7 @@ Result<void> act_on_file(Session& session, const Act& act, const std::string& fi
 Result<void> act_on_word(Session& session, const Act& act, const std::string& word) {
   if (word == "-" || config::is_config_file(word)) return act_on_file(session, act, word);
   Json extra = Json::object();
-  if (std::string_view(act.action) == "restart") {
+  if (starts_again(act)) {
     extra = PMX_TRY(changes_of_line(session, word));
     if (!session.line.has("update-env"))
       session.console.text(
@@ -80,7 +85,7 @@ int act_on_words(Session& session, const Act& act) {
     const Result<void> done = act_on_word(session, act, word);
     if (!done) return failed(session, done.error());
   }
-  return print_list(session);
+  return act.action == kReload.action ? 0 : print_list(session);  // PM2 shows no list after it.
 }
 
 std::string word_or_all(const Session& session) {
@@ -91,7 +96,19 @@ std::string word_or_all(const Session& session) {
 
 int run_stop(Session& session) { return act_on_words(session, kStop); }
 int run_restart(Session& session) { return act_on_words(session, kRestart); }
+int run_reload(Session& session) { return act_on_words(session, kReload); }
 int run_delete(Session& session) { return act_on_words(session, kDelete); }
+
+int run_scale(Session& session) {
+  if (session.line.words.empty()) return missing_argument(session, "name");
+  if (session.line.words.size() < 2) return missing_argument(session, "number");
+  const std::string& name = session.line.words[0];
+  const Result<Json> answer = session.client.post(
+      "/v1/scale", Json::object({{"target", name}, {"to", session.line.words[1]}}));
+  if (!answer) return failed(session, answer.error());
+  session.console.info("Scaling application " + name + " to " + session.line.words[1]);
+  return print_list(session);
+}
 
 int run_reset(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "name|id|all");

@@ -7,11 +7,18 @@ struct Session;
 
 // start_command.cpp
 int run_start(Session& session);
+// project_commands.cpp
+int run_ecosystem(Session& session);
+int run_start_or(Session& session);
+// link_command.cpp
+int run_link_pm2(Session& session);
 // run_command.cpp
 int run_foreground(Session& session);
 // act_commands.cpp
 int run_stop(Session& session);
 int run_restart(Session& session);
+int run_reload(Session& session);
+int run_scale(Session& session);
 int run_delete(Session& session);
 int run_reset(Session& session);
 int run_flush(Session& session);
@@ -35,6 +42,7 @@ int run_set(Session& session);
 int run_get(Session& session);
 int run_unset(Session& session);
 int run_conf(Session& session);
+int run_multiset(Session& session);
 int run_install(Session& session);
 // info_commands.cpp
 int run_version(Session& session);
@@ -42,5 +50,6 @@ int run_help(Session& session);
 int run_completion(Session& session);
 int run_docs(Session& session);
 int run_startup(Session& session);
+int run_report(Session& session);
 
 }  // namespace pmx::cli

@@ -1,4 +1,5 @@
 // Commands that say something about the program itself.
+#include "base/fs.h"
 #include "cli/command_table.h"
 #include "cli/completion.h"
 #include "cli/handlers.h"
@@ -9,8 +10,35 @@
 
 namespace pmx::cli {
 
+namespace {
+
+// What scripts that ask for PM2's version are told: the one whose interface this is.
+constexpr std::string_view kPm2Version = "7.0.4";
+
+bool called_as_pm2(const Session& session) {
+  const std::string_view path = session.called_as;
+  return path.substr(path.rfind('/') + 1).starts_with("pm2");
+}
+
+constexpr std::size_t kReportLines = 40;
+
+std::string last_lines(std::string_view text, std::size_t lines) {
+  std::size_t begin = text.size();
+  for (std::size_t i = 0; i <= lines && begin != std::string_view::npos && begin > 0; ++i)
+    begin = text.rfind('\n', begin - 1);
+  return std::string(begin == std::string_view::npos || begin == 0 ? text : text.substr(begin + 1));
+}
+
+std::string first_line(const std::string& path) {
+  const auto text = RealFs().read_file(path);
+  return text ? text->substr(0, text->find('\n')) : "not readable";
+}
+
+}  // namespace
+
 int run_version(Session& session) {
-  session.console.data(PMX_VERSION "\n");
+  session.console.data(
+      (called_as_pm2(session) ? std::string(kPm2Version) : std::string(PMX_VERSION)) + "\n");
   return 0;
 }
 
@@ -42,6 +70,21 @@ int run_docs(Session& session) {
   if (what != "settings" && what != "man") return missing_argument(session, "settings|man");
   session.console.data(what == "man" ? man_page() : config::settings_markdown());
   return 0;
+}
+
+// To be pasted into a report of a problem: nothing of an app but what list shows, no variables.
+int run_report(Session& session) {
+  std::string out = "pmx " PMX_VERSION ", home " + session.home + "\nkernel " +
+                    first_line("/proc/sys/kernel/osrelease") + ", up " +
+                    first_line("/proc/uptime") + " s, load " + first_line("/proc/loadavg") + "\n";
+  const Result<Json> ping = session.client.get("/v1/ping");
+  out += "daemon: " + (ping ? ping->dump() : ping.error().message()) + "\n\n";
+  session.console.data(out);
+  const int listed = print_list(session);
+  session.console.data("\nThe last lines of " + session.home + "/pmx.log:\n");
+  const auto log = RealFs().read_file(session.home + "/pmx.log");
+  if (log) session.console.data(last_lines(*log, kReportLines));
+  return listed;
 }
 
 int run_startup(Session& session) {

@@ -1,4 +1,7 @@
 // Commands that show what is there.
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -12,6 +15,8 @@
 
 namespace pmx::cli {
 namespace {
+
+constexpr int kRefreshMs = 900;  // PM2's.
 
 std::vector<const Json*> named(const Json& list, const std::string& word) {
   std::vector<const Json*> found;
@@ -36,7 +41,16 @@ int print_list(Session& session) {
   return 0;
 }
 
-int run_list(Session& session) { return print_list(session); }
+int run_list(Session& session) {
+  if (!session.line.has("watch")) return print_list(session);
+  pollfd reader{STDOUT_FILENO, 0, 0};  // Without events: only its end is told.
+  do {
+    session.console.data("\033[H\033[2J");
+    const int shown = print_list(session);
+    if (shown != 0) return shown;
+  } while (::poll(&reader, 1, kRefreshMs) == 0);
+  return 0;
+}
 
 int run_jlist(Session& session) {
   const Result<Json> list = session.list();

@@ -2,6 +2,7 @@
 #include "cli/app_request.h"
 #include "cli/handlers.h"
 #include "cli/session.h"
+#include "config/schema.h"
 #include "config/settings.h"
 
 namespace pmx::cli {
@@ -55,6 +56,30 @@ int run_set(Session& session) {
   session.console.info(
       name->key + " is " + value +
       (name->key.starts_with("max_disk") ? "" : " for apps that are started from now on"));
+  return 0;
+}
+
+// "key value key value …", also as one word: all of them or none.
+int run_multiset(Session& session) {
+  std::vector<std::string> words;
+  for (const std::string& word : session.line.words)
+    for (std::string& part : config::split_words(word)) words.push_back(std::move(part));
+  if (words.empty()) return missing_argument(session, "setting value …");
+  if (words.size() % 2 != 0) return failed(session, invalid(words.back() + " has no value"));
+  Json set = Json::object();
+  for (std::size_t i = 0; i < words.size(); i += 2) {
+    const Result<config::SettingName> name = config::setting_name(words[i]);
+    if (!name) return failed(session, name.error());
+    if (name->key.empty()) {
+      session.console.warn(words[i] + " has no meaning here: " + name->note);
+      continue;
+    }
+    set.set(name->key, words[i + 1]);
+  }
+  const Result<void> changed = change(session, Json::object({{"set", set}}));
+  if (!changed) return failed(session, changed.error());
+  for (const auto& [key, value] : set.members())
+    session.console.info(key + " is " + value.as_string());
   return 0;
 }
 

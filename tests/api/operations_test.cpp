@@ -11,6 +11,9 @@ namespace pmx::test {
 namespace {
 
 class OperationsTest : public ApiFixture {
+ public:
+  using ApiFixture::post;
+
  protected:
   void running(Json app) {
     (void)start(std::move(app));
@@ -150,6 +153,38 @@ TEST_F(OperationsTest, FlushAndRotateGoToTheLogsOfTheTarget) {
   EXPECT_EQ(error_of(act("rotate", "all")), "disk full");
   EXPECT_EQ(act("reload_logs", "")->status, 200);
   EXPECT_EQ(pipeline_.reopened_, 1);
+}
+
+std::optional<api::Response> scaled(OperationsTest& test, const std::string& to) {
+  return test.post("/v1/scale", Json::object({{"target", "web"}, {"to", to}}));
+}
+
+TEST_F(OperationsTest, ScaleAddsInstancesAndTakesTheNewestAway) {
+  running(app_json("web", 2));
+  EXPECT_FALSE(scaled(*this, "+2"));
+  all_run();
+  EXPECT_EQ(late_->status, 200);
+  ASSERT_EQ(supervisor_->workers().size(), 4U);
+  EXPECT_EQ(record(WorkerId{3}).instance, 3);
+  EXPECT_FALSE(scaled(*this, "1"));
+  for (const std::uint32_t id : {3U, 2U, 1U}) exits(WorkerId{id}, SIGINT);
+  EXPECT_EQ(late_->status, 200);
+  settle();
+  ASSERT_EQ(supervisor_->workers().size(), 1U);
+  EXPECT_EQ(record(WorkerId{0}).instance, 0);
+}
+
+TEST_F(OperationsTest, ScaleSaysWhatIsWrongAndChangesNothing) {
+  running(app_json("web", 2));
+  EXPECT_EQ(error_of(scaled(*this, "2")), "Nothing to do");
+  EXPECT_EQ(error_of(scaled(*this, "many")),
+            "\"many\" is no number of instances: 0 to 1000, or +1 for one more");
+  EXPECT_EQ(error_of(scaled(*this, "-1")),
+            "\"-1\" is no number of instances: 0 to 1000, or +1 for one more");
+  EXPECT_EQ(error_of(scaled(*this, "+999")), "at most 1000 instances");
+  EXPECT_EQ(error_of(post("/v1/scale", Json::object({{"target", "none"}, {"to", "2"}}))),
+            "Application none not found");
+  EXPECT_EQ(supervisor_->workers().size(), 2U);
 }
 
 TEST_F(OperationsTest, ResetClearsTheCounters) {

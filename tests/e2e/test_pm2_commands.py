@@ -1,0 +1,133 @@
+"""PM2's commands, as scripts call them: what they print, what they leave behind, how they end."""
+import os
+import re
+import subprocess
+
+from harness import PMX, Home, check, run_tests, wait_for
+
+
+def online(home: Home, name: str) -> list[int]:
+    """The ids of its instances that run."""
+    return [app["pm_id"] for app in home.list() if app["name"] == name and app["pm2_env"]["status"] == "online"]
+
+
+def test_scale_adds_and_takes_the_newest_away():
+    with Home() as home:
+        home.start("web", "/bin/sleep", "-i", 2, args=["1000"])
+        home.run("scale", "web", "4")
+        check(online(home, "web") == [0, 1, 2, 3], f"scale 4: {online(home, 'web')}")
+        home.run("scale", "web", "+1")
+        check(online(home, "web") == [0, 1, 2, 3, 4], f"scale +1: {online(home, 'web')}")
+        home.run("scale", "web", "1")
+        check(online(home, "web") == [0], f"scale 1: {online(home, 'web')}")
+        check(home.app("web")["pm2_env"]["NODE_APP_INSTANCE"] == 0, "instance 0 has gone")
+        done = home.run("scale", "web", "1", ok=False)
+        check("Nothing to do" in done.stderr, done.stderr)
+        check("number of instances" in home.run("scale", "web", "x", ok=False).stderr, "scale x")
+
+
+def test_reload_starts_again_and_prints_no_table():
+    with Home() as home:
+        home.start("web", "/bin/sleep", args=["1000"])
+        before = home.app("web")["pid"]
+        said = home.run("reload", "web").stdout
+        check("reloadProcessId" in said and "│" not in said, f"reload prints {said!r}")
+        check(home.app("web")["pid"] != before, "it was not started again")
+        check("not found" in home.run("reload", "nobody", ok=False).stderr, "reload of nobody")
+
+
+def test_start_or_restart_starts_what_is_missing_and_restarts_what_runs():
+    with Home() as home:
+        (home.work / "ecosystem.config.js").write_text(
+            "module.exports = { apps: ['a', 'b'].map(name => ({ name, script: '/bin/sleep', args: '1000' })) }")
+        home.start("a", "/bin/sleep", args=["1000"])
+        before = home.app("a")["pid"]
+        for command in ("startOrRestart", "startOrReload", "startOrGracefulReload"):
+            home.run(command, "ecosystem.config.js")
+            now = home.app("a")["pid"]
+            check(now != before and online(home, "b"), f"{command}: {home.list()}")
+            before = now
+
+
+def test_ecosystem_writes_a_file_that_starts_and_replaces_none():
+    with Home() as home:
+        path = home.work / "ecosystem.config.js"
+        for words in ([], ["simple"]):
+            said = home.run("ecosystem", *words, "-f").stdout
+            check(said == f"File {path} generated\n", f"it says {said!r}")
+            (home.work / "app.js").write_text("setInterval(() => {}, 1000)")
+            home.run("start", "ecosystem.config.js")
+            check(online(home, "app1"), "app1 does not run")
+            home.run("delete", "all")
+        path.write_text("mine")
+        check("-f" in home.run("init", ok=False).stderr, "it does not say how to replace it")
+        check(path.read_text() == "mine", "somebody's file was replaced")
+
+
+def test_multiset_sets_all_or_none():
+    with Home() as home:
+        home.run("multiset", "pm2-logrotate:max_size", "3M", "pm2-logrotate:retain", "7")
+        check(home.run("get", "rotate.retain").stdout == "7\n", "retain")
+        home.run("multiset", "pm2-logrotate:retain 9 pm2-logrotate:max_size nonsense", ok=False)
+        check(home.run("get", "rotate.retain").stdout == "7\n", "half of it was set")
+
+
+def test_commands_that_pmx_does_not_have_say_what_it_has_instead():
+    with Home() as home:
+        for words, code in ((["link", "a", "b"], 1), (["link", "delete"], 0), (["plus"], 1), (["unlink"], 0),
+                            (["unmonitor", "all"], 0), (["deploy", "x"], 1), (["monit"], 1), (["module:install", "x"], 1)):
+            done = home.run(*words, ok=None)
+            check(done.returncode == code, f"{words}: exit code {done.returncode}")
+            check(len(done.stderr.strip().splitlines()) == 1, f"{words}: not one line: {done.stderr!r}")
+        check(not home.pids(), "a daemon was started for it")
+
+
+def test_link_pm2_makes_links_that_behave_as_pm2():
+    with Home() as home:
+        directory = home.work / "bin"
+        directory.mkdir()
+        home.run("link-pm2", directory)
+        check({p.name for p in directory.iterdir()} == {"pm2", "pm2-runtime", "pm2-docker"}, "links")
+        home.run("link-pm2", directory)  # Once more changes nothing.
+        user = home.work / "user"
+        user.mkdir()
+        env = {k: v for k, v in home.env.items() if k not in ("PMX_HOME", "PM2_HOME")} | {"HOME": str(user)}
+
+        def pm2(*words):
+            return subprocess.run([str(directory / "pm2"), *words], env=env, capture_output=True, text=True)
+        check(pm2("--version").stdout == "7.0.4\n", pm2("--version").stdout)
+        try:
+            check(pm2("start", "/bin/sleep", "--name", "a", "--", "1000").returncode == 0, "start")
+            check((user / ".pm2/logs/a-out.log").exists(), "its home is not ~/.pm2")
+        finally:
+            pm2("kill")
+        (directory / "pm2").unlink()
+        (directory / "pm2").write_text("theirs")
+        check("-f" in home.run("link-pm2", directory, ok=False).stderr, "it does not say how to replace it")
+        check((directory / "pm2").read_text() == "theirs", "PM2's own was replaced")
+        home.run("link-pm2", directory, "-f")
+        check(os.path.realpath(directory / "pm2") == os.path.realpath(PMX), "not replaced with -f")
+
+
+def test_report_says_what_runs_and_no_variable():
+    with Home(env={"VERY_PRIVATE": "hidden-value"}) as home:
+        home.start("web", "/bin/sleep", args=["1000"])
+        said = home.run("report").stdout
+        check("web" in said and "kernel" in said and "daemon_pid" in said, said)
+        check("hidden-value" not in said, "a variable is in the report")
+
+
+def test_list_watch_draws_again():
+    with Home() as home:
+        home.start("web", "/bin/sleep", args=["1000"])
+        process = home.spawn("list", "--watch", stdout=subprocess.PIPE, text=True)
+        seen = []
+
+        def drawn_twice():
+            seen.append(os.read(process.stdout.fileno(), 65536).decode())
+            return len(re.findall("web", "".join(seen))) >= 2
+        wait_for("a second drawing", drawn_twice)
+
+
+if __name__ == "__main__":
+    run_tests()
