@@ -39,11 +39,6 @@ constexpr std::chrono::seconds kListenRetry{5};
 constexpr std::chrono::seconds kLeavePatience{10};
 constexpr int kExitCannotStart = 127;  // As a shell says it of a command that it cannot start.
 
-supervisor::AppCodec codec() {
-  return {[](const AppSpec& app) { return config::app_to_json(app); },
-          [](const Json& json) { return config::app_from_json(json); }};
-}
-
 class Daemon {
  public:
   explicit Daemon(DaemonOptions options)
@@ -228,7 +223,7 @@ Result<void> Daemon::start_supervisor() {
   workers_ = std::make_unique<supervisor::Supervisor>(
       std::move(options),
       supervisor::SupervisorParts{
-          *link_, *pipeline_, files_, *timers_, clock_, codec(),
+          *link_, *pipeline_, files_, *timers_, clock_, config::app_codec(),
           [this](const std::string& line) { notice(line); },
           [this](const supervisor::WorkerRecord& record) { shipping_->before_launch(record); },
           [this] { shipping_->list_changed(); }});
@@ -284,12 +279,13 @@ Result<void> Daemon::start() {
   PMX_TRY(start_pipeline());
   PMX_TRY(start_supervisor());
   operations_ = std::make_unique<Operations>(
-      *workers_, *pipeline_, codec(),
+      *workers_, *pipeline_, config::app_codec(),
       [this](std::function<void()> call) { loop_->post(std::move(call)); });
-  list_ =
-      std::make_unique<ProcessList>(*workers_, *pipeline_, codec(), supervisor::Monitor(clock_));
+  list_ = std::make_unique<ProcessList>(*workers_, *pipeline_, config::app_codec(),
+                                        supervisor::Monitor(clock_));
   routes_ = std::make_unique<Routes>(
-      RouteParts{*operations_, *list_, *settings_, [this] { return ping(); }, [this] { finish(0); },
+      RouteParts{*operations_, *list_, *settings_, DumpFile(options_.home, files_),
+                 [this] { return ping(); }, [this] { finish(0); },
                  [this](const config::SinkSecrets& secrets) { shipping_->keep_secrets(secrets); },
                  shipping_.get(), [this] { read_settings(); }});
   // With workers to look after, a home where no socket can be made is waited for.

@@ -147,6 +147,11 @@ Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
     if (key != "env") env.add(key, value);
   // PM2 shows the environment twice: flat, where a name of its own wins, and whole.
   Json::Object variables;
+  if (detail == Detail::kDump) {
+    for (const auto& [key, value] : app.env) variables.emplace_back(key, value);
+    env.add("env", Json(std::move(variables)));
+    return env.take();
+  }
   for (const auto& [key, value] : app.env) {
     const std::string_view shown = secret_variables_.contains(key) ? kHidden : value;
     env.add(key, shown);
@@ -175,6 +180,13 @@ Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& lo
                             {"open_runs", open_runs},
                             {"logs", logs_of(record.logs, logs)}})},
   });
+}
+
+Json ProcessList::dump() const {
+  Json list = Json::array();
+  for (const Worker* worker : workers_.workers())
+    list.push_back(pm2_env(worker->record(), Detail::kDump));
+  return list;
 }
 
 Json ProcessList::jlist(Detail detail) {

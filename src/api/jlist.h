@@ -26,7 +26,9 @@ class ProcessList {
 
   // kShort: without settings and environments, which are nine tenths of it and which `pmx list`
   // does not show.
-  enum class Detail : std::uint8_t { kAll, kShort };
+  enum class Detail : std::uint8_t { kAll, kShort, kDump };
+  // As dump.pm2 wants it: each pm2_env with its whole environment, once.
+  Json dump() const;
   // Reads /proc: the one place where it is read, and only when somebody asks.
   Json jlist(Detail detail = Detail::kAll);
 

@@ -316,6 +316,31 @@ void Operations::scale(const std::string& name, ScaleTo wanted, Done done) {
   gather->close();
 }
 
+void Operations::restore(std::vector<config::DumpedApp> apps, Done done) {
+  std::set<std::string> listed;
+  for (const Worker* worker : workers_.workers()) listed.insert(worker->record().spec.name);
+  Outcome outcome;
+  std::vector<WorkerId> starts;
+  for (config::DumpedApp& app : apps) {
+    const std::string name = app.spec.name;
+    if (listed.contains(name)) continue;
+    const auto added = workers_.add(std::move(app.spec), {app.id, app.instance});
+    if (!added) {
+      outcome.messages.push_back(name + ": " + added.error().message());
+      continue;
+    }
+    outcome.ids.push_back(*added);
+    outcome.names.push_back(name);
+    if (!app.runs) continue;
+    workers_.want(*added);
+    starts.push_back(*added);
+  }
+  workers_.save_now();
+  const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
+  for (const WorkerId id : starts) workers_.start(id, std::nullopt, gather->expect());
+  gather->close();
+}
+
 void Operations::delete_all(Done done) {
   std::vector<WorkerId> ids;
   for (const Worker* worker : workers_.workers()) ids.push_back(worker->record().id);

@@ -15,6 +15,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "config/pm2_dump.h"
 #include "supervisor/pipeline.h"
 #include "supervisor/roster.h"
 #include "supervisor/supervisor.h"
@@ -58,6 +59,8 @@ class Operations {
   // To `wanted` instances of the app of this name: new ones are made as the first is, and the
   // newest go first, so that instance 0 stays. Not where there are as many already: kExists.
   void scale(const std::string& name, ScaleTo wanted, Done done);
+  // What a dump holds and the list has not, by name: in its old place, started where it ran.
+  void restore(std::vector<config::DumpedApp> apps, Done done);
   void delete_all(Done done);
   // Ends all, and leaves the list as it is: what is wanted comes back with the next daemon.
   void stop_for_shutdown(Done done);

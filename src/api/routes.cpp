@@ -47,6 +47,9 @@ const Routes::Route Routes::kRoutes[] = {
     {"POST", "/v1/start", &Routes::start},
     {"POST", "/v1/act", &Routes::act},
     {"POST", "/v1/scale", &Routes::scale},
+    {"POST", "/v1/save", &Routes::save_dump},
+    {"POST", "/v1/cleardump", &Routes::clear_dump},
+    {"POST", "/v1/resurrect", &Routes::resurrect},
     {"POST", "/v1/kill", &Routes::kill},
     {"GET", "/v1/settings", &Routes::get_settings},
     {"POST", "/v1/settings", &Routes::set_settings},
@@ -117,6 +120,43 @@ void Routes::scale(const Json& body, const Server::Respond& respond) {
   const auto wanted = scale_from_text(body["to"].as_string());
   if (!wanted) return respond(error_response(400, wanted.error().message()));
   parts_.operations.scale(target_of(body), *wanted, answering(respond));
+}
+
+// PM2's rule: an empty list replaces a saved one only by force.
+void Routes::save_dump(const Json& body, const Server::Respond& respond) {
+  const Json list = parts_.list.dump();
+  if (list.items().empty() && !body["force"].as_bool())
+    return respond({200, Json::object({{"saved", 0}, {"path", ""}})});
+  const auto saved = parts_.dump.save(list);
+  if (!saved) return respond(error_response(status_of(saved.error()), saved.error().message()));
+  respond({200, Json::object({{"saved", list.items().size()}, {"path", parts_.dump.path()}})});
+}
+
+void Routes::clear_dump(const Json&, const Server::Respond& respond) {
+  const auto saved = parts_.dump.save(Json::array());
+  if (!saved) return respond(error_response(status_of(saved.error()), saved.error().message()));
+  respond({200, Json::object({{"path", parts_.dump.path()}})});
+}
+
+void Routes::resurrect(const Json&, const Server::Respond& respond) {
+  std::vector<std::string> notices;
+  const auto entries = parts_.dump.load(notices);
+  if (!entries)
+    return respond(error_response(status_of(entries.error()), entries.error().message()));
+  std::vector<config::DumpedApp> apps;
+  for (const Json& entry : entries->items()) {
+    auto app = config::dumped_app(entry, parts_.dump.home());
+    if (app)
+      apps.push_back(std::move(*app));
+    else
+      notices.push_back(app.error().message());  // One bad entry keeps no other from running.
+  }
+  parts_.operations.restore(
+      std::move(apps), [notices, done = answering(respond)](Result<Outcome> outcome) {
+        if (outcome)
+          outcome->messages.insert(outcome->messages.begin(), notices.begin(), notices.end());
+        done(std::move(outcome));
+      });
 }
 
 void Routes::kill(const Json&, const Server::Respond& respond) {

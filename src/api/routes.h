@@ -17,6 +17,7 @@
 #include <functional>
 #include <string>
 
+#include "api/dump_file.h"
 #include "api/jlist.h"
 #include "api/operations.h"
 #include "api/server.h"
@@ -30,6 +31,7 @@ struct RouteParts {
   Operations& operations;
   ProcessList& list;
   SettingsStore& settings;
+  DumpFile dump;
   std::function<Json()> ping;
   std::function<void()> quit;  // After the answer to /v1/kill has gone.
   // Secrets of sinks that a request names, before its apps are started.
@@ -53,6 +55,9 @@ class Routes {
   void list(const Json& body, const Server::Respond& respond);
   void start(const Json& body, const Server::Respond& respond);
   void act(const Json& body, const Server::Respond& respond);
+  void save_dump(const Json& body, const Server::Respond& respond);
+  void clear_dump(const Json& body, const Server::Respond& respond);
+  void resurrect(const Json& body, const Server::Respond& respond);
   void scale(const Json& body, const Server::Respond& respond);
   void kill(const Json& body, const Server::Respond& respond);
   void get_settings(const Json& body, const Server::Respond& respond);

@@ -10,6 +10,10 @@ int run_start(Session& session);
 // project_commands.cpp
 int run_ecosystem(Session& session);
 int run_start_or(Session& session);
+// dump_commands.cpp
+int run_save(Session& session);
+int run_cleardump(Session& session);
+int run_resurrect(Session& session);
 // link_command.cpp
 int run_link_pm2(Session& session);
 // run_command.cpp

@@ -64,4 +64,9 @@ Json app_to_json(const AppSpec& app) {
   return json;
 }
 
+supervisor::AppCodec app_codec() {
+  return {[](const AppSpec& app) { return app_to_json(app); },
+          [](const Json& json) { return app_from_json(json); }};
+}
+
 }  // namespace pmx::config

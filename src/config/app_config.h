@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "model/app_spec.h"
+#include "supervisor/roster.h"
 
 namespace pmx::config {
 
@@ -13,5 +14,6 @@ namespace pmx::config {
 // `defaults`. The error names the key, the value and what is allowed. All or nothing.
 Result<AppSpec> app_from_json(const Json& json, const AppSpec& defaults = {});
 Json app_to_json(const AppSpec& app);
+supervisor::AppCodec app_codec();  // Both, for the layer that may not see the table.
 
 }  // namespace pmx::config

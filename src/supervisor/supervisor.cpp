@@ -37,13 +37,18 @@ Supervisor::~Supervisor() {
 
 // ---- What users ask for.
 
-Result<WorkerId> Supervisor::add(AppSpec spec) {
+Result<WorkerId> Supervisor::add(AppSpec spec, Place place) {
   if (workers_.size() >= kMaxWorkers)
     return Error(Errc::kNoSpace, "there are " + std::to_string(workers_.size()) +
                                      " processes already, which is as many as one daemon takes");
   WorkerRecord record;
-  record.id.value = next_id_++;
-  record.instance = free_instance(spec.name);
+  record.id.value = next_id_;
+  if (place.id && *place.id < kMaxPlacedId) {
+    const WorkerId wanted{static_cast<std::uint32_t>(*place.id)};
+    if (!workers_.contains(wanted)) record.id = wanted;
+  }
+  next_id_ = std::max(next_id_, record.id.value + 1);
+  record.instance = place.instance.value_or(free_instance(spec.name));
   record.unique_id = make_unique_id();
   record.created_ns = parts_.clock.system_ns();
   record.spec = std::move(spec);

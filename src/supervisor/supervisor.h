@@ -30,6 +30,7 @@
 
 namespace pmx::supervisor {
 
+inline constexpr std::int64_t kMaxPlacedId = 1'000'000;  // Of a dump: what is larger is a mistake.
 inline constexpr std::size_t kMaxWorkers = kMaxStreams / 2;
 
 struct SupervisorParts {
@@ -71,7 +72,12 @@ class Supervisor final : private WorkerHost {
 
   // What is asked of workers; `done` comes when it has happened. Whoever promises more than that to
   // a user calls save_now() first.
-  Result<WorkerId> add(AppSpec spec);  // In the list, stopped.
+  // In the list, stopped. With a place of its own where that is free: else the next free one.
+  struct Place {
+    std::optional<std::int64_t> id, instance;
+  };
+  Result<WorkerId> add(AppSpec spec, Place place);
+  Result<WorkerId> add(AppSpec spec) { return add(std::move(spec), Place()); }
   void start(WorkerId id, std::optional<AppSpec> spec, Done done);
   void stop(WorkerId id, Worker::Wanted wanted, Done done);
   void restart(WorkerId id, std::optional<AppSpec> spec, Done done);

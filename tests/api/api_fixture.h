@@ -26,7 +26,7 @@ class ApiFixture : public SupervisorFixture {
                     for (const Json& key : change["unset"].items()) changed.erase(key.as_string());
                     return changed;
                   }),
-        routes_({operations_, list_, settings_,
+        routes_({operations_, list_, settings_, api::DumpFile(home_, files_),
                  [] {
                    return Json::object({{"version", "x"}});
                  },

@@ -42,7 +42,8 @@ class FakeShip final : public api::ShipControl {
 class ShipRoutesTest : public ApiFixture {
  protected:
   ShipRoutesTest()
-      : ship_routes_({operations_, list_, settings_, [] { return Json(); }, [] {},
+      : ship_routes_({operations_, list_, settings_, api::DumpFile(home_, files_),
+                      [] { return Json(); }, [] {},
                       [this](config::SinkSecrets secrets) { secrets_ = std::move(secrets); },
                       &ship_}) {}
   std::optional<api::Response> ask(const std::string& method, const std::string& path,

@@ -1,4 +1,5 @@
 """PM2's commands, as scripts call them: what they print, what they leave behind, how they end."""
+import json
 import os
 import re
 import subprocess
@@ -70,6 +71,60 @@ def test_multiset_sets_all_or_none():
         check(home.run("get", "rotate.retain").stdout == "7\n", "retain")
         home.run("multiset", "pm2-logrotate:retain 9 pm2-logrotate:max_size nonsense", ok=False)
         check(home.run("get", "rotate.retain").stdout == "7\n", "half of it was set")
+
+
+def dumped(home: Home) -> list[dict]:
+    return json.loads((home.path / "dump.pm2").read_text())
+
+
+def test_save_and_resurrect_bring_apps_back_in_their_old_places():
+    with Home(env={"PRIVATE": "one"}) as home:
+        home.start("web", "/bin/sleep", "-i", 2, args=["1000"])
+        home.start("gone", "/bin/sleep", args=["1000"])
+        home.start("idle", "/bin/sleep", args=["1000"])
+        home.run("delete", "gone")
+        home.run("stop", "idle")
+        said = home.run("save").stdout
+        check(f"Successfully saved in {home.path}/dump.pm2" in said, said)
+        check((home.path / "dump.pm2").stat().st_mode & 0o777 == 0o600, "others can read it")
+        check([(app["name"], app["pm_exec_path"]) for app in dumped(home)]
+              == [("web", "/bin/sleep")] * 2 + [("idle", "/bin/sleep")], f"it holds {dumped(home)}")
+        home.kill()
+        check(home.list() == [], "after kill the list is not empty")
+        home.run("resurrect", env={"PRIVATE": "two"})
+        check([(app["name"], app["pm_id"], app["pm2_env"]["status"]) for app in home.list()]
+              == [("web", 0, "online"), ("web", 1, "online"), ("idle", 3, "stopped")], f"{home.list()}")
+        check(home.app("web")["pm2_env"]["env"]["PRIVATE"] == "one", "the environment is not the saved one")
+        pids = home.worker_pids()
+        home.run("resurrect")  # What is listed is left alone.
+        check(home.worker_pids() == pids, "resurrect touched what was there")
+
+
+def test_a_broken_dump_is_replaced_by_the_one_before():
+    with Home() as home:
+        home.start("a", "/bin/sleep", args=["1000"])
+        home.run("save")
+        home.run("save")
+        home.run("delete", "all")
+        (home.path / "dump.pm2").write_text('[{"name": "a", "pm_ex')
+        done = home.run("resurrect")
+        check(online(home, "a") and "dump.pm2.bak is used" in done.stderr, done.stderr)
+
+
+def test_save_of_an_empty_list_needs_force():
+    with Home() as home:
+        home.start("a", "/bin/sleep", args=["1000"])
+        home.run("save")
+        home.run("delete", "all")
+        home.run("save")
+        check(len(dumped(home)) == 1, "an empty list replaced the dump")
+        home.run("save", "--force")
+        check(dumped(home) == [], "force does not save it")
+        home.run("cleardump")
+        check(dumped(home) == [], "cleardump")
+        (home.path / "dump.pm2").unlink()
+        (home.path / "dump.pm2.bak").unlink()
+        check("pmx save" in home.run("resurrect", ok=False).stderr, "no dump")
 
 
 def test_commands_that_pmx_does_not_have_say_what_it_has_instead():
