@@ -138,14 +138,17 @@ void Routes::clear_dump(const Json&, const Server::Respond& respond) {
   respond({200, Json::object({{"path", parts_.dump.path()}})});
 }
 
-void Routes::resurrect(const Json&, const Server::Respond& respond) {
+// {} is the home's own dump; {"entries": [...], "home": …} somebody else's.
+void Routes::resurrect(const Json& body, const Server::Respond& respond) {
   std::vector<std::string> notices;
-  const auto entries = parts_.dump.load(notices);
+  const Json* const given = body.find("entries");
+  const auto entries = given != nullptr ? Result<Json>(*given) : parts_.dump.load(notices);
   if (!entries)
     return respond(error_response(status_of(entries.error()), entries.error().message()));
+  const std::string home = body["home"].as_string_or(parts_.dump.home());
   std::vector<config::DumpedApp> apps;
   for (const Json& entry : entries->items()) {
-    auto app = config::dumped_app(entry, parts_.dump.home());
+    auto app = config::dumped_app(entry, home);
     if (app)
       apps.push_back(std::move(*app));
     else

@@ -63,6 +63,8 @@ constexpr std::array kCommands{
     Command{"cleardump", "", "cleardump", "Save an empty list.", Words::kNone, "", &run_cleardump},
     Command{"resurrect", "", "resurrect", "Bring back what dump.pm2 holds and the list has not.",
             Words::kNone, "", &run_resurrect},
+    Command{"import", "", "import [PM2's home] [--yes]", "Show what PM2 has saved, and take it over.",
+            Words::kFiles, "yes", &run_import},
     Command{"ping", "", "ping [--json]", "Ask whether the daemon is there.", Words::kNone, "json", &run_ping},
     Command{"kill", "", "kill", "Delete all apps and end the daemon.", Words::kNone, "", &run_kill},
     Command{"startup", "", "startup", "Show how to start pmx at boot.", Words::kNone, "", &run_startup},

@@ -14,6 +14,8 @@ int run_start_or(Session& session);
 int run_save(Session& session);
 int run_cleardump(Session& session);
 int run_resurrect(Session& session);
+// import_command.cpp
+int run_import(Session& session);
 // link_command.cpp
 int run_link_pm2(Session& session);
 // run_command.cpp

@@ -14,6 +14,7 @@ constexpr std::array kOwnOptions{
     OptionRow{"-s,--silent", "", "Print nothing but errors and what was asked for."},
     OptionRow{"--no-color", "", "Print without colours."},
     OptionRow{"-f,--force", "", "Start a script that runs already once more; for logs: follow."},
+    OptionRow{"-y,--yes", "", "Do it, instead of showing what would be done."},
     OptionRow{"--env", "<name>", "Add env_<name> of the apps in an ecosystem file."},
     OptionRow{"--only", "<names>", "Of an ecosystem file, only these apps."},
     OptionRow{"-a,--update-env", "", "Give restarted apps the environment of this shell."},

@@ -127,6 +127,29 @@ def test_save_of_an_empty_list_needs_force():
         check("pmx save" in home.run("resurrect", ok=False).stderr, "no dump")
 
 
+def test_import_shows_what_pm2_has_saved_and_takes_it_over_with_yes():
+    with Home() as home:
+        old = home.work / "pm2"
+        old.mkdir()
+        entry = {"name": "web", "pm_exec_path": "/bin/sleep", "pm_cwd": "/", "args": ["1000"], "exec_interpreter": "none",
+                 "exec_mode": "fork_mode", "merge_logs": True, "status": "online", "pm_id": 5, "NODE_APP_INSTANCE": 0,
+                 "pm_out_log_path": f"{old}/logs/web-out.log", "pm_err_log_path": f"{old}/logs/web-error.log",
+                 "env": {"PORT": "80", "unique_id": "x"}}
+        (old / "dump.pm2").write_text(json.dumps([entry, entry | {"name": "idle", "pm_id": 6, "status": "stopped"}, {}]))
+        (old / "module_conf.json").write_text(json.dumps({"pm2-logrotate": {"max_size": "5M", "retain": "9", "TZ": "UTC"}}))
+        said = home.run("import", old)
+        check("app web: /bin/sleep 1000" in said.stdout and "idle" in said.stdout and "5M" in said.stdout, said.stdout)
+        check(home.list() == [], "something was started without --yes")
+        home.run("import", old, "--yes")
+        app = home.app("web")
+        check((app["pm_id"], app["pm2_env"]["status"]) == (5, "online"), f"{app['pm_id']}")
+        check(app["pm2_env"]["env"]["PORT"] == "80", "its environment is lost")
+        check(app["pm2_env"]["pm_out_log_path"] == str(home.logs / "web-out.log"), app["pm2_env"]["pm_out_log_path"])
+        check(home.status("idle") == "stopped", "idle")
+        check(home.run("get", "rotate.retain").stdout == "9\n", "the settings of pm2-logrotate")
+        check("pm2 save" in home.run("import", home.work / "nowhere", ok=False).stderr, "no dump")
+
+
 def test_commands_that_pmx_does_not_have_say_what_it_has_instead():
     with Home() as home:
         for words, code in ((["link", "a", "b"], 1), (["link", "delete"], 0), (["plus"], 1), (["unlink"], 0),
