@@ -15,6 +15,7 @@
 #include "api/own_log.h"
 #include "api/pm2_home.h"
 #include "api/routes.h"
+#include "api/service_notify.h"
 #include "api/shipping.h"
 #include "base/crash_point.h"
 #include "base/sys.h"
@@ -297,6 +298,9 @@ Result<void> Daemon::start() {
   notice("daemon " + std::to_string(::getpid()) + " (pmx " PMX_VERSION ", start " +
          std::to_string(link_->incarnation()) + ") of keeper " + std::to_string(keeper_pid_) +
          " is ready with " + std::to_string(workers_->workers().size()) + " process(es)");
+  if (foreground()) return {};
+  const auto told = notify_service("READY=1\nMAINPID=" + std::to_string(keeper_pid_));
+  if (!told) notice(told.error().message());
   return {};
 }
 

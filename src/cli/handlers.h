@@ -16,6 +16,9 @@ int run_cleardump(Session& session);
 int run_resurrect(Session& session);
 // import_command.cpp
 int run_import(Session& session);
+// startup_command.cpp
+int run_startup(Session& session);
+int run_unstartup(Session& session);
 // link_command.cpp
 int run_link_pm2(Session& session);
 // run_command.cpp
@@ -55,7 +58,6 @@ int run_version(Session& session);
 int run_help(Session& session);
 int run_completion(Session& session);
 int run_docs(Session& session);
-int run_startup(Session& session);
 int run_report(Session& session);
 
 }  // namespace pmx::cli

@@ -87,16 +87,4 @@ int run_report(Session& session) {
   return listed;
 }
 
-int run_startup(Session& session) {
-  session.console.data(
-      "pmx keeps its list of apps by itself; at boot it needs to be started once.\n"
-      "With systemd, as root:\n\n"
-      "    systemctl enable --now pmx\n\n"
-      "The unit is pmx.service, as installed; its home is set with `systemctl edit pmx`:\n\n"
-      "    [Service]\n"
-      "    Environment=PMX_HOME=" +
-      session.home + "\n");
-  return 0;
-}
-
 }  // namespace pmx::cli
