@@ -38,7 +38,10 @@ Json last_exit(const WorkerRecord& record) {
   if (!record.last_exit) return nullptr;
   return Json::object({{"code", code_of(*record.last_exit)},
                        {"signal", signal_of(*record.last_exit)},
-                       {"at", record.last_exit->at_ns / 1'000'000}});
+                       {"at", record.last_exit->at_ns / 1'000'000},
+                       {"ran_ms", record.last_exit->ran_ns / 1'000'000},
+                       {"max_rss", record.last_exit->rss_kib * 1024},
+                       {"cause", name_of(record.last_exit->cause)}});
 }
 
 Json logs_of(const LogFiles& files, const std::vector<LogStatus>& all) {

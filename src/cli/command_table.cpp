@@ -34,6 +34,8 @@ constexpr std::array kCommands{
             Words::kTargets, "", &run_delete},
     Command{"describe", "show info desc", "describe <name|id>", "Show all that is known of an app.",
             Words::kTargets, "", &run_describe},
+    Command{"why", "", "why <name|id>", "Tell why an app is as it is: how its last run ended, and what to try.",
+            Words::kTargets, "", &run_why},
     Command{"env", "", "env <id>", "Show the environment of an app.", Words::kTargets, "", &run_env},
     Command{"id", "", "id <name>", "Print the ids of an app.", Words::kTargets, "", &run_id},
     Command{"pid", "", "pid [name]", "Print the process ids of an app, or of all.",

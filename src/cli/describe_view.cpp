@@ -25,6 +25,12 @@ std::string text_of(const Json& value) {
 }
 
 std::string last_exit_text(const Json& exit) {
+  if (!exit["cause"].is_null()) {
+    const std::string how =
+        exit["signal"].is_null() ? "code " + text_of(exit["code"]) : text_of(exit["signal"]);
+    return how + " after " + uptime_text(exit["ran_ms"].as_int()) + ", by " +
+           text_of(exit["cause"]) + ", " + iso_time(exit["at"].as_int() * 1'000'000);
+  }
   if (exit.is_string()) return exit.as_string();
   std::string out;
   for (const auto& [key, value] : exit.members())

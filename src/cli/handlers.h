@@ -19,6 +19,8 @@ int run_import(Session& session);
 // startup_command.cpp
 int run_startup(Session& session);
 int run_unstartup(Session& session);
+// why_command.cpp
+int run_why(Session& session);
 // link_command.cpp
 int run_link_pm2(Session& session);
 // run_command.cpp

@@ -131,6 +131,8 @@ int detail_for(const Json& list, int columns) {
   return 0;
 }
 
+constexpr std::int64_t kManyInAMinute = 3;
+
 std::string troubles(const Console& console, const Json& list) {
   std::string out;
   const auto add = [&](const Json& element, const std::string& trouble) {
@@ -140,6 +142,11 @@ std::string troubles(const Console& console, const Json& list) {
   };
   for (const Json& element : list.items()) {
     add(element, element["pmx"]["trouble"].as_string());
+    // Hidden behind "online" where it comes back fast enough.
+    if (const std::int64_t restarts = element["pmx"]["restarts_last_minute"].as_int();
+        restarts >= kManyInAMinute && element["pm2_env"]["status"].as_string() != "errored")
+      add(element, "crash loop: " + std::to_string(restarts) +
+                       " restarts in the last minute; see pmx why " + element["pm_id"].dump());
     for (const Json& log : element["pmx"]["logs"].items()) add(element, log["trouble"].as_string());
   }
   return out;

@@ -1,5 +1,6 @@
 #include "supervisor/restart_policy.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -51,6 +52,18 @@ ExitFacts exit_facts(int wait_status, std::int64_t at_ns) {
   if (WIFEXITED(wait_status)) facts.code = WEXITSTATUS(wait_status);
   if (WIFSIGNALED(wait_status)) facts.signal = WTERMSIG(wait_status);
   return facts;
+}
+
+ExitCause exit_cause(const ExitFacts& exit, const KnownOfExit& known) {
+  if (known.killed) return ExitCause::kKillTimeout;
+  if (known.asked) return ExitCause::kAsked;
+  if (exit.signal == SIGKILL)
+    return known.oom_killer ? ExitCause::kOutOfMemory : ExitCause::kSomebody;
+  // No program ends itself by these unless it means to look as if somebody had.
+  constexpr std::array kFromOutside{SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+  const bool outside = exit.signal && std::find(kFromOutside.begin(), kFromOutside.end(),
+                                                *exit.signal) != kFromOutside.end();
+  return outside ? ExitCause::kSomebody : ExitCause::kItself;
 }
 
 Verdict after_exit(const AppSpec& app, RestartMemory& memory, const ExitFacts& exit,

@@ -6,23 +6,48 @@
 // Invariants: at most kMaxUnstableKept times are kept.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "model/app_spec.h"
 
 namespace pmx::supervisor {
 
+// Who ended a run, as far as can be told.
+enum class ExitCause : std::uint8_t {
+  kItself,       // It returned, called exit, or crashed.
+  kAsked,        // Told to stop or restart, and did.
+  kKillTimeout,  // Told to, and killed by us when kill_timeout had passed.
+  kOutOfMemory,  // SIGKILL that was not ours, while the kernel's OOM killer was at work.
+  kSomebody,     // A signal from outside, not ours.
+};
+inline constexpr std::array<std::string_view, 5> kExitCauseNames{"itself", "asked", "kill_timeout",
+                                                                 "out_of_memory", "somebody"};
+constexpr std::string_view name_of(ExitCause cause) {
+  return kExitCauseNames[static_cast<std::size_t>(cause)];
+}
+
 // How a run ended. Neither code nor signal: nobody could tell (an adopted worker).
 struct ExitFacts {
   std::optional<int> code;
   std::optional<int> signal;
-  std::int64_t at_ns = 0;  // Realtime.
+  std::int64_t at_ns = 0;     // Realtime.
+  std::int64_t ran_ns = 0;    // From exec to here.
+  std::uint64_t rss_kib = 0;  // The most that it had in memory; 0: not known.
+  ExitCause cause = ExitCause::kItself;
   bool operator==(const ExitFacts&) const = default;
 };
 ExitFacts exit_facts(int wait_status, std::int64_t at_ns);  // -1: not known.
+// What pmx itself knows of it: it had asked for the end, it had sent SIGKILL, the OOM killer has
+// been at work since the end before.
+struct KnownOfExit {
+  bool asked = false, killed = false, oom_killer = false;
+};
+ExitCause exit_cause(const ExitFacts& exit, const KnownOfExit& known);
 
 // What the policy remembers of one worker; saved with it.
 struct RestartMemory {

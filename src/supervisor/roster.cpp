@@ -18,7 +18,10 @@ Json exit_to_json(const std::optional<ExitFacts>& exit) {
   if (!exit) return nullptr;
   return Json::object({{"code", number_or_null(exit->code)},
                        {"signal", number_or_null(exit->signal)},
-                       {"at_ns", exit->at_ns}});
+                       {"at_ns", exit->at_ns},
+                       {"ran_ns", exit->ran_ns},
+                       {"rss_kib", exit->rss_kib},
+                       {"cause", name_of(exit->cause)}});
 }
 
 std::optional<ExitFacts> exit_from_json(const Json& json) {
@@ -27,6 +30,12 @@ std::optional<ExitFacts> exit_from_json(const Json& json) {
   if (json["code"].is_integer()) exit.code = static_cast<int>(json["code"].as_int());
   if (json["signal"].is_integer()) exit.signal = static_cast<int>(json["signal"].as_int());
   exit.at_ns = json["at_ns"].as_int();
+  exit.ran_ns = json["ran_ns"].as_int();
+  exit.rss_kib = static_cast<std::uint64_t>(json["rss_kib"].as_int());
+  const auto* const cause =
+      std::find(kExitCauseNames.begin(), kExitCauseNames.end(), json["cause"].as_string());
+  if (cause != kExitCauseNames.end())
+    exit.cause = static_cast<ExitCause>(cause - kExitCauseNames.begin());
   return exit;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/crash_point.h"
 #include "base/sys.h"
+#include "base/units.h"
 #include "supervisor/log_paths.h"
 
 namespace pmx::supervisor {
@@ -27,7 +28,19 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
       roster_(options_.only_app ? "" : options_.home + "/state/apps.json", parts_.files,
               parts_.link, parts_.codec),
       launcher_({options_.home, options_.home + "/logs"}, parts_.link, parts_.pipeline,
-                parts_.clock) {}
+                parts_.clock),
+      oom_kills_(parts_.oom_kills()) {}
+
+std::uint64_t kernel_oom_kills() {
+  constexpr std::string_view kName = "\noom_kill ";
+  const auto text = sys::read_file("/proc/vmstat");
+  const std::size_t at = text ? text->find(kName) : std::string::npos;
+  if (at == std::string::npos) return 0;
+  const std::size_t begin = at + kName.size();
+  const auto number =
+      parse_integer(std::string_view(*text).substr(begin, text->find('\n', begin) - begin));
+  return number ? static_cast<std::uint64_t>(*number) : 0;
+}
 
 Supervisor::~Supervisor() {
   parts_.timers.cancel(save_timer_);
@@ -195,6 +208,11 @@ void Supervisor::run_ended(const WorkerRecord& record, RunId run) {
   if (record.run.value == 0)
     (void)parts_.files.remove(pid_file_of(record));  // It may not be there.
   if (ended_) ended_(record, run);
+}
+
+bool Supervisor::oom_killer_was_here() {
+  const std::uint64_t kills = parts_.oom_kills();
+  return std::exchange(oom_kills_, kills) != kills;
 }
 
 void Supervisor::remove(WorkerId id) {

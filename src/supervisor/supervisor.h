@@ -33,6 +33,8 @@ namespace pmx::supervisor {
 inline constexpr std::int64_t kMaxPlacedId = 1'000'000;  // Of a dump: what is larger is a mistake.
 inline constexpr std::size_t kMaxWorkers = kMaxStreams / 2;
 
+std::uint64_t kernel_oom_kills();  // "oom_kill" of /proc/vmstat (proc(5)); 0 where it has none.
+
 struct SupervisorParts {
   KeeperLink& link;
   Pipeline& pipeline;
@@ -44,6 +46,8 @@ struct SupervisorParts {
   // Before each start of a worker, while it prints nothing yet; and when the list has got shorter.
   std::function<void(const WorkerRecord&)> before_launch = [](const WorkerRecord&) {};
   std::function<void()> list_shortened = [] {};
+  // Processes that the kernel's OOM killer has ended since the machine was started.
+  std::function<std::uint64_t()> oom_kills = &kernel_oom_kills;
 };
 
 struct SupervisorOptions {
@@ -111,6 +115,7 @@ class Supervisor final : private WorkerHost {
   void save_soon() override;
   void remove(WorkerId id) override;
   void notice(const std::string& line) override { parts_.notice(line); }
+  bool oom_killer_was_here() override;
 
   WorkerHost& host() { return *this; }
   Worker* worker_of(RunId run);
@@ -137,6 +142,7 @@ class Supervisor final : private WorkerHost {
   std::uint64_t next_sweep_ = 0;
   Timers::Id save_timer_ = 0, forget_timer_ = 0;
   std::chrono::steady_clock::duration save_took_{0};
+  std::uint64_t oom_kills_ = 0;
   bool retrying_ = false;  // save_timer_ is the slow one.
   Ended ended_;
 };

@@ -109,7 +109,7 @@ void Worker::begin(Step& step) {
         record_.spec = std::move(*step.spec);
         record_.spec_text.clear();
       }
-      if (step.counts_restart && was_running_) count_restart();
+      if (step.counts_restart && was_running_) ++record_.restarts;
       record_.should_run = true;
       apply(WorkerEvent::kStart);
       break;
@@ -176,7 +176,9 @@ void Worker::perform(WorkerAction action) {
       break;
     case WorkerAction::kRelaunch:
       cancel_timers();
-      count_restart();
+      ++record_.restarts;
+      restart_times_ns_.push_back(clock_.system_ns());
+      if (restart_times_ns_.size() > kMaxRestartTimes) restart_times_ns_.pop_front();
       launch();
       break;
     case WorkerAction::kMarkOnline:
@@ -200,12 +202,6 @@ void Worker::perform(WorkerAction action) {
       if (record_.state != WorkerState::kOnline) cancel_timers();
       break;
   }
-}
-
-void Worker::count_restart() {
-  ++record_.restarts;
-  restart_times_ns_.push_back(clock_.system_ns());
-  if (restart_times_ns_.size() > kMaxRestartTimes) restart_times_ns_.pop_front();
 }
 
 void Worker::launch() {
@@ -308,23 +304,25 @@ void Worker::child_changed(const Child& child) {
 
 void Worker::ended(const Child& child) {
   const std::int64_t at_ns = child.ended_ns != 0 ? child.ended_ns : clock_.system_ns();
-  const ExitFacts exit = exit_facts(child.wait_status, at_ns);
+  ExitFacts exit = exit_facts(child.wait_status, at_ns);
   const bool asked = record_.state == WorkerState::kStopping;
+  // A run so short that its start was never seen has an uptime of nothing.
+  const std::int64_t started_ns =
+      record_.state == WorkerState::kLaunching ? at_ns : record_.started_ns;
+  exit.ran_ns = std::max<std::int64_t>(at_ns - started_ns, 0);
+  exit.rss_kib = child.max_rss_kib;
+  exit.cause = exit_cause(exit, {asked, asked && kills_ > 0, host_.oom_killer_was_here()});
   record_.last_exit = exit;
   host_.notice(label() + " exited " + describe(exit));
   const RunId run = std::exchange(record_.run, RunId{});
   record_.pid = 0;
-  // A run so short that its start was never seen has an uptime of nothing.
-  const std::int64_t started_ns =
-      record_.state == WorkerState::kLaunching ? at_ns : record_.started_ns;
   if (asked) {
     host_.sweep_group(child, std::max(kill_at_ - clock_.steady_now(),
                                       std::chrono::steady_clock::duration::zero()));
     apply(WorkerEvent::kEndedDone);
   } else {
     const Verdict verdict =
-        after_exit(record_.spec, record_.memory, exit,
-                   std::chrono::nanoseconds(std::max<std::int64_t>(at_ns - started_ns, 0)));
+        after_exit(record_.spec, record_.memory, exit, std::chrono::nanoseconds(exit.ran_ns));
     if (verdict.kind == Verdict::Kind::kBroken) {
       record_.trouble = "crash loop: " + std::to_string(record_.memory.unstable_ns.size()) +
                         " ends before min_uptime (" +

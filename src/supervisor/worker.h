@@ -35,6 +35,8 @@ class WorkerHost {
   virtual void save_soon() = 0;
   virtual void remove(WorkerId id) = 0;  // Later, from the loop: the worker is still on the stack.
   virtual void notice(const std::string& line) = 0;
+  // Whether the kernel's OOM killer has ended anybody since this was last asked.
+  virtual bool oom_killer_was_here() = 0;
 };
 
 class Worker {
@@ -68,8 +70,8 @@ class Worker {
   const WorkerRecord& record() const { return record_; }
   WorkerRecord& record_to_save() {
     return record_;
-  }  // The roster keeps its text of the spec there.
-  std::int64_t restarts_in_last_minute() const;
+  }                                              // The roster keeps its text of the spec there.
+  std::int64_t restarts_in_last_minute() const;  // Those that nobody had asked for.
   bool removing() const { return removing_; }
 
  private:
@@ -93,7 +95,6 @@ class Worker {
   void apply(WorkerEvent event);
   void perform(WorkerAction action);
   void launch();
-  void count_restart();
   void ended(const Child& child);
   void not_started(const std::string& why, int sys_errno);
   void apply_verdict(const Verdict& verdict);

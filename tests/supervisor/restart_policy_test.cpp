@@ -107,6 +107,17 @@ TEST_F(RestartPolicyTest, AClockThatWasSetBackForgetsEndsOfTheFuture) {
   EXPECT_EQ(exits(code(1)).kind, Kind::kAgain);
 }
 
+TEST(ExitCauseTest, TellsWhoEndedTheRun) {
+  const ExitFacts killed = exit_facts(SIGKILL, 1);
+  EXPECT_EQ(exit_cause(killed, {.asked = true, .killed = true}), ExitCause::kKillTimeout);
+  EXPECT_EQ(exit_cause(killed, {.oom_killer = true}), ExitCause::kOutOfMemory);
+  EXPECT_EQ(exit_cause(killed, {}), ExitCause::kSomebody);
+  EXPECT_EQ(exit_cause(exit_facts(SIGTERM, 1), {}), ExitCause::kSomebody);
+  EXPECT_EQ(exit_cause(exit_facts(SIGINT, 1), {.asked = true}), ExitCause::kAsked);
+  EXPECT_EQ(exit_cause(exit_facts(SIGSEGV, 1), {.oom_killer = true}), ExitCause::kItself);
+  EXPECT_EQ(exit_cause(exit_facts(1 << 8, 1), {}), ExitCause::kItself);
+}
+
 TEST(ExitFactsTest, TellCodeSignalAndNothing) {
   EXPECT_EQ(exit_facts(3 << 8, 1).code, 3);
   EXPECT_EQ(exit_facts(3 << 8, 1).signal, std::nullopt);
