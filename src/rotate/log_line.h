@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "model/ids.h"
@@ -44,5 +45,9 @@ inline std::string_view without_date(const LogLine& line) {
       line.render == RenderSpec::Kind::kDate ? line.text.find(": ") : std::string_view::npos;
   return end == std::string_view::npos ? line.text : line.text.substr(end + 2);
 }
+
+// As the worker wrote it: a date in front, or a JSON object around it, is ours. A part of the line,
+// or a view into `scratch`; 64 bytes behind it may be read.
+std::string_view worker_text(const LogLine& line, std::string& scratch);
 
 }  // namespace pmx::rotate

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/json.h"
 #include "rotate/internal/line_joiner.h"
 #include "rotate/internal/segment_list.h"
 
@@ -344,18 +343,9 @@ bool LogReader::wanted(const LogLine& line) const {
   return !filter_.matches || filter_.matches(line.text);
 }
 
-// Of the line as the worker wrote it: a date in front or a JSON object around it is ours.
 bool LogReader::severe_enough(const LogLine& line) const {
-  if (line.render == RenderSpec::Kind::kJson) {
-    const auto object = Json::parse(line.text);
-    if (object && (*object)["message"].is_string()) {
-      std::string message = (*object)["message"].as_string();
-      const std::size_t size = message.size();
-      message.append(kReadablePastEnd, '\0');
-      return filter_.severity_of(std::string_view(message).substr(0, size)) >= *filter_.level;
-    }
-  }
-  return filter_.severity_of(without_date(line)) >= *filter_.level;
+  std::string message;
+  return filter_.severity_of(worker_text(line, message)) >= *filter_.level;
 }
 
 }  // namespace pmx::rotate

@@ -105,7 +105,7 @@ void LogSource::take() {
     segments_[line.seq] = line.segment;
   if (line.dropped_notice) tally_.drop(reason_of(line), line.lines);
   MultilineJoiner::Line joined;
-  joined.text = text_of(line);
+  joined.text = rotate::worker_text(line, message_);
   joined.time_ns = line.time_ns;
   joined.seq = line.seq;
   joined.lines = line.dropped_notice ? 0 : static_cast<std::uint32_t>(line.lines);
@@ -118,19 +118,6 @@ void LogSource::take() {
     joiner_.add(joined);
   else
     emitted_alone(joined);
-}
-
-// As the worker wrote it: a date in front, or a JSON object around it, is ours.
-std::string_view LogSource::text_of(const rotate::LogLine& line) {
-  if (line.render != RenderSpec::Kind::kJson || line.dropped_notice)
-    return rotate::without_date(line);
-  const auto object = Json::parse(line.text);
-  if (!object || !(*object)["message"].is_string()) return line.text;
-  message_ = (*object)["message"].as_string();
-  while (!message_.empty() && message_.back() == '\n') message_.pop_back();
-  const std::size_t size = message_.size();
-  message_.append(rotate::kReadablePastEnd, '\0');
-  return std::string_view(message_).substr(0, size);
 }
 
 void LogSource::emitted_alone(MultilineJoiner::Line line) {

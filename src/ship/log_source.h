@@ -65,7 +65,6 @@ class LogSource {
   bool is_settled(const rotate::LogLine& line) const;
   void take_breaks();
   void settle_gaps(std::uint64_t next_seq);
-  std::string_view text_of(const rotate::LogLine& line);
   void emitted(const MultilineJoiner::Line& line);
   void emitted_alone(MultilineJoiner::Line line);
 
