@@ -62,6 +62,11 @@ class LogReader {
   // At the n-th wanted line from the end. Without `level` and `matches` only records are read for
   // it.
   void last_lines(std::uint64_t n);
+  // For whoever makes other things than lines of them: back from the end by `lines`, and further
+  // until `enough`, which reads by next() up to where the log ended when this began, is content or
+  // has been given the whole log. Then next() begins there once more.
+  using Enough = std::function<bool(bool whole_log)>;
+  void seek_back(std::uint64_t lines, const Enough& enough);
 
   // The next wanted line, valid until the next call. nullopt: there is none for now.
   std::optional<LogLine> next();

@@ -147,23 +147,30 @@ void LogReader::last_lines(std::uint64_t n) {
 }
 
 void LogReader::last_filtered_lines(std::uint64_t n) {
+  std::uint64_t found = 0;
+  seek_back(n, [&](bool) {
+    for (found = 0; next();) ++found;
+    return found >= n;
+  });
+  skip_lines_ = found - std::min(found, n);
+}
+
+void LogReader::seek_back(std::uint64_t lines, const Enough& enough) {
   restart(false);
   const auto newest = segments_->newest();
   if (!newest || open(*newest) != Opened::kYes) return;
   const Position end{*newest, current_->records()};
-  for (std::uint64_t stretch = std::max(n, kFirstStretchLines);; stretch *= 4) {
+  for (std::uint64_t stretch = std::clamp(lines, kFirstStretchLines, kMostLines);; stretch *= 4) {
     restart(false);
-    std::uint64_t lines = 0;
-    const bool more_before = back_by_lines(stretch, lines) && stretch < kMostLines;
+    std::uint64_t counted = 0;
+    const bool more_before = back_by_lines(stretch, counted) && stretch < kMostLines;
     const Position begin{segment_, record_};
-    std::uint64_t found = 0;
     stop_ = end;  // A log that grows faster than we count would never end.
-    while (next()) ++found;
+    const bool content = enough(!more_before);
     stop_.reset();
-    if (found < n && more_before) continue;
+    if (!content && more_before) continue;
     restart(!more_before);
     if (open(begin.segment) == Opened::kYes) record_ = begin.record;
-    skip_lines_ = found - std::min(found, n);
     return;
   }
 }

@@ -132,6 +132,30 @@ TEST_F(LogReaderTest, SeeksByTimeOverSegments) {
   EXPECT_THAT(rest_of(nothing), IsEmpty());
 }
 
+TEST_F(LogReaderTest, SeeksBackUntilWhoeverCountsIsContent) {
+  SegmentBuilder segment(dir_, 1);
+  const auto out = segment.stream(10, WorkerId{0}, kOut);
+  for (int i = 0; i < 3000; ++i) segment.data(out, std::to_string(i) + "\n");
+  segment.write();
+  LogReader reader(fs_, dir_);
+  Lines first_lines;
+  std::vector<bool> whole;
+  const auto until = [&](std::size_t looks) {
+    first_lines.clear();
+    whole.clear();
+    reader.seek_back(3, [&](bool whole_log) {
+      first_lines.emplace_back(reader.next()->text);
+      whole.push_back(whole_log);
+      return whole.size() == looks;
+    });
+    return std::string(reader.next()->text);
+  };
+  EXPECT_EQ(until(2), "1976");  // 256 lines, then 1024.
+  EXPECT_THAT(first_lines, ElementsAre("2744", "1976"));
+  EXPECT_EQ(until(9), "0");
+  EXPECT_THAT(whole, ElementsAre(false, false, true));
+}
+
 TEST_F(LogReaderTest, GivesTheLastLinesOfASpanOfTime) {
   write_segments(3);
   EXPECT_THAT(last(2, {.until_ns = 21'000}), ElementsAre("2.0", "2.1"));
