@@ -5,10 +5,12 @@
 // of which finding the newline takes 5 to 7. simdjson for three fields of every line costs 108.
 #include "capture/fields.h"
 
+#include <charconv>
 #include <cstring>
 #include <string>
 
 #include "capture/internal/json_level.h"
+#include "capture/internal/level_word.h"
 #include "capture/internal/text_level.h"
 
 namespace pmx::capture {
@@ -24,6 +26,22 @@ LineFields read_fields_copy(std::string_view line, Piece piece) {
   std::string padded(line);
   padded.resize(line.size() + kReadableBehindBytes);
   return read_fields(std::string_view(padded).substr(0, line.size()), piece);
+}
+
+std::optional<Severity> level_of_member(std::string_view key, std::string_view value,
+                                        bool is_text) {
+  const internal::LevelKey* const level = internal::level_key(key);
+  if (level == nullptr) return std::nullopt;
+  if (is_text) {
+    std::string padded(value);
+    padded.resize(value.size() + kReadableBehindBytes);
+    return internal::level_word(std::string_view(padded).substr(0, value.size()));
+  }
+  std::uint64_t number = 0;
+  const char* const end = value.data() + value.size();
+  const auto read = std::from_chars(value.data(), end, number);
+  if (read.ec != std::errc() || read.ptr != end || value.size() > 4) return std::nullopt;
+  return internal::level_number(number, level->scale);
 }
 
 void count_severities(LineBatch& batch) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 #include "model/line_batch.h"
@@ -32,6 +33,10 @@ enum class Piece { kWhole, kFirst };
 // it.
 LineFields read_fields(std::string_view line, Piece piece = Piece::kWhole);
 LineFields read_fields_copy(std::string_view line, Piece piece = Piece::kWhole);  // Needs none.
+
+// How bad a line says it is by a JSON member of this key and value (a string's without its quotes,
+// as written); nullopt: it says nothing of it. Of several members the first that does counts.
+std::optional<Severity> level_of_member(std::string_view key, std::string_view value, bool is_text);
 
 inline Severity severity_of(std::string_view line) { return read_fields(line).severity; }
 

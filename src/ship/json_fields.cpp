@@ -22,8 +22,6 @@ namespace pmx::ship {
 namespace {
 
 using internal::JsonKey;
-using internal::JsonKind;
-using internal::JsonMember;
 using internal::JsonSlot;
 
 constexpr std::size_t kMaxLineBytes = 1U << 20U;
@@ -99,6 +97,7 @@ struct JsonReader::Impl {
                           : std::nullopt;
     if (!time) return;
     time_ns = time;
+    texts[static_cast<std::size_t>(JsonSlot::kTime)] = member.value;
     ranks[static_cast<std::size_t>(JsonSlot::kTime)] = key.rank;
   }
 
@@ -141,6 +140,7 @@ struct JsonReader::Impl {
     fields.is_object = true;
     fields.message = text_in(JsonSlot::kMessage);
     fields.time_ns = time_ns;
+    fields.time_text = text_in(JsonSlot::kTime);
     fields.trace_id = text_in(JsonSlot::kTraceId);
     fields.span_id = text_in(JsonSlot::kSpanId);
     fields.logger = text_in(JsonSlot::kLogger);
@@ -189,6 +189,24 @@ std::optional<std::string_view> JsonReader::value(std::string_view key) {
     return impl_->text_of(member);
   }
   return std::nullopt;
+}
+
+std::span<const JsonMember> JsonReader::members() const {
+  if (!impl_->read_whole) return {};
+  return impl_->walk.members();
+}
+
+std::span<const JsonMember> JsonReader::members_of(const JsonMember& object) {
+  return impl_->walk.members_of(object);
+}
+
+bool is_error_stack(std::string_view key) {
+  const JsonKey* const known = internal::json_key(key);
+  return known != nullptr && known->slot == JsonSlot::kErrorStack;
+}
+
+void append_json_unescaped(std::string& out, std::string_view written) {
+  internal::append_unescaped(written, out);
 }
 
 }  // namespace pmx::ship

@@ -9,8 +9,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+
+#include "ship/json_member.h"
 
 namespace pmx::ship {
 
@@ -21,6 +24,7 @@ struct JsonFields {
   std::string_view message;  // msg, message, _msg, log, body, text, short_message, @message, event.
   // time, ts, timestamp, @timestamp, t, eventTime, datetime, asctime.
   std::optional<std::int64_t> time_ns;
+  std::string_view time_text;          // What time_ns was read from.
   std::string_view trace_id, span_id;  // trace_id, traceId, trace.id, dd.trace_id …; "" where none.
   std::string_view logger;             // logger, name (a string), logger_name, log.logger.
   std::string_view error_type, error_message, error_stack;  // err/error/exception object, or flat.
@@ -37,11 +41,20 @@ class JsonReader {
   // A top-level key's value as text (strings unescaped, numbers and booleans as written); nullopt:
   // not there, null, an object or an array. Of the line last read.
   std::optional<std::string_view> value(std::string_view key);
+  // The members of the line last read, in its order. One that a field above came from has that
+  // very view as its value. members_of() an object among them: valid until it is called again.
+  std::span<const JsonMember> members() const;
+  std::span<const JsonMember> members_of(const JsonMember& object);
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
   JsonFields fields_;
 };
+
+// Is this the key of an error's stack? Of a nested one "parent.key".
+bool is_error_stack(std::string_view key);
+// What a member's key or value with escapes stands for.
+void append_json_unescaped(std::string& out, std::string_view written);
 
 }  // namespace pmx::ship

@@ -286,5 +286,16 @@ TEST(FieldsTest, AgreesWithSimdjsonOnRandomJson) {
   EXPECT_EQ(judged, 30'000);
 }
 
+TEST(FieldsTest, AMemberSaysWhatItsLineSays) {
+  EXPECT_EQ(level_of_member("level", "40", false), Severity::kWarn);
+  EXPECT_EQ(level_of_member("level", "Critical", true), Severity::kFatal);
+  EXPECT_EQ(level_of_member("PRIORITY", "3", false), Severity::kError);
+  EXPECT_EQ(level_of_member("severityNumber", "9", false), Severity::kInfo);
+  for (const char* const number : {"3", "40.5", "-40", "40000", ""})
+    EXPECT_EQ(level_of_member("level", number, false), std::nullopt) << number;
+  EXPECT_EQ(level_of_member("level", "gold", true), std::nullopt);
+  EXPECT_EQ(level_of_member("a", "error", true), std::nullopt);
+}
+
 }  // namespace
 }  // namespace pmx::capture

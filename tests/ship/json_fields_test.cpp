@@ -241,6 +241,32 @@ TEST_F(JsonFieldsTest, ValueGivesTopLevelScalarsAsText) {
   EXPECT_EQ(reader_.value("s"), std::nullopt);
 }
 
+TEST_F(JsonFieldsTest, MembersAreAsWrittenAndInOrder) {
+  std::string text;
+  const JsonFields& fields =
+      read(R"({"time":1531171082, "msg":"a\nb","o": {"k\"":"x\ty", "n":[1, 2]} ,"x":null})");
+  for (const JsonMember& member : reader_.members())
+    text.append(member.key).append("=").append(member.value).append(";");
+  EXPECT_EQ(reader_.members()[0].value.data(), fields.time_text.data());
+  EXPECT_EQ(reader_.members()[1].value.data(), fields.message.data());
+  EXPECT_EQ(text, "time=1531171082;msg=a\nb;o={\"k\\\"\":\"x\\ty\", \"n\":[1, 2]};x=null;");
+  text.clear();
+  for (const JsonMember& member : reader_.members_of(reader_.members()[2])) {
+    append_json_unescaped(text, member.key);
+    append_json_unescaped(text, member.value);
+  }
+  EXPECT_EQ(text, "k\"x\tyn[1, 2]");
+  read("text");
+  EXPECT_TRUE(reader_.members().empty());
+}
+
+TEST_F(JsonFieldsTest, KeysOfStacksAreKnown) {
+  for (const char* const key : {"stack", "err.stack", "exception", "error.stack_trace", "exc_info"})
+    EXPECT_TRUE(is_error_stack(key)) << key;
+  for (const char* const key : {"msg", "err", "err.message", "stacks", ""})
+    EXPECT_FALSE(is_error_stack(key)) << key;
+}
+
 TEST_F(JsonFieldsTest, NothingIsLeftOfTheLineBefore) {
   read(R"({"msg":"m","time":1531171082,"trace_id":"t","name":"n","err":"e"})");
   const JsonFields& fields = read(R"({"a":1})");

@@ -222,10 +222,11 @@ Members read_members(const Input& input, std::uint32_t token, std::vector<JsonMe
     const char c = cursor.here();
     if (c == '{' || c == '[') {
       member.kind = c == '{' ? JsonKind::kObject : JsonKind::kArray;
-      member.value = {};
       member.value_escaped = false;
       const std::uint32_t end = end_of_nested(input, cursor.token());
       if (end == 0) return {};
+      const std::uint32_t begin_byte = input.tokens[member.token];
+      member.value = {input.text + begin_byte, input.tokens[end - 1] + 1 - begin_byte};
       cursor.go_to(end);
     } else if (!cursor.take_scalar(member)) {
       return {};

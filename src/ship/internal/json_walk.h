@@ -14,17 +14,9 @@
 #include <string_view>
 #include <vector>
 
+#include "ship/json_member.h"
+
 namespace pmx::ship::internal {
-
-enum class JsonKind : std::uint8_t { kString, kNumber, kLiteral, kObject, kArray };
-
-struct JsonMember {
-  std::string_view key;    // As written, without quotes.
-  std::string_view value;  // Strings without quotes, escapes as written. Objects, arrays: "".
-  JsonKind kind = JsonKind::kLiteral;
-  bool key_escaped = false, value_escaped = false;  // Has a backslash.
-  std::uint32_t token = 0;                          // Where its value begins.
-};
 
 class JsonWalk {
  public:
