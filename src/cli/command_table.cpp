@@ -18,7 +18,7 @@ constexpr std::array kCommands{
             Words::kNone, "mini-list sort", &run_list},
     Command{"logs", "log", "logs [name|id|namespace|/regex/] [options]",
             "Show the last lines of the logs and follow them.", Words::kTargets,
-            "lines nostream follow raw json out err timestamp highlight since until level grep", &run_logs_command},
+            "lines nostream follow raw json pretty out err timestamp highlight since until level grep", &run_logs_command},
     Command{"stop", "", "stop <name|id|namespace|all>...", "Stop apps; they stay in the list.",
             Words::kTargets, "", &run_stop},
     Command{"restart", "", "restart <name|id|namespace|ecosystem file|all>... [options]", "Stop and start apps.",

@@ -12,16 +12,26 @@
 #include "base/sys.h"
 #include "base/time_text.h"
 #include "capture/fields.h"
+#include "cli/logs_events.h"
 #include "cli/logs_format.h"
 #include "cli/logs_merge.h"
 #include "cli/logs_output.h"
+#include "cli/logs_pretty.h"
 #include "cli/logs_sources.h"
 
 namespace pmx::cli {
 namespace {
 
 constexpr std::string_view kDefaultTimestamp = "YYYY-MM-DD-HH:mm:ss";
-constexpr std::chrono::milliseconds kQuiet{200};  // Then a line without an end is shown.
+// Then a line without an end is shown; of events sooner, since it may be a trace's last.
+constexpr std::chrono::milliseconds kQuiet{200}, kQuietOfEvents{100};
+
+Result<void> check_forms(const LogsOptions& options) {
+  if (!options.pretty || !(options.raw || options.json)) return {};
+  return invalid(std::string("--pretty lays lines out for people, ") +
+                 (options.raw ? "--raw leaves them as they are" : "--json is for programs") +
+                 ": use one of the two");
+}
 
 Result<rotate::LineFilter> filter_of(const LogsOptions& options, std::int64_t now_ns) {
   rotate::LineFilter filter;
@@ -58,6 +68,7 @@ LineStyle style_of(const LogsOptions& options, bool terminal) {
   style.color = terminal && !options.no_color && (no_color == nullptr || *no_color == '\0');
   if (options.raw) style.form = LineStyle::Form::kRaw;
   if (options.json) style.form = LineStyle::Form::kJson;
+  if (options.pretty) style.form = LineStyle::Form::kPretty;
   if (options.timestamp)
     style.timestamp = TimeFormat(options.timestamp->empty() ? kDefaultTimestamp
                                                             : std::string_view(*options.timestamp));
@@ -78,17 +89,22 @@ class LogsView {
         output_(output),
         out_style_(style_of(options, output.out_is_terminal())),
         err_style_(style_of(options, output.err_is_terminal())),
-        merge_(fs, clock, options.home, std::move(filter)) {}
+        quiet_(options.pretty ? kQuietOfEvents : kQuiet),
+        events_(events_of(clock, options, filter)),
+        merge_(fs, clock, options.home, events_ ? events_->lines_filter() : std::move(filter)) {}
 
   Result<void> start();
   void run();
 
  private:
+  std::optional<LogsEvents> events_of(const Clock& clock, const LogsOptions& options,
+                                      const rotate::LineFilter& filter);
   Result<std::vector<LogSource>> sources();
-  void seek(rotate::LogReader& reader) const;
+  void seek(rotate::LogReader& reader);
+  bool take(const LogSource& source, const rotate::LogLine& line);
   bool print(const LogSource& source, const rotate::LogLine& line);
-  void print_new();
-  void print_unfinished(std::chrono::milliseconds quiet);
+  void take_new();
+  void take_unfinished(std::chrono::milliseconds quiet);
   void warn();
   void take_new_workers();
   bool wait();
@@ -101,6 +117,9 @@ class LogsView {
   const bool follow_;
   LogsOutput& output_;
   LineStyle out_style_, err_style_;
+  PrettyPrinter pretty_;
+  const std::chrono::milliseconds quiet_;
+  std::optional<LogsEvents> events_;  // --pretty
   LogsMerge merge_;
   std::set<std::string> warned_;
 };
@@ -112,9 +131,21 @@ Result<std::vector<LogSource>> LogsView::sources() {
                     {both || options_.out_only, both || options_.err_only});
 }
 
-void LogsView::seek(rotate::LogReader& reader) const {
-  if (!options_.since.empty() && !options_.lines) return reader.seek_time(since_ns_);
-  reader.last_lines(options_.lines.value_or(kDefaultTailLines));
+std::optional<LogsEvents> LogsView::events_of(const Clock& clock, const LogsOptions& options,
+                                              const rotate::LineFilter& filter) {
+  if (!options.pretty) return std::nullopt;
+  return std::optional<LogsEvents>(std::in_place, clock, filter,
+                                   [this](const LogSource& source, const rotate::LogLine& event) {
+                                     return print(source, event);
+                                   });
+}
+
+void LogsView::seek(rotate::LogReader& reader) {
+  const bool by_time = !options_.since.empty() && !options_.lines;
+  const std::size_t lines = options_.lines.value_or(kDefaultTailLines);
+  if (events_)
+    return by_time ? LogsEvents::seek_time(reader, since_ns_) : events_->seek_last(reader, lines);
+  return by_time ? reader.seek_time(since_ns_) : reader.last_lines(lines);
 }
 
 void LogsView::fit_labels() {
@@ -123,12 +154,17 @@ void LogsView::fit_labels() {
 
 Result<void> LogsView::start() {
   auto found = PMX_TRY(sources());
-  if (out_style_.form == LineStyle::Form::kPlain && (options_.since.empty() || options_.lines))
+  const bool for_people = out_style_.form == LineStyle::Form::kPlain || options_.pretty;
+  if (for_people && (options_.since.empty() || options_.lines))
     output_.out() +=
         tail_header(out_style_, options_.lines.value_or(kDefaultTailLines), options_.target);
   merge_.update(std::move(found), [this](rotate::LogReader& reader) { seek(reader); });
   fit_labels();
   return {};
+}
+
+bool LogsView::take(const LogSource& source, const rotate::LogLine& line) {
+  return events_ ? events_->add(source, line, merge_.looked_ns()) : print(source, line);
 }
 
 bool LogsView::print(const LogSource& source, const rotate::LogLine& line) {
@@ -142,8 +178,11 @@ bool LogsView::print(const LogSource& source, const rotate::LogLine& line) {
   origin.own_log = source.own_log;
   const bool to_err = out_style_.form == LineStyle::Form::kRaw &&
                       (origin.kind == StreamKind::kErr || line.dropped_notice);
-  append_line(to_err ? output_.err() : output_.out(), to_err ? err_style_ : out_style_, origin,
-              line);
+  if (options_.pretty)
+    pretty_.append(output_.out(), out_style_, origin, line);
+  else
+    append_line(to_err ? output_.err() : output_.out(), to_err ? err_style_ : out_style_, origin,
+                line);
   output_.flush_if_full();
   return !output_.closed();
 }
@@ -161,17 +200,17 @@ void LogsView::warn() {
   }
 }
 
-void LogsView::print_new() {
+void LogsView::take_new() {
   merge_.print_all(
-      [this](const LogSource& source, const rotate::LogLine& line) { return print(source, line); });
+      [this](const LogSource& source, const rotate::LogLine& line) { return take(source, line); });
   warn();
 }
 
 // A prompt or dots without a newline: shown as they are when nothing has come for a moment.
-void LogsView::print_unfinished(std::chrono::milliseconds quiet) {
+void LogsView::take_unfinished(std::chrono::milliseconds quiet) {
   merge_.print_unfinished(
       clock_.steady_now() - quiet,
-      [this](const LogSource& source, const rotate::LogLine& line) { return print(source, line); });
+      [this](const LogSource& source, const rotate::LogLine& line) { return take(source, line); });
 }
 
 // Workers that are started meanwhile are followed too; what their logs have from before is no news.
@@ -190,26 +229,32 @@ bool LogsView::wait() {
   // Asking for nothing on the output still tells when its reader has gone.
   pollfd waits[] = {{output_.out_fd(), 0, 0}, {follower.fd(), POLLIN, 0}};
   auto timeout = follower.poll_timeout();
-  if (const auto since = merge_.unfinished_since()) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(*since + kQuiet - clock_.steady_now());
-    timeout = std::clamp(left, std::chrono::milliseconds(0), timeout.value_or(kQuiet));
-  }
+  const auto no_later_than = [&timeout](std::chrono::milliseconds left) {
+    left = std::max(left, std::chrono::milliseconds(0));
+    timeout = std::min(timeout.value_or(left), left);
+  };
+  if (const auto since = merge_.unfinished_since())
+    no_later_than(
+        std::chrono::ceil<std::chrono::milliseconds>(*since + quiet_ - clock_.steady_now()));
+  if (const auto settle_in = events_ ? events_->settle_in() : std::nullopt)
+    no_later_than(*settle_in);
   (void)::poll(waits, 2, timeout ? static_cast<int>(timeout->count()) : -1);
   return (waits[0].revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
 }
 
 void LogsView::run() {
-  print_new();
+  take_new();
   if (follow_) merge_.follow(apps_path(options_.home));
   while (follow_ && !output_.closed()) {
     if (merge_.path_changed()) take_new_workers();
-    print_new();
-    print_unfinished(kQuiet);
+    take_new();
+    take_unfinished(quiet_);
+    if (events_) events_->settle(merge_.looked_ns());
     output_.flush();
     if (!wait()) return;
   }
-  print_unfinished(std::chrono::milliseconds(0));
+  take_unfinished(std::chrono::milliseconds(0));
+  if (events_) events_->finish();
   output_.flush();
 }
 
@@ -225,6 +270,7 @@ int run_logs(const LogsOptions& options, int out_fd, int err_fd) {
   LogsOutput output(out_fd, err_fd);
   const LogsSignals signals(output.out_is_terminal());
   const RealClock clock;
+  if (const auto checked = check_forms(options); !checked) return fail(output, checked.error());
   auto filter = filter_of(options, clock.system_ns());
   if (!filter) return fail(output, filter.error());
   sys::raise_fd_limit();  // Two descriptors a log, and there may be a thousand workers.

@@ -1,19 +1,14 @@
 #include "cli/logs_format.h"
 
 #include "base/json.h"
+#include "cli/terminal_colors.h"
 #include "rotate/segment_reader.h"
 
 namespace pmx::cli {
 namespace {
 
-// As chalk writes them, so that PM2's users see the same.
-constexpr std::string_view kGreen = "\x1b[32m", kRed = "\x1b[31m", kBlue = "\x1b[34m",
-                           kYellow = "\x1b[33m";
-constexpr std::string_view kGray = "\x1b[90m", kDefault = "\x1b[39m", kDim = "\x1b[2m",
-                           kBold = "\x1b[1m";
-constexpr std::string_view kNormal = "\x1b[22m", kBackground = "\x1b[100m",
-                           kNoBackground = "\x1b[49m";
-constexpr std::string_view kReset = "\x1b[0m";
+using namespace colors;
+
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
 unsigned char at(std::string_view text, std::size_t i) {
@@ -50,24 +45,6 @@ std::size_t utf8_length(std::string_view text, std::size_t& bad) {
     high = 0xBF;
   }
   return length;
-}
-
-void append_text(std::string& out, const LineStyle& style, std::string_view text) {
-  if (style.terminal)
-    append_for_terminal(out, text);
-  else
-    out += text;
-}
-
-void append_highlighted(std::string& out, const LineStyle& style, std::string_view text) {
-  const std::size_t found =
-      style.highlight.empty() || !style.color ? std::string_view::npos : text.find(style.highlight);
-  if (found == std::string_view::npos) return append_text(out, style, text);
-  append_text(out, style, text.substr(0, found));
-  out += kBackground;
-  append_text(out, style, style.highlight);
-  out += kNoBackground;
-  append_text(out, style, text.substr(found + style.highlight.size()));
 }
 
 void append_json(std::string& out, const LineStyle& style, const LineOrigin& origin,
@@ -131,25 +108,48 @@ void append_for_terminal(std::string& out, std::string_view text) {
   if (colored) out += kReset;  // The next line must not have this one's colour.
 }
 
+void append_marked(std::string& out, const LineStyle& style, std::string_view text, Bytes bytes) {
+  const auto append = [&](std::string_view part) {
+    if (bytes == Bytes::kShown)
+      append_for_terminal(out, part);
+    else
+      out += part;
+  };
+  const std::size_t found =
+      style.highlight.empty() || !style.color ? std::string_view::npos : text.find(style.highlight);
+  if (found == std::string_view::npos) return append(text);
+  append(text.substr(0, found));
+  out += kBackground;
+  append(style.highlight);
+  out += kNoBackground;
+  append(text.substr(found + style.highlight.size()));
+}
+
+void append_prefix(std::string& out, const LineStyle& style, const LineOrigin& origin,
+                   const rotate::LogLine& line) {
+  if (style.timestamp) {
+    if (style.color) out.append(kDim).append(kGray);
+    style.timestamp->append(out, line.time_ns);
+    out += ' ';
+    if (style.color) out.append(kDefault).append(kNormal);
+  }
+  if (style.color) out += color_of(origin, line);
+  const std::size_t begin = out.size();
+  if (style.terminal)
+    append_for_terminal(out, origin.label);
+  else
+    out += origin.label;
+  const std::size_t width = out.size() - begin;
+  if (width < style.label_width) out.append(style.label_width - width, ' ');
+  out += " | ";
+  if (style.color) out += kDefault;
+}
+
 void append_line(std::string& out, const LineStyle& style, const LineOrigin& origin,
                  const rotate::LogLine& line) {
   if (style.form == LineStyle::Form::kJson) return append_json(out, style, origin, line);
-  if (style.form == LineStyle::Form::kPlain) {
-    if (style.timestamp) {
-      if (style.color) out.append(kDim).append(kGray);
-      style.timestamp->append(out, line.time_ns);
-      out += ' ';
-      if (style.color) out.append(kDefault).append(kNormal);
-    }
-    if (style.color) out += color_of(origin, line);
-    const std::size_t begin = out.size();
-    append_text(out, style, origin.label);
-    const std::size_t width = out.size() - begin;
-    if (width < style.label_width) out.append(style.label_width - width, ' ');
-    out += " | ";
-    if (style.color) out += kDefault;
-  }
-  append_highlighted(out, style, line.text);
+  if (style.form != LineStyle::Form::kRaw) append_prefix(out, style, origin, line);
+  append_marked(out, style, line.text, style.terminal ? Bytes::kShown : Bytes::kAsTheyAre);
   out += '\n';
 }
 

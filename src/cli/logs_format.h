@@ -1,5 +1,5 @@
 // One line of a log as `pmx logs` prints it: PM2's prefix and colours, --raw, --json; and what a
-// terminal may be sent.
+// terminal may be sent. logs_pretty.h has --pretty.
 //
 // Thread:  any; pure but for the options.
 #pragma once
@@ -28,7 +28,7 @@ struct LineOrigin {
 };
 
 struct LineStyle {
-  enum class Form { kPlain, kRaw, kJson } form = Form::kPlain;
+  enum class Form { kPlain, kRaw, kJson, kPretty } form = Form::kPlain;
   bool color = false;
   bool terminal = false;
   std::size_t label_width = 10;  // PM2 pads to this; longer labels make it wider.
@@ -38,6 +38,14 @@ struct LineStyle {
 
 void append_line(std::string& out, const LineStyle& style, const LineOrigin& origin,
                  const rotate::LogLine& line);
+
+// What the two are made of. The time where it is wanted, and "0|web      | ".
+void append_prefix(std::string& out, const LineStyle& style, const LineOrigin& origin,
+                   const rotate::LogLine& line);
+// With the first occurrence of `highlight` marked. kShown: as append_for_terminal() has it.
+enum class Bytes { kAsTheyAre, kShown };
+void append_marked(std::string& out, const LineStyle& style, std::string_view text, Bytes bytes);
+
 std::string tail_header(const LineStyle& style, std::size_t lines, std::string_view target);
 
 }  // namespace pmx::cli

@@ -16,7 +16,11 @@ constexpr int kLinesBetweenLooks = 4096;
 }  // namespace
 
 LogsMerge::LogsMerge(Fs& fs, const Clock& clock, std::string home, rotate::LineFilter filter)
-    : fs_(fs), clock_(clock), home_(std::move(home)), filter_(std::move(filter)) {}
+    : fs_(fs),
+      clock_(clock),
+      home_(std::move(home)),
+      filter_(std::move(filter)),
+      looked_ns_(clock.system_ns()) {}
 
 void LogsMerge::update(std::vector<LogSource> sources, const Seek& seek) {
   for (LogSource& source : sources) {
@@ -81,12 +85,14 @@ void LogsMerge::pull(std::size_t log) {
 
 void LogsMerge::look_at_changed() {
   if (!follower_) return;
+  const std::int64_t before_ns = clock_.system_ns();
   for (const rotate::LogFollower::Key key : follower_->take_changed()) {
     if (key == kPathKey)
       path_changed_ = true;
     else if (!logs_[key]->line)
       pull(key);
   }
+  looked_ns_ = before_ns;
 }
 
 bool LogsMerge::print_all(const Print& print) {

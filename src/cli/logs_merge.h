@@ -43,6 +43,8 @@ class LogsMerge {
 
   // Every line that is there now. False: `print` said stop.
   bool print_all(const Print& print);
+  // What had been recorded by then has been printed, or is printed in its order.
+  std::int64_t looked_ns() const { return looked_ns_; }
   // Lines without an end, of the logs that have been quiet since `quiet_since` or longer.
   bool print_unfinished(TimePoint quiet_since, const Print& print);
   std::optional<TimePoint> unfinished_since() const;  // Of the log that has been quiet longest.
@@ -77,6 +79,7 @@ class LogsMerge {
       unfinished_;  // Logs that wait for the end of a line, and since when.
   std::optional<rotate::LogFollower> follower_;
   bool path_changed_ = false;
+  std::int64_t looked_ns_;
 };
 
 }  // namespace pmx::cli

@@ -31,6 +31,7 @@ constexpr std::array kOwnOptions{
     OptionRow{"--nostream", "", "Print what is there and end."},
     OptionRow{"--follow", "", "Go on with new lines (the default)."},
     OptionRow{"--raw", "", "Lines without prefix."},
+    OptionRow{"--pretty", "", "For reading: stack traces whole, JSON lines laid out."},
     OptionRow{"--out", "", "Only standard output."},
     OptionRow{"--err", "", "Only standard error."},
     OptionRow{"--timestamp", "[format]", "Put the time before each line."},

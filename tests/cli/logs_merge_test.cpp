@@ -82,6 +82,17 @@ TEST_F(LogsMergeTest, TakesNewLogsAndNewNames) {
   EXPECT_THAT(printed(merge), ElementsAre("6|api b", "5|shop c"));
 }
 
+TEST_F(LogsMergeTest, SaysUpToWhenItHasLooked) {
+  LogsMerge merge(fs_, clock_, home_.path(), {});
+  const std::int64_t begin_ns = clock_.system_ns();
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_THAT(printed(merge), IsEmpty());
+  EXPECT_EQ(merge.looked_ns(), begin_ns);  // Nobody says what has changed.
+  merge.follow(home_ / "state/apps.json");
+  EXPECT_THAT(printed(merge), IsEmpty());
+  EXPECT_EQ(merge.looked_ns(), clock_.system_ns());
+}
+
 TEST_F(LogsMergeTest, TellsOnceThatTheListHasChanged) {
   LogsMerge merge(fs_, clock_, home_.path(), {});
   merge.follow(home_ / "state/apps.json");

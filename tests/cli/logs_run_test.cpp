@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -63,6 +65,8 @@ class Running {
 class LogsRunTest : public ::testing::Test {
  protected:
   LogsRunTest() {
+    ::setenv("TZ", "UTC", 1);
+    ::tzset();
     options_.home = home_.path();
     options_.follow = false;
     list({"web"});
@@ -254,6 +258,57 @@ TEST_F(LogsRunTest, ShowsAPromptWhenItHasBeenQuietForAMoment) {
   segment->data(0, "Bob\n", {.flags = rotate::flags::kContinues});
   segment->write();
   EXPECT_EQ(running.line(), "Bob\n");
+}
+
+TEST_F(LogsRunTest, ShowsEventsWholeWherePretty) {
+  list({"web", "api"});
+  write(web_err_, 0, kErr, {{1, "old\n"}, {2, "Error: boom\n"}});
+  auto segment = write(web_out_, 0, kOut, {{3, "{\"level\":40,\"msg\":\"careful\",\"a\":1}\n"}});
+  write(api_out_, 1, kOut, {{2, "between\n    at f\n"}});
+  options_.pretty = true;
+  options_.lines = 1;
+  EXPECT_EQ(run(), 0);
+  EXPECT_THAT(out_, EndsWith("0|web      | Error: boom\n"
+                             "1|api      | between\n"
+                             "           |       at f\n"
+                             "0|web      | 2026-11-23 10:00:03.000 WARN  careful a=1\n"));
+  options_.level = "warn";
+  options_.lines.reset();
+  options_.since = "2026-11-23T10:00:00Z";
+  EXPECT_EQ(run(), 0);
+  EXPECT_EQ(out_,
+            "0|web      | Error: boom\n0|web      | 2026-11-23 10:00:03.000 WARN  careful a=1\n");
+  options_.level = "";
+  options_.grep = "at f";
+  EXPECT_EQ(run(), 0);
+  EXPECT_EQ(out_, "1|api      | between\n           |       at f\n");
+}
+
+TEST_F(LogsRunTest, FollowsEventsWherePretty) {
+  auto segment = write(web_out_, 0, kOut, {{1, "a\n"}});
+  options_.follow = options_.pretty = true;
+  Running running(options_);
+  EXPECT_THAT(running.line(), StartsWith("[TAILING]"));
+  EXPECT_EQ(running.line(), "0|web      | a\n");
+  segment->data(0, "Error: boom\n    at f\n", {.time_ns = kTime + 5'000'000'000LL});
+  segment->data(0, "    at g", {.flags = rotate::flags::kPartial});
+  segment->write();
+  EXPECT_EQ(running.line(), "0|web      | Error: boom\n");
+  EXPECT_EQ(running.line(), "           |       at f\n");
+  EXPECT_THAT(running.line(), HasSubstr("    at g\n"));
+  EXPECT_EQ(running.stop(), 0);
+}
+
+TEST_F(LogsRunTest, RefusesTwoFormsAtOnce) {
+  options_.pretty = options_.raw = true;
+  EXPECT_EQ(run(), 1);
+  EXPECT_EQ(err_,
+            "[PM2][ERROR] --pretty lays lines out for people, --raw leaves them as they are: use "
+            "one of the two\n");
+  options_.raw = false;
+  options_.json = true;
+  EXPECT_EQ(run(), 1);
+  EXPECT_THAT(err_, HasSubstr("--json is for programs"));
 }
 
 TEST_F(LogsRunTest, EndsWithZeroOnCtrlC) {
