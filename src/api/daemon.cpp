@@ -4,13 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <set>
 
+#include "api/home_settings.h"
 #include "api/internal/process_limits.h"
 #include "api/own_log.h"
 #include "api/pm2_home.h"
@@ -19,7 +19,6 @@
 #include "api/shipping.h"
 #include "base/crash_point.h"
 #include "base/sys.h"
-#include "config/app_config.h"
 #include "config/settings.h"
 #include "config/sink_config.h"
 #include "supervisor/echo.h"
@@ -52,7 +51,7 @@ class Daemon {
   bool foreground() const { return !options_.run_file.empty(); }
   Result<void> connect();
   void prepare_home();
-  void read_settings();
+  void settings_changed();
   Result<void> start_shipping();
   Result<void> start_pipeline();
   Result<void> start_supervisor();
@@ -75,6 +74,8 @@ class Daemon {
   const RealClock clock_;
   RealFs files_;
   // In the order of need: what comes later goes first.
+  std::unique_ptr<SettingsStore> settings_;
+  std::unique_ptr<HomeSettings> home_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<LoopTimers> timers_;
   std::unique_ptr<KeeperLink> link_;
@@ -85,10 +86,8 @@ class Daemon {
   std::unique_ptr<supervisor::Supervisor> workers_;
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<ProcessList> list_;
-  std::unique_ptr<SettingsStore> settings_;
   std::unique_ptr<Routes> routes_;
   std::unique_ptr<Server> server_;
-  std::atomic<std::uint64_t> max_disk_bytes_ = 0;  // Read on pack.
   pid_t keeper_pid_ = 0;
   std::size_t drains_open_ = 0;
   int end_signals_ = 0;
@@ -151,13 +150,11 @@ Result<void> Daemon::start_shipping() {
   return {};
 }
 
-void Daemon::read_settings() {
-  const auto values = settings_->read();
-  const auto settings =
-      values ? config::settings_from_json(*values) : Result<config::Settings>(values.error());
-  if (!settings) return notice("settings: " + settings.error().message() + "; defaults are used");
-  max_disk_bytes_ = settings->max_disk_bytes;
-  if (pipeline_) pipeline_->max_disk_changed();
+void Daemon::settings_changed() {
+  home_->read();
+  pipeline_->max_disk_changed();
+  workers_->change_specs([this](AppSpec& app) { return home_->give_ship(app); });
+  shipping_->list_changed();
 }
 
 Result<void> Daemon::start_pipeline() {
@@ -170,8 +167,10 @@ Result<void> Daemon::start_pipeline() {
   pipeline.floor = [this](const std::string& path) { return shipping_->floor(path); };
   settings_ = std::make_unique<SettingsStore>(options_.home + "/state/settings.json", files_,
                                               config::change_settings);
-  read_settings();
-  pipeline.max_disk_bytes = [this] { return max_disk_bytes_.load(); };
+  home_ =
+      std::make_unique<HomeSettings>(*settings_, [this](const std::string& line) { notice(line); });
+  home_->read();
+  pipeline.max_disk_bytes = [this] { return home_->max_disk_bytes(); };
   Pipeline::Events events;
   events.stream_ended = [this](StreamId stream) {
     loop_->post([this, stream] { workers_->stream_ended(stream); });
@@ -214,7 +213,7 @@ Result<void> Daemon::start_supervisor() {
   if (foreground()) {
     const std::string text = PMX_TRY(files_.read_file(options_.run_file));
     const Json json = PMX_TRY_WITHIN(options_.run_file, Json::parse(text));
-    AppSpec app = PMX_TRY(config::app_from_json(json["app"]));
+    AppSpec app = PMX_TRY(home_->codec().from_json(json["app"]));
     shipping_->keep_secrets(PMX_TRY(config::secrets_from_json(json["ship_secrets"])));
     app.autorestart = false;  // Whoever started us decides what follows.
     app.instances = 1;
@@ -224,7 +223,7 @@ Result<void> Daemon::start_supervisor() {
   workers_ = std::make_unique<supervisor::Supervisor>(
       std::move(options),
       supervisor::SupervisorParts{
-          *link_, *pipeline_, files_, *timers_, clock_, config::app_codec(),
+          *link_, *pipeline_, files_, *timers_, clock_, home_->codec(),
           [this](const std::string& line) { notice(line); },
           [this](const supervisor::WorkerRecord& record) { shipping_->before_launch(record); },
           [this] { shipping_->list_changed(); }});
@@ -280,15 +279,15 @@ Result<void> Daemon::start() {
   PMX_TRY(start_pipeline());
   PMX_TRY(start_supervisor());
   operations_ = std::make_unique<Operations>(
-      *workers_, *pipeline_, config::app_codec(),
+      *workers_, *pipeline_, home_->codec(),
       [this](std::function<void()> call) { loop_->post(std::move(call)); });
-  list_ = std::make_unique<ProcessList>(*workers_, *pipeline_, config::app_codec(),
+  list_ = std::make_unique<ProcessList>(*workers_, *pipeline_, home_->codec(),
                                         supervisor::Monitor(clock_));
   routes_ = std::make_unique<Routes>(
       RouteParts{*operations_, *list_, *settings_, DumpFile(options_.home, files_),
                  [this] { return ping(); }, [this] { finish(0); },
                  [this](const config::SinkSecrets& secrets) { shipping_->keep_secrets(secrets); },
-                 shipping_.get(), [this] { read_settings(); }});
+                 shipping_.get(), [this] { settings_changed(); }});
   // With workers to look after, a home where no socket can be made is waited for.
   if (first && !foreground()) {
     PMX_TRY(listen());

@@ -162,6 +162,9 @@ Result<std::optional<AppSpec>> Operations::changed_spec(WorkerId id,
         json.set(key, value);
       }
     }
+    if (!changes.changes["ship_from_home"].is_bool())
+      if (const Json* const ship = changes.changes.find("ship"))
+        json.set("ship_from_home", ship->is_null());
     spec = PMX_TRY(codec_.from_json(json));
   }
   merge_env(spec, changes.update_env);
@@ -324,7 +327,10 @@ void Operations::restore(std::vector<config::DumpedApp> apps, Done done) {
   for (config::DumpedApp& app : apps) {
     const std::string name = app.spec.name;
     if (listed.contains(name)) continue;
-    const auto added = workers_.add(std::move(app.spec), {app.id, app.instance});
+    // As every app that comes in: the home may have other stores for it by now.
+    auto spec = codec_.from_json(codec_.to_json(app.spec));
+    const auto added = spec ? workers_.add(std::move(*spec), {app.id, app.instance})
+                            : Result<WorkerId>(std::move(spec).error());
     if (!added) {
       outcome.messages.push_back(name + ": " + added.error().message());
       continue;

@@ -178,7 +178,10 @@ void Routes::get_settings(const Json&, const Server::Respond& respond) {
 }
 
 void Routes::set_settings(const Json& body, const Server::Respond& respond) {
+  auto secrets = config::secrets_from_json(body["ship_secrets"]);
+  if (!secrets) return respond(error_response(400, secrets.error().message()));
   auto changed = parts_.settings.change(body);
+  if (changed && !secrets->empty() && parts_.keep_secrets) parts_.keep_secrets(std::move(*secrets));
   if (changed) parts_.settings_changed();
   answer(respond, std::move(changed));
 }

@@ -34,7 +34,7 @@ struct RouteParts {
   DumpFile dump;
   std::function<Json()> ping;
   std::function<void()> quit;  // After the answer to /v1/kill has gone.
-  // Secrets of sinks that a request names, before its apps are started.
+  // Secrets of sinks that a request names, before its apps are started or its settings hold.
   std::function<void(config::SinkSecrets)> keep_secrets = {};
   ShipControl* ship = nullptr;
   std::function<void()> settings_changed = [] {};

@@ -11,6 +11,7 @@ constexpr std::string_view kRotatePrefix = "rotate.";
 // way through the API and the roster.
 Result<void> set_internal(AppSpec& app, std::string_view key, const Json& value) {
   if (key == "instances_given") app.instances_given = value.as_bool();
+  if (key == "ship_from_home") app.ship_from_home = value.as_bool();
   if (key == "version") app.version = value.as_string_or(app.version);
   if (key == "username") app.username = value.as_string();
   return {};
@@ -25,6 +26,7 @@ Result<void> set_one(AppSpec& app, std::string_view key, const Json& value) {
   }
   const Setting* setting = find_setting(key);
   if (setting == nullptr) return set_internal(app, key, value);
+  if (setting->key == "ship") app.ship_from_home = false;
   if (setting->role == Role::kApp) return set_value(*setting, app, value);
   if (setting->role == Role::kLater) app.other.set(setting->key, value);
   return {};
@@ -58,6 +60,7 @@ Json app_to_json(const AppSpec& app) {
     }
   }
   json.set("instances_given", app.instances_given);
+  json.set("ship_from_home", app.ship_from_home);
   json.set("version", app.version);
   json.set("username", app.username);
   for (const auto& [key, value] : app.other.members()) json.set(key, value);

@@ -230,7 +230,7 @@ Result<void> set_sinks(std::vector<SinkSpec>& out, const Json& value) {
   for (ConfiguredSink& sink : sinks) {
     if (!sink.secret.empty())
       return invalid("sink " + sink.spec.name +
-                     ": a secret must not stand in an app: ship_secrets");
+                     ": a secret must not stand here, it goes beside: ship_secrets");
     specs.push_back(std::move(sink.spec));
   }
   out = std::move(specs);

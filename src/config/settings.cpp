@@ -8,15 +8,17 @@
 #include "config/internal/value_text.h"
 #include "config/nearest.h"
 #include "config/schema.h"
+#include "config/sink_config.h"
 
 namespace pmx::config {
 namespace {
 
 constexpr std::string_view kMaxDisk = "max_disk";
+constexpr std::string_view kShip = "ship";
 constexpr std::uint64_t kLeastDiskBytes = 1_MiB;
 
 // Settings of an app that make sense as a default for all of them.
-constexpr std::array<std::string_view, 17> kDefaultable{"rotate.max_size",
+constexpr std::array<std::string_view, 18> kDefaultable{"rotate.max_size",
                                                         "rotate.every",
                                                         "rotate.retain",
                                                         "rotate.max_age",
@@ -32,7 +34,8 @@ constexpr std::array<std::string_view, 17> kDefaultable{"rotate.max_size",
                                                         "min_uptime",
                                                         "restart_delay",
                                                         "exp_backoff_restart_delay",
-                                                        "kill_timeout"};
+                                                        "kill_timeout",
+                                                        kShip};
 
 struct LogrotateName {
   std::string_view name;  // pm2-logrotate's.
@@ -93,7 +96,8 @@ Result<Json> change_settings(const Json& values, const Json& change) {
     const SettingName name = PMX_TRY(setting_name(written.as_string()));
     changed.erase(name.key);
   }
-  PMX_TRY(settings_from_json(changed));
+  const Settings settings = PMX_TRY(settings_from_json(changed));
+  if (changed.find(kShip)) changed.set(kShip, sinks_to_json(settings.app_defaults.ship));
   return changed;
 }
 
@@ -114,6 +118,10 @@ Result<SettingName> setting_name(std::string_view written) {
 }
 
 Result<std::string> setting_text(const Json& values, std::string_view key) {
+  if (key == kShip) {
+    const Settings settings = PMX_TRY(settings_from_json(values));
+    return sinks_text(settings.app_defaults.ship);
+  }
   if (const Json* value = values.find(key)) return scalar_text(*value);
   if (key == kMaxDisk) return std::string("10% of the disk, at most 4G");
   const Setting* setting = find_setting(key);

@@ -1,6 +1,6 @@
-// Home-wide settings (`pmx set`): defaults for new apps, and max_disk. Kept in state/settings.json
-// as one flat object of what was set, with canonical keys:
-// {"rotate.max_size":"20M","max_disk":"4G"}.
+// Home-wide settings (`pmx set`): defaults for new apps, and what holds for the home: max_disk, and
+// `ship` for all apps that name no store. Kept in state/settings.json as one flat object of what
+// was set, with canonical keys: {"rotate.max_size":"20M","max_disk":"4G"}. It has no secrets.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ struct SettingName {
 };
 Result<SettingName> setting_name(std::string_view written);
 
-// The value in effect, as `pmx get` prints it.
+// The value in effect, as `pmx get` prints it and `pmx set` takes it.
 Result<std::string> setting_text(const Json& values, std::string_view key);
 
 }  // namespace pmx::config

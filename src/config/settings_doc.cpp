@@ -22,18 +22,22 @@ Sizes: `10M`, `10MB`, `10MiB` and bytes, all in powers of 1024. Durations: `1600
 `pmx set <key> <value>` makes a default for new apps of every `rotate.` key, `when_full`, `sync`,
 `log_type`, `log_date_format`, `time`, `max_restarts`, `min_uptime`, `restart_delay`,
 `exp_backoff_restart_delay` and `kill_timeout`. pm2-logrotate's names are understood:
-`pmx set pm2-logrotate:max_size 10M`. `pmx set max_disk <size>` bounds all logs of a home together
-(default: 10% of the disk, at most 4G).
+`pmx set pm2-logrotate:max_size 10M`. Two settings are the home's, and hold at once:
+`pmx set max_disk <size>` bounds all logs of it together (default: 10% of the disk, at most 4G), and
+`pmx set ship <url>` names the stores of every app that names none itself ("Shipping" below).
 
 )";
 
 constexpr std::string_view kShipping = R"(
 ## Shipping
 
-`ship` says which stores get every line too: on the command line (`--ship <url>`, more than once for
-several), for one app or beside the list of `apps` in a file (an app's own `ship` wins), or in the
-environment variable `PMX_SHIP` where nothing else says it. `ship: false` or `none` is no store. It
-is one URL, several in a list, or objects of the options below:
+`ship` says which stores get every line too. The first of these that says something counts: the
+command line (`--ship <url>`, more than once for several), the app in a file, the file beside the
+list of `apps`, the environment variable `PMX_SHIP` of the shell that starts the app, the home
+(`pmx set ship <url>`). `ship: false` or `none` is no store. The home's is not copied into apps: a
+change of it, or `pmx unset ship`, holds at once for all that run and named no store when they were
+started, for what they print from then on; `pmx restart <app> --ship null` makes an app one of them.
+`ship` is one URL, several in a list, or objects of the options below (for `pmx set` as JSON):
 
 ```
 ship: "loki+http://127.0.0.1:3100"
@@ -55,7 +59,8 @@ Options stand in a URL's query by their name, or by its last part where only one
 `loki+http://host?tenant=a&labels.team=x&level=warn`. `only`, `drop` and `patterns` may be there
 more than once. Patterns are those of RE2. A password in a URL is taken out of it, with a warning; a
 user without one gets that of `PMX_SHIP_PASSWORD`. Secrets are kept in the home's `state/` with mode
-0600, so that a reboot does not need them again, and are never shown. Paths are relative to the
+0600, so that a reboot does not need them again, and are never shown; `pmx get ship` hides values of
+headers too. Paths are relative to the
 directory of the shell. `pmx ship status` shows what has arrived, `pmx ship test <url>` sends one
 line.
 

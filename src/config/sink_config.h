@@ -28,6 +28,8 @@ Json sink_to_json(const SinkSpec& spec);
 // sink at all. Two that are the same sink are an error.
 Result<std::vector<ConfiguredSink>> sinks_from_json(const Json& written);
 Json sinks_to_json(const std::vector<SinkSpec>& specs);
+// The same for people: URLs with blanks between, or JSON where a URL cannot say it all; "none".
+std::string sinks_text(const std::vector<SinkSpec>& specs);
 
 // The way of secrets from the CLI to the daemon, beside an app: {"<sink id>": "<secret>"}.
 Json secrets_to_json(const SinkSecrets& secrets);

@@ -42,6 +42,7 @@ struct AppSpec {
   WhenFull when_full = WhenFull::kDrop;
   SyncPolicy sync;
   std::vector<SinkSpec> ship;  // Stores that get every line; none has a secret in it.
+  bool ship_from_home = true;  // The app names none: `ship` is the home's, and changes with it.
 
   bool autorestart = true;
   bool autostart = true;

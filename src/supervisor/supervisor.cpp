@@ -88,6 +88,11 @@ void Supervisor::want(WorkerId id) {
   save_soon();
 }
 
+void Supervisor::change_specs(const std::function<bool(AppSpec&)>& change) {
+  for (const auto& [id, worker] : workers_) worker->change_spec(change);
+  save_soon();
+}
+
 const Worker* Supervisor::find(WorkerId id) const {
   const auto found = workers_.find(id);
   return found == workers_.end() || removed_.contains(id) ? nullptr : found->second.get();

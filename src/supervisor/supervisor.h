@@ -88,6 +88,8 @@ class Supervisor final : private WorkerHost {
   void remove_worker(WorkerId id, Done done);
   void reset(WorkerId id);
   void want(WorkerId id);  // Before the save that comes before a start.
+  // Of every app; see Worker::change_spec().
+  void change_specs(const std::function<bool(AppSpec&)>& change);
   void save_now();
   void end_sweeps();  // What is left in the groups of stopped workers is ended now.
   void signal_all(int signal);

@@ -67,6 +67,14 @@ class Worker {
   void resume(const Child* child, bool again);
   void adopt(const Child& child);  // A run of this worker that the roster did not know yet.
 
+  // What takes effect without a new run; of starts that wait too. `change` answers whether it did
+  // anything.
+  void change_spec(const std::function<bool(AppSpec&)>& change) {
+    for (Step& step : steps_)
+      if (step.spec) change(*step.spec);
+    if (change(record_.spec)) record_.spec_text.clear();
+  }
+
   const WorkerRecord& record() const { return record_; }
   WorkerRecord& record_to_save() {
     return record_;

@@ -56,6 +56,27 @@ TEST_F(RoutesTest, KillDeletesAllThenAnswersThenQuits) {
   EXPECT_TRUE(supervisor_->workers().empty());
 }
 
+TEST_F(RoutesTest, ASettingsSecretsAreKeptBesideItOnceItHolds) {
+  std::string said;
+  api::Routes routes({operations_, list_, settings_, [] { return Json(); }, [] {},
+                      [&](const config::SinkSecrets& secrets) { said += secrets.begin()->second; },
+                      nullptr, [&] { said += ", changed"; }});
+  const auto set = [&](const char* key, const char* secret) {
+    const Json body = Json::object({{"set", Json::object({{key, "x"}})},
+                                    {"ship_secrets", Json::object({{secret, "s3cret"}})}});
+    int status = 0;
+    routes.handle({"POST", "/v1/settings", body.dump()},
+                  [&](const api::Response& response) { status = response.status; });
+    return status;
+  };
+  EXPECT_EQ(set("ship", "no id"), 400);
+  EXPECT_EQ(set("no.such.key", "0123456789abcdef"), 400);
+  EXPECT_EQ(said, "");
+  EXPECT_EQ(set("ship", "0123456789abcdef"), 200);
+  EXPECT_EQ(said, "s3cret, changed");
+  EXPECT_EQ(settings_.read()->dump(), R"({"ship":"x"})");
+}
+
 TEST_F(RoutesTest, SettingsAreKept) {
   EXPECT_EQ(request("GET", "/v1/settings")->body, Json::object());
   const auto set = post("/v1/settings", Json::object({{"rotate.max_size", "20M"}}));

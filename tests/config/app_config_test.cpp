@@ -33,6 +33,7 @@ AppSpec unusual_app() {
   sink.tenant = "a";
   sink.filter.level = Severity::kWarn;
   app.ship = {sink};
+  app.ship_from_home = false;
   app.autorestart = false;
   app.stop_exit_codes = {0, 143};
   app.kill_timeout = 5s;
@@ -62,6 +63,16 @@ TEST(AppConfigTest, TakesMissingKeysFromTheDefaults) {
   EXPECT_EQ(app->merge_logs, std::nullopt);
 }
 
+TEST(AppConfigTest, KnowsWhetherTheAppItselfNamesItsStores) {
+  EXPECT_TRUE(app_from_json(Json::object({{"ship", nullptr}}))->ship_from_home);
+  EXPECT_FALSE(app_from_json(Json::object({{"ship", "none"}}))->ship_from_home);
+  AppSpec defaults;
+  defaults.ship = unusual_app().ship;
+  const AppSpec app = *app_from_json(Json::object({{"script", "x"}}), defaults);
+  EXPECT_EQ(app.ship, defaults.ship);
+  EXPECT_TRUE(app_from_json(app_to_json(app))->ship_from_home);
+}
+
 TEST(AppConfigTest, TakesDottedKeysOverTheObject) {
   Json json = app_to_json(unusual_app());
   json.set("rotate.max_size", "2M");
@@ -86,7 +97,7 @@ TEST(AppConfigTest, NamesTheSinkOfABadOptionAndRefusesASecret) {
   EXPECT_EQ(refusal("loki+http://h?metadata=x"),
             "app web: sink loki+http://h: metadata: \"x\" is not allowed: true or false");
   EXPECT_EQ(refusal("loki+http://u:p@h"),
-            "app web: sink loki-h: a secret must not stand in an app: ship_secrets");
+            "app web: sink loki-h: a secret must not stand here, it goes beside: ship_secrets");
 }
 
 TEST(AppConfigTest, RefusesWhatIsNoObject) { EXPECT_FALSE(app_from_json("web")); }

@@ -60,5 +60,19 @@ TEST(SettingsTest, ShowsWhatIsInEffect) {
   EXPECT_EQ(*setting_text(Json(), "rotate.max_age"), "off");
 }
 
+TEST(SettingsTest, KeepsTheHomesStoresCanonicalAndWithoutSecrets) {
+  const Result<Json> changed = change_settings(Json(), set("ship", "loki+http://h?tenant=a"));
+  ASSERT_TRUE(changed) << changed.error().message();
+  EXPECT_EQ((*changed)["ship"].items().front()["url"], Json("http://h:3100"));
+  EXPECT_EQ(settings_from_json(*changed)->app_defaults.ship.front().tenant, "a");
+  EXPECT_EQ(*setting_text(*changed, "ship"), "loki+http://h:3100?tenant=a");
+  EXPECT_EQ(*setting_text(Json(), "ship"), "none");
+  const Result<Json> secret = change_settings(*changed, set("ship", "loki+http://u:s3cret@h"));
+  ASSERT_FALSE(secret);
+  EXPECT_EQ(secret.error().message().find("s3cret"), std::string::npos);
+  EXPECT_EQ(change_settings(Json(), set("ship", "lok://h")).error().message(),
+            "sink lok://h: a URL begins with <store>+http://, <store>+https:// or file://");
+}
+
 }  // namespace
 }  // namespace pmx::config

@@ -268,5 +268,47 @@ TEST(SinkConfigTest, TakesSecretsThroughJsonAndRefusesAnIdThatIsNone) {
   EXPECT_FALSE(secrets_from_json(Json::Array{"pw"}));
 }
 
+TEST(SinksTextTest, IsWhatAUserWouldWrite) {
+  for (const char* const text :
+       {"loki+http://127.0.0.1:3100", "loki+https://u%40x@h:443/base?tenant=a&labels.team=x%20y",
+        "elasticsearch+https://u@es:9200?index=logs-app-default&auth.password_env=PW",
+        "opensearch+http://h:9200/base?index=app-%25Y.%25m", "file:///var/log/a%20b.ndjson",
+        "victorialogs+http://h:9428?name=mine&filter.level=warn&filter.only=a&filter.only=b%26c",
+        "http+http://h:80/in?label_fields=a%2Cb&batch.max_age=5s&redact.builtin=true",
+        "loki+http://a:3100 victorialogs+http://b:9428", "none"}) {
+    const auto sinks = sinks_from_json(text);
+    ASSERT_TRUE(sinks) << sinks.error().message();
+    std::vector<SinkSpec> specs, again;
+    for (const ConfiguredSink& sink : *sinks) specs.push_back(sink.spec);
+    const std::string shown = sinks_text(specs);
+    EXPECT_EQ(shown, text);
+    const auto shown_sinks = sinks_from_json(shown);
+    ASSERT_TRUE(shown_sinks) << shown << ": " << shown_sinks.error().message();
+    for (const ConfiguredSink& sink : *shown_sinks) again.push_back(sink.spec);
+    EXPECT_EQ(again, specs) << shown;
+  }
+}
+
+TEST(SinksTextTest, IsJsonWhereAUrlCannotSayIt) {
+  const auto sinks = sinks_from_json(
+      *Json::parse(R"([{"type":"es","urls":["http://a","http://b"]},"loki+http://c"])"));
+  ASSERT_TRUE(sinks) << sinks.error().message();
+  const std::string text = sinks_text({(*sinks)[0].spec, (*sinks)[1].spec});
+  const auto again = sinks_from_json(*Json::parse(text));
+  ASSERT_TRUE(again) << text;
+  EXPECT_EQ((*again)[0].spec, (*sinks)[0].spec);
+  EXPECT_EQ((*again)[1].spec, (*sinks)[1].spec);
+}
+
+TEST(SinksTextTest, ShowsNoSecretAndNoHeader) {
+  auto sink = *sink_from_text("loki+http://u:s3cret@h?headers.X-Token=t0ken");
+  EXPECT_EQ(sinks_text({sink.spec}), "loki+http://u@h:3100?headers.X-Token=***");
+  sink = *sink_from_json(*Json::parse(
+      R"({"url":"http://h","type":"es","auth":{"api_key":"s3cret"},"headers":{"X":"t0ken"}})"));
+  const std::string text = sinks_text({sink.spec});
+  EXPECT_EQ(text.find("s3cret"), std::string::npos) << text;
+  EXPECT_EQ(text.find("t0ken"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace pmx::config

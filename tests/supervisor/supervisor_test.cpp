@@ -60,6 +60,22 @@ TEST_F(SupervisorTest, WithoutADiskTheKeepersCopyCountsAndTheTroubleShows) {
   EXPECT_TRUE(saved()["workers"].is_array());
 }
 
+TEST_F(SupervisorTest, ChangesOfSpecsAreSavedAndReachStartsThatWait) {
+  const WorkerId id = online();
+  AppSpec next = app("web");
+  next.env["NEXT"] = "1";
+  supervisor_->restart(id, next, note());  // Waits for the end of the run.
+  supervisor_->change_specs([](AppSpec& spec) {
+    spec.env["ADDED"] = "1";
+    return true;
+  });
+  settle();
+  EXPECT_NE(saved().dump().find("ADDED"), std::string::npos);
+  exits(id, SIGINT);
+  EXPECT_TRUE(record(id).spec.env.contains("NEXT"));
+  EXPECT_TRUE(record(id).spec.env.contains("ADDED"));
+}
+
 TEST_F(SupervisorTest, InstancesGetTheLowestFreeNumber) {
   const WorkerId first = added(), second = added();
   EXPECT_EQ(record(first).instance, 0);
