@@ -143,7 +143,7 @@ Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
   env.add("kill_retry_time", 100);
   env.add("windowsHide", true);
   env.add("prev_restart_delay", record.memory.backoff_delay.count());
-  env.add("ship", ship_of(app));
+  if (detail != Detail::kDump) env.add("ship", ship_of(app));
   if (detail == Detail::kShort) return env.take();
   const Json canonical = codec_.to_json(app);
   for (const auto& [key, value] : canonical.members())

@@ -94,6 +94,21 @@ def test_an_app_leaves_it_and_comes_back():
         check(sinks() == ["file-own.ndjson"], f"after a reboot: {sinks()}")
 
 
+def test_a_saved_list_brings_back_whole_sinks_and_takes_the_homes_of_today():
+    with Home() as home:
+        home.run("set", "ship", "file:///dev/null")
+        ticker(home, "own", "--ship", f"file://{home.work}/own.ndjson?labels.team=x&level=trace")
+        ticker(home, "home")
+        home.run("save")
+        home.run("delete", "all")
+        (home.work / "own.ndjson").unlink(missing_ok=True)
+        home.run("multiset", "ship", f"file://{home.work}/out.ndjson", "max_disk", "2G")
+        home.run("resurrect")
+        for name, file in (("home", "out.ndjson"), ("own", "own.ndjson")):
+            wait_for(f"lines of {name}", lambda: len(lines_in(home.work / file, name)) > 5)
+        check('"team":"x"' in (home.work / "own.ndjson").read_text(), "the labels are gone")
+
+
 def test_a_wrong_value_is_refused_in_one_line_and_changes_nothing():
     with Home() as home:
         home.run("set", "ship", "file:///tmp/x")
