@@ -1,5 +1,6 @@
-// Takes secrets out of lines before they leave the machine: built-in rules, own RE2 patterns, JSON
-// keys. A literal prefilter keeps lines without any suspicious byte sequence at memory speed.
+// Takes secrets out of lines, before they reach the disk or leave the machine: built-in rules, own
+// RE2 patterns, JSON keys. A literal prefilter keeps lines without any suspicious byte sequence at
+// memory speed.
 // Thread: one at a time an object.
 #pragma once
 
@@ -8,13 +9,13 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "model/sink_spec.h"
+#include "model/redact_rules.h"
 
-namespace pmx::ship {
+namespace pmx::redact {
 
 class Redactor {
  public:
-  static Result<std::unique_ptr<Redactor>> create(const SinkRedact& rules);
+  static Result<std::unique_ptr<Redactor>> create(const RedactRules& rules);
   ~Redactor();
   // `text` itself where nothing matched; else a view into `scratch` (64 readable bytes behind it).
   // A JSON line stays valid JSON.
@@ -27,4 +28,4 @@ class Redactor {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace pmx::ship
+}  // namespace pmx::redact

@@ -6,7 +6,7 @@
 //   built-in rules, nothing suspicious 37; with a time in ms or a URL, to be looked at, 50 to 60
 //   a secret taken out of a JSON line 1,070
 //   one own pattern 110 to 155, three 380: RE2 reads each byte
-#include "ship/redactor.h"
+#include "redact/redactor.h"
 
 #include <re2/re2.h>
 #include <re2/set.h>
@@ -14,11 +14,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "ship/internal/json_mask.h"
-#include "ship/internal/pattern_error.h"
-#include "ship/internal/secret_rules.h"
+#include "base/pattern_error.h"
+#include "redact/internal/json_mask.h"
+#include "redact/internal/secret_rules.h"
 
-namespace pmx::ship {
+namespace pmx::redact {
 namespace {
 
 using internal::Secret;
@@ -101,7 +101,7 @@ struct Redactor::Impl {
 Redactor::Redactor() : impl_(std::make_unique<Impl>()) {}
 Redactor::~Redactor() = default;
 
-Result<std::unique_ptr<Redactor>> Redactor::create(const SinkRedact& rules) {
+Result<std::unique_ptr<Redactor>> Redactor::create(const RedactRules& rules) {
   std::unique_ptr<Redactor> redactor(new Redactor());
   Impl& impl = *redactor->impl_;
   if (rules.builtin) impl.rules.use_builtin();
@@ -110,7 +110,7 @@ Result<std::unique_ptr<Redactor>> Redactor::create(const SinkRedact& rules) {
     impl.any_pattern = std::make_unique<RE2::Set>(pattern_options(), RE2::UNANCHORED);
   for (const std::string& text : rules.patterns) {
     auto pattern = std::make_unique<RE2>(text, pattern_options());
-    if (!pattern->ok()) return internal::pattern_error("redact.patterns", text, pattern->error());
+    if (!pattern->ok()) return pattern_error("redact.patterns", text, pattern->error());
     if (impl.any_pattern) impl.any_pattern->Add(text, nullptr);
     impl.patterns.push_back(std::move(pattern));
   }
@@ -169,4 +169,4 @@ std::string_view Redactor::redact(std::string_view text, std::string& scratch) {
 
 std::uint64_t Redactor::redactions() const { return impl_->redactions; }
 
-}  // namespace pmx::ship
+}  // namespace pmx::redact
