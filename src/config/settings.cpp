@@ -16,7 +16,7 @@ constexpr std::string_view kMaxDisk = "max_disk";
 constexpr std::uint64_t kLeastDiskBytes = 1_MiB;
 
 // Settings of an app that make sense as a default for all of them.
-constexpr std::array<std::string_view, 17> kDefaultable{"rotate.max_size",
+constexpr std::array<std::string_view, 18> kDefaultable{"rotate.max_size",
                                                         "rotate.every",
                                                         "rotate.retain",
                                                         "rotate.max_age",
@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 17> kDefaultable{"rotate.max_size",
                                                         "log_date_format",
                                                         "time",
                                                         "log_type",
+                                                        "redact.builtin",
                                                         "max_restarts",
                                                         "min_uptime",
                                                         "restart_delay",
