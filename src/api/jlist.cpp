@@ -56,6 +56,7 @@ Json logs_of(const LogFiles& files, const std::vector<LogStatus>& all) {
                                  {"waiting_bytes", log.waiting_bytes},
                                  {"active_size", log.active_size_bytes},
                                  {"segment", log.segment},
+                                 {"redactions", log.redactions},
                                  {"trouble", log.trouble}}));
   }
   return logs;

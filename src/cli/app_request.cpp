@@ -40,8 +40,10 @@ Json option_value(const config::Setting& setting, const std::vector<std::string>
   return Json::Array(values.begin(), values.end());
 }
 
-// PM2 applies only these options to the apps of a file; the rest is the file's to say.
-constexpr std::array<std::string_view, 5> kOptionsOverFile{"uid", "gid", "cwd", "watch", "ship"};
+// PM2 applies only these options (and we what it does not have) to the apps of a file; the rest is
+// the file's to say.
+constexpr std::array<std::string_view, 8> kOptionsOverFile{
+    "uid", "gid", "cwd", "watch", "ship", "redact.builtin", "redact.patterns", "redact.keys"};
 
 void apply_options(Json& app, const Json& options) {
   for (const std::string_view key : kOptionsOverFile)

@@ -96,6 +96,8 @@ Rows log_rows(const Json& log) {
             {"active file", size("active_size") + ", segment " + text_of(log["segment"])},
             {"waiting", size("waiting_bytes")},
             {"dropped", std::to_string(log["dropped_lines"].as_int()) + " lines"}};
+  if (log["redactions"].as_int() > 0)
+    rows.emplace_back("redacted", text_of(log["redactions"]) + " since the daemon's start");
   if (!log["trouble"].as_string().empty()) rows.emplace_back("trouble", text_of(log["trouble"]));
   return rows;
 }

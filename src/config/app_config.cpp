@@ -1,11 +1,28 @@
 #include "config/app_config.h"
 
+#include <algorithm>
+#include <array>
+
+#include "config/internal/value_text.h"
+#include "config/nearest.h"
 #include "config/schema.h"
 
 namespace pmx::config {
 namespace {
 
-constexpr std::string_view kRotatePrefix = "rotate.";
+// Objects in an app; a row of the table has the dotted key of a member.
+constexpr std::array<std::string_view, 2> kGroups{"rotate", "redact"};
+
+std::string_view group_of(std::string_view key) { return key.substr(0, key.find('.')); }
+
+// Of what keeps secrets from the disk nothing is passed over as unknown.
+Error unknown_redact(std::string_view key, const Json& value) {
+  if (key == "redact")
+    return invalid("redact: " + value.dump() +
+                   " is not allowed: true, or an object of builtin, patterns and keys");
+  const std::vector<std::string_view> known = setting_names();
+  return invalid("\"" + std::string(key) + "\" is no setting" + suggestion(key, known));
+}
 
 // Keys of AppSpec that no user writes: they are set while the app is resolved and must survive the
 // way through the API and the roster.
@@ -19,12 +36,15 @@ Result<void> set_internal(AppSpec& app, std::string_view key, const Json& value)
 
 Result<void> set_one(AppSpec& app, std::string_view key, const Json& value) {
   if (value.is_null()) return {};
-  if (key == "rotate" && value.is_object()) {
+  const bool group = std::find(kGroups.begin(), kGroups.end(), key) != kGroups.end();
+  if (group && value.is_object()) {
     for (const auto& [name, member] : value.members())
-      PMX_TRY(set_one(app, std::string(kRotatePrefix) + name, member));
+      PMX_TRY(set_one(app, std::string(key) + "." + name, member));
     return {};
   }
+  if (key == "redact" && as_bool(value)) return set_one(app, "redact.builtin", value);
   const Setting* setting = find_setting(key);
+  if (setting == nullptr && group_of(key) == "redact") return unknown_redact(key, value);
   if (setting == nullptr) return set_internal(app, key, value);
   if (setting->key == "ship") app.ship_from_home = false;
   if (setting->role == Role::kApp) return set_value(*setting, app, value);
@@ -51,10 +71,11 @@ Json app_to_json(const AppSpec& app) {
     if (setting.role != Role::kApp) continue;
     Json value = get_value(setting, app);
     if (value.is_null()) continue;
-    if (setting.key.starts_with(kRotatePrefix)) {
-      Json rotate = json["rotate"];
-      rotate.set(setting.key.substr(kRotatePrefix.size()), std::move(value));
-      json.set("rotate", std::move(rotate));
+    const std::string_view name = group_of(setting.key);
+    if (name.size() < setting.key.size()) {
+      Json group = json[name];
+      group.set(setting.key.substr(name.size() + 1), std::move(value));
+      json.set(name, std::move(group));
     } else {
       json.set(setting.key, std::move(value));
     }

@@ -80,6 +80,8 @@ Normalised normalise_app(const Json& written, const std::string& env_name, const
   for (const auto& [key, value] : written.members()) {
     if (key == "rotate") {
       put_rotate(out, name, value);
+    } else if (key == "redact") {
+      out.app.set(key, value);  // app_from_json() refuses what is wrong in it.
     } else if (const Setting* setting = find_setting(key)) {
       put(out.app, *setting, key, value);
       if (setting->role == Role::kLater && truthy(value))

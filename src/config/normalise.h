@@ -10,7 +10,7 @@
 namespace pmx::config {
 
 struct Normalised {
-  Json app;                           // Canonical keys; `rotate` as dotted keys.
+  Json app;                           // Canonical keys; `rotate` as dotted keys, `redact` as it is.
   std::vector<std::string> warnings;  // One line each.
 };
 

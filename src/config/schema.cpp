@@ -74,6 +74,13 @@ constexpr std::array kSettings{
     Setting{"pid_file", "pid", "-p,--pid", "<path>", Role::kApp, in_app<&AppSpec::pid_file>, {}, "",
             "File of the process id; -<id> is put before the ending."},
 
+    Setting{"redact.builtin", "", "--redact", "", Role::kApp, in_app<&AppSpec::redact>, {}, "",
+            "Take tokens, keys, passwords in URLs and card numbers out of lines before they reach the disk; redact: true is short for it."},
+    Setting{"redact.patterns", "", "--redact-patterns", "<pattern...>", Role::kApp, in_app<&AppSpec::redact>, {}, "",
+            "What is found in a line is written as [redacted]."},
+    Setting{"redact.keys", "", "--redact-keys", "<names>", Role::kApp, in_app<&AppSpec::redact>, {}, "",
+            "JSON keys, at any depth, whose values are not written."},
+
     Setting{"rotate.max_size", "", "--rotate-max-size", "<size>", Role::kApp, in_rotate<&RotatePolicy::max_size_bytes>, {kKib, kMostSizeBytes}, "off",
             "Rotate a log once it has this size."},
     Setting{"rotate.every", "", "--rotate-every", "<when>", Role::kApp, in_rotate<&RotatePolicy::every>, {}, "hour day",

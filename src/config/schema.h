@@ -20,16 +20,16 @@
 namespace pmx::config {
 
 // Where a row's value lives. The type says how it is written, checked and printed: std::int64_t is
-// a number, std::uint32_t a count, std::uint64_t a size, std::vector<std::string> words.
+// a number, std::uint32_t a count, std::uint64_t a size, std::vector<std::string> words,
+// RedactRules what the sink's option of the same key is.
 template <class T>
 using FieldOf = T& (*)(AppSpec&);
-using Field =
-    std::variant<std::monostate, FieldOf<std::string>, FieldOf<bool>, FieldOf<std::optional<bool>>,
-                 FieldOf<std::int64_t>, FieldOf<std::uint32_t>, FieldOf<int>,
-                 FieldOf<std::uint64_t>, FieldOf<std::chrono::milliseconds>,
-                 FieldOf<std::vector<std::string>>, FieldOf<std::vector<int>>,
-                 FieldOf<std::map<std::string, std::string>>, FieldOf<Compression>,
-                 FieldOf<WhenFull>, FieldOf<SyncPolicy>, FieldOf<std::vector<SinkSpec>>>;
+using Field = std::variant<
+    std::monostate, FieldOf<std::string>, FieldOf<bool>, FieldOf<std::optional<bool>>,
+    FieldOf<std::int64_t>, FieldOf<std::uint32_t>, FieldOf<int>, FieldOf<std::uint64_t>,
+    FieldOf<std::chrono::milliseconds>, FieldOf<std::vector<std::string>>,
+    FieldOf<std::vector<int>>, FieldOf<std::map<std::string, std::string>>, FieldOf<Compression>,
+    FieldOf<WhenFull>, FieldOf<SyncPolicy>, FieldOf<std::vector<SinkSpec>>, FieldOf<RedactRules>>;
 
 enum class Role : std::uint8_t {
   kApp,     // Fills a field of AppSpec.
@@ -43,7 +43,7 @@ struct Bounds {
 };
 
 struct Setting {
-  std::string_view key;  // PM2's canonical name; "rotate.…" inside `rotate`.
+  std::string_view key;  // PM2's canonical name; "rotate.…" inside `rotate`, as `redact`.
   std::string_view
       aliases;  // Separated by spaces. The camelCase of key and aliases is understood too.
   std::string_view options;  // "-n,--name"; "" where the command line has none.

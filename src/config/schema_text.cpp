@@ -5,6 +5,7 @@
 
 #include "config/internal/value_text.h"
 #include "config/schema.h"
+#include "config/sink_options.h"
 
 namespace pmx::config {
 namespace {
@@ -56,6 +57,9 @@ struct AllowedText {
   }
   std::string operator()(FieldOf<std::vector<SinkSpec>>) const {
     return "a URL, an object of options or a list of them; false or none";
+  }
+  std::string operator()(FieldOf<RedactRules>) const {
+    return allowed_text(*find_sink_option(row.key));
   }
 };
 

@@ -236,6 +236,20 @@ Result<void> set_sinks(std::vector<SinkSpec>& out, const Json& value) {
   out = std::move(specs);
   return {};
 }
+
+// A sink's row of the same key reads, checks and prints it: one grammar for both copies of a line.
+Result<void> set_redact(const Setting& row, RedactRules& out, const Json& value) {
+  ConfiguredSink sink;
+  sink.spec.redact = out;
+  PMX_TRY(set_sink_option(*find_sink_option(row.key), sink, value));
+  out = std::move(sink.spec.redact);
+  return {};
+}
+Json get_redact(const Setting& row, const RedactRules& rules) {
+  SinkSpec sink;
+  sink.redact = rules;
+  return get_sink_option(*find_sink_option(row.key), sink);
+}
 }  // namespace
 
 bool has_word(std::string_view words, std::string_view word) {
@@ -274,10 +288,13 @@ std::optional<std::vector<std::string>> as_words(const Json& value) {
 Result<void> set_value(const Setting& setting, AppSpec& app, const Json& value) {
   if (const auto* const sinks = std::get_if<FieldOf<std::vector<SinkSpec>>>(&setting.field))
     return set_sinks((*sinks)(app), value);
+  if (const auto* const rules = std::get_if<FieldOf<RedactRules>>(&setting.field))
+    return set_redact(setting, (*rules)(app), value);
   const bool allowed = std::visit(
       [&]<class T>(const T& field) {
         if constexpr (std::is_same_v<T, std::monostate> ||
-                      std::is_same_v<T, FieldOf<std::vector<SinkSpec>>>) {
+                      std::is_same_v<T, FieldOf<std::vector<SinkSpec>>> ||
+                      std::is_same_v<T, FieldOf<RedactRules>>) {
           return false;
         } else {
           return read(setting, field(app), value);
@@ -293,6 +310,8 @@ Json get_value(const Setting& setting, const AppSpec& app) {
       [&]<class T>(const T& field) -> Json {
         if constexpr (std::is_same_v<T, std::monostate>) {
           return {};
+        } else if constexpr (std::is_same_v<T, FieldOf<RedactRules>>) {
+          return get_redact(setting, app.redact);
         } else {
           // One accessor serves both ways; this way only reads.
           return write(field(const_cast<AppSpec&>(app)));

@@ -14,18 +14,50 @@ This file is printed by `pmx docs settings` from the table in `src/config/schema
 
 Keys stand in an ecosystem file (`ecosystem.config.js`, `.json`, `.yaml`); most have an option of
 `pmx start`. The camelCase of every key is understood too. Keys that begin with `rotate.` stand
-inside `rotate: { … }`.
+inside `rotate: { … }`, those that begin with `redact.` inside `redact: { … }`.
 
 Sizes: `10M`, `10MB`, `10MiB` and bytes, all in powers of 1024. Durations: `1600` (ms), `10s`, `5m`,
 `1h`, `7d`.
 
 `pmx set <key> <value>` makes a default for new apps of every `rotate.` key, `when_full`, `sync`,
-`log_type`, `log_date_format`, `time`, `max_restarts`, `min_uptime`, `restart_delay`,
-`exp_backoff_restart_delay` and `kill_timeout`. pm2-logrotate's names are understood:
-`pmx set pm2-logrotate:max_size 10M`. Two settings are the home's, and hold at once:
+`log_type`, `log_date_format`, `time`, `redact.builtin`, `max_restarts`, `min_uptime`,
+`restart_delay`, `exp_backoff_restart_delay` and `kill_timeout`. pm2-logrotate's names are
+understood: `pmx set pm2-logrotate:max_size 10M`. Two settings are the home's, and hold at once:
 `pmx set max_disk <size>` bounds all logs of it together (default: 10% of the disk, at most 4G), and
 `pmx set ship <url>` names the stores of every app that names none itself ("Shipping" below).
 
+)";
+
+constexpr std::string_view kRedaction = R"(
+## Redaction
+
+`redact` takes secrets out of lines before they reach the disk, and so out of all that is made of
+the files: archives, `pmx logs`, what is shipped, what `pmx run` prints. `redact: true` (`--redact`)
+is the built-in rules; patterns and keys are one's own. A sink has the same options for its copy
+alone.
+
+```
+redact: true
+redact: { builtin: true, patterns: ["\\bcus_\\w+", "pin \\d{4}"], keys: ["ssn", "x-session"] }
+```
+
+The built-in rules know `Authorization` and what follows it, `Bearer` and `Basic` credentials, JSON
+web tokens, AWS key ids, private keys, passwords in URLs, card numbers (with a right check digit),
+and the values of the JSON keys `password`, `passwd`, `secret`, `token`, `api_key`, `authorization`,
+`cookie`, `set-cookie`. Case, `-` and `_` make no difference in keys. What is found becomes
+`[redacted]`; a line of JSON stays JSON. `pmx describe` says how often.
+
+A rule that is wrong starts nothing. A change holds for the lines of the app's next run; what is in
+files stays as it is. What it costs and cannot do:
+
+- A rule sees one line at a time, as it was printed: not a secret over several lines, nor a word
+  with colours in it. A private key is known over its lines too, which are held back until its last
+  one.
+- Half a line (a prompt) is held back until it ends. The half that a worker leaves when it dies, or
+  that a full disk has cut, is looked at by itself.
+- A line above 512 KiB (256 KiB in a merged log) is looked at in pieces, which end where no secret
+  is cut. Of a secret above 32 KiB in such a line a part may stay.
+- Lines wait in memory (pipe and ring) as they were printed.
 )";
 
 constexpr std::string_view kShipping = R"(
@@ -98,6 +130,7 @@ std::string settings_markdown() {
            (row.role == Role::kApp ? cell(allowed_text(row), false) : "") + " | " +
            cell(default_text(row), true) + " | " + cell(row.help, false) + " |\n";
   }
+  out += kRedaction;
   out += kShipping;
   for (const SinkOption& row : sink_options())
     out += "| " + cell(row.key, true) + " | " + stores_text(row) + " | " +

@@ -111,9 +111,9 @@ constexpr std::array kOptions{
     SinkOption{"filter.sample_keeps", kAll, in_filter<&SinkFilter::sample_keeps>, {}, "trace debug info warn error fatal", "This level and worse is never sampled away."},
     SinkOption{"filter.rate_lines", kAll, CountField{in_filter<&SinkFilter::rate_lines>}, {1, 1'000'000'000}, "off", "Most lines a second and app; a line says how many more there were."},
 
-    SinkOption{"redact.builtin", kAll, in_redact<&SinkRedact::builtin>, {}, "", "Take out tokens, keys, passwords in URLs and card numbers; redact: true is short for it."},
-    SinkOption{"redact.patterns", kAll, PatternsField{in_redact<&SinkRedact::patterns>}, {}, "", "What is found becomes [redacted]."},
-    SinkOption{"redact.keys", kAll, NamesField{in_redact<&SinkRedact::keys>}, {}, "", "JSON keys, at any depth, whose values are taken out."},
+    SinkOption{"redact.builtin", kAll, in_redact<&RedactRules::builtin>, {}, "", "Take out tokens, keys, passwords in URLs and card numbers; redact: true is short for it."},
+    SinkOption{"redact.patterns", kAll, PatternsField{in_redact<&RedactRules::patterns>}, {}, "", "What is found becomes [redacted]."},
+    SinkOption{"redact.keys", kAll, NamesField{in_redact<&RedactRules::keys>}, {}, "", "JSON keys, at any depth, whose values are taken out."},
 };
 // clang-format on
 

@@ -37,6 +37,7 @@ struct AppSpec {
   bool time = false;
   std::string log_type;  // "" or "json"
   std::string log_date_format;
+  RedactRules redact;  // Before a line reaches the disk.
   std::string pid_file;
   RotatePolicy rotate;
   WhenFull when_full = WhenFull::kDrop;

@@ -3,6 +3,14 @@
 namespace pmx {
 namespace {
 
+Json texts(const std::vector<std::string>& list) { return Json::Array(list.begin(), list.end()); }
+
+std::vector<std::string> texts_of(const Json& json) {
+  std::vector<std::string> list;
+  for (const Json& item : json.items()) list.push_back(item.as_string());
+  return list;
+}
+
 Json to_json(const LogSpec& log) {
   Json json = Json::object({
       {"path", log.path},
@@ -21,6 +29,10 @@ Json to_json(const LogSpec& log) {
       {"sync", static_cast<int>(log.sync.mode)},
       {"sync_ms", log.sync.interval.count()},
   });
+  if (const RedactRules& rules = log.render.redact; rules.any())
+    json.set("redact", Json::object({{"builtin", rules.builtin},
+                                     {"patterns", texts(rules.patterns)},
+                                     {"keys", texts(rules.keys)}}));
   if (log.owner) {
     json.set("uid", log.owner->uid);
     json.set("gid", log.owner->gid);
@@ -35,6 +47,8 @@ LogSpec log_from_json(const Json& json) {
   log.render.kind = static_cast<RenderSpec::Kind>(json["render"].as_int());
   log.render.date_format = json["date_format"].as_string();
   log.render.app_name = json["app_name"].as_string();
+  log.render.redact = {json["redact"]["builtin"].as_bool(), texts_of(json["redact"]["patterns"]),
+                       texts_of(json["redact"]["keys"])};
   log.rotate.max_size_bytes = static_cast<std::uint64_t>(json["max_size"].as_int());
   log.rotate.every = json["every"].as_string();
   log.rotate.retain = static_cast<std::uint32_t>(json["retain"].as_int());

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "model/ids.h"
+#include "model/redact_rules.h"
 
 namespace pmx {
 
@@ -39,11 +40,13 @@ struct SyncPolicy {
 };
 
 // How a stream's lines look in a log's file. A pure function of (raw bytes, time, sequence, this):
-// a daemon that takes over renders a half-written batch again, byte for byte.
+// a daemon that takes over renders a half-written batch again, byte for byte. It stays with the
+// stream: a change of settings holds for the app's next run.
 struct RenderSpec {
   enum class Kind : std::uint8_t { kRaw, kDate, kJson } kind = Kind::kRaw;
   std::string date_format;  // dayjs pattern; for kJson "" means ISO time.
   std::string app_name;     // For kJson.
+  RedactRules redact = {};  // What goes before a line is written.
   bool operator==(const RenderSpec&) const = default;
 };
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "model/ids.h"
+#include "model/redact_rules.h"
 #include "model/severity.h"
 
 namespace pmx {
@@ -62,14 +63,6 @@ struct SinkFilter {
   bool operator==(const SinkFilter&) const = default;
 };
 
-struct SinkRedact {
-  bool builtin = false;               // Tokens, keys, passwords in URLs, cards.
-  std::vector<std::string> patterns;  // RE2; what matches becomes "[redacted]".
-  std::vector<std::string> keys;      // JSON keys at any depth whose value goes.
-  bool operator==(const SinkRedact&) const = default;
-  bool any() const { return builtin || !patterns.empty() || !keys.empty(); }
-};
-
 struct SinkSpec {
   std::string name;  // What `pmx ship` calls it; "<type>-<host>" where not given.
   SinkType type = SinkType::kLoki;
@@ -93,7 +86,7 @@ struct SinkSpec {
   SinkTls tls;
   SinkBatch batch;
   SinkFilter filter;
-  SinkRedact redact;
+  RedactRules redact;
   bool operator==(const SinkSpec&) const = default;
 };
 

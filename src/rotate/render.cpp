@@ -106,9 +106,10 @@ void for_each_line(std::string_view raw, Each each) {
 
 }  // namespace
 
-Renderer::Renderer(const RenderSpec& spec, bool merged)
+Renderer::Renderer(const RenderSpec& spec, bool merged, std::shared_ptr<redact::Redactor> redactor)
     : spec_(spec),
       merged_(merged),
+      redactor_(std::move(redactor)),
       format_(spec.date_format),
       iso_(spec.kind == RenderSpec::Kind::kJson && spec.date_format.empty()),
       date_span_(std::numeric_limits<std::int64_t>::min()) {
@@ -120,6 +121,7 @@ Renderer::Renderer(const RenderSpec& spec, bool merged)
 }
 
 void Renderer::append(const RenderInput& input, std::string& out) const {
+  if (redactor_) redactor_->begin_lines();
   switch (spec_.kind) {
     case RenderSpec::Kind::kRaw:
       return append_raw(input, out);
@@ -130,8 +132,23 @@ void Renderer::append(const RenderInput& input, std::string& out) const {
   }
 }
 
+std::string_view Renderer::clean(std::string_view line) const {
+  if (!redactor_) return line;
+  const std::uint64_t before = redactor_->redactions();
+  line = redactor_->redact_line(line, redacted_);
+  redactions_ += redactor_->redactions() - before;
+  return line;
+}
+
 void Renderer::append_raw(const RenderInput& input, std::string& out) const {
-  out += input.raw;
+  if (redactor_) {
+    for_each_line(input.raw, [&](std::string_view line, bool ended, std::int64_t) {
+      out += clean(line);
+      if (ended) out += '\n';
+    });
+  } else {
+    out += input.raw;
+  }
   if (merged_ && input.partial && !input.raw.empty()) out += '\n';
 }
 
@@ -142,7 +159,7 @@ void Renderer::append_dated(const RenderInput& input, std::string& out) const {
       out += date(input.time_ns + k);
       out += ": ";
     }
-    out += line;
+    out += clean(line);
     if (ended || merged_ || input.last) out += '\n';
   });
   // The next run's first line must not stand behind this one's last.
@@ -153,7 +170,7 @@ void Renderer::append_json(const RenderInput& input, std::string& out) const {
   const bool goes_on = input.continues && !merged_;
   for_each_line(input.raw, [&](std::string_view line, bool ended, std::int64_t k) {
     if (k > 0 || !goes_on) out += "{\"message\":\"";
-    append_json_text(line, out);
+    append_json_text(clean(line), out);
     if (ended || merged_ || input.last) close_object(input, input.time_ns + k, out);
   });
   if (input.raw.empty() && goes_on && input.last) close_object(input, input.time_ns, out);

@@ -129,16 +129,12 @@ void SegmentWriter::render(InFlight& batch) {
     PMX_CHECK(stream != nullptr);
     const std::string_view raw =
         world_.raw.raw_bytes(batch.streams[i], r.raw_end - r.raw_len, r.raw_len);
-    if (stream->renderer.is_raw() && !r.has(flags::kCut)) {
+    const bool raw_text = stream->renderer.is_raw();
+    if (raw_text && stream->renderer.redactor() == nullptr && !r.has(flags::kCut)) {
       batch.parts[i] = {const_cast<char*>(raw.data()), raw.size()};
       continue;
     }
     rendered_at[i] = batch.rendered.size();
-    if (stream->renderer.is_raw() &&
-        !merged_) {  // A torn line: the renderer leaves raw bytes alone.
-      batch.rendered.append(raw).append("\n");
-      continue;
-    }
     stream->renderer.append({.raw = raw,
                              .time_ns = r.time_ns,
                              .continues = r.has(flags::kContinues),
@@ -147,6 +143,8 @@ void SegmentWriter::render(InFlight& batch) {
                              .kind = stream->binding.kind,
                              .worker = stream->binding.worker},
                             batch.rendered);
+    if (raw_text && !merged_ && r.has(flags::kCut)) batch.rendered += '\n';  // A torn line.
+    redactions_ += stream->renderer.take_redactions();
   }
   std::size_t end = batch.rendered.size();  // Views only now: the string has stopped growing.
   for (std::size_t i = records.size(); i-- > 0;) {

@@ -29,8 +29,18 @@ SegmentWriter::SegmentWriter(World world, LogDir dir, IntentPage page, bool merg
 
 void SegmentWriter::attach(StreamBinding binding) {
   if (attached(binding.id) != nullptr) return;
-  Renderer renderer(binding.render, merged_);
+  Renderer renderer(binding.render, merged_, redactor_of(binding));
   streams_.push_back({std::move(binding), std::move(renderer)});
+}
+
+// The rules were checked when they were set, but by another RE2 where the system has been upgraded
+// since. Lines are kept, and no secret gets out.
+std::shared_ptr<redact::Redactor> SegmentWriter::redactor_of(const StreamBinding& binding) {
+  auto redactor = world_.redactors.get(binding.render.redact);
+  if (redactor) return std::move(redactor).value();
+  notice(redactor.error().message() + ": every line is written as [redacted]; set other patterns " +
+         "and restart the app");
+  return redact::Redactor::of_everything();
 }
 
 void SegmentWriter::forget(StreamId stream) {

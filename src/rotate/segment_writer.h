@@ -27,6 +27,7 @@
 #include "base/fs.h"
 #include "model/line_batch.h"
 #include "model/log_spec.h"
+#include "redact/redactor_pool.h"
 #include "rotate/intent_page.h"
 #include "rotate/log_dir.h"
 #include "rotate/render.h"
@@ -68,6 +69,7 @@ class SegmentWriter {
     Fs& files;  // For the log's own files, with their owner's rights.
     const Clock& clock;
     RawBytes& raw;
+    redact::RedactorPool& redactors;
   };
   SegmentWriter(World world, LogDir dir, IntentPage page, bool merged);
 
@@ -112,6 +114,11 @@ class SegmentWriter {
   const SegmentIndex& index() const { return index_; }
   const LogDir& dir() const { return dir_; }
   std::uint64_t size_bytes() const { return index_.file_end(); }
+  // What takes the stream's secrets out; nullptr where nothing does. No batch may end in a secret.
+  redact::Redactor* redactor(StreamId stream) const {
+    return attached(stream)->renderer.redactor();
+  }
+  std::uint64_t redactions() const { return redactions_; }  // Made by this object.
 
   std::vector<SealedSegment> take_sealed();  // Sealed and renamed since the last call.
   std::vector<std::string> take_notices();   // Lines for pmx.log.
@@ -162,6 +169,7 @@ class SegmentWriter {
   static Record bind_record(const StreamBinding& binding, const SegmentIndex& index);
   void move_to_current_index(InFlight& batch);
   std::int64_t next_time(bool& stepped) const;
+  std::shared_ptr<redact::Redactor> redactor_of(const StreamBinding& binding);
   Attached* attached(StreamId stream);
   const Attached* attached(StreamId stream) const;
   void notice(std::string text) { notices_.push_back(dir_.active_path() + ": " + std::move(text)); }
@@ -180,6 +188,7 @@ class SegmentWriter {
   std::vector<Attached> streams_;
   std::vector<SealedSegment> sealed_;
   std::vector<std::string> notices_;
+  std::uint64_t redactions_ = 0;
 };
 
 }  // namespace pmx::rotate

@@ -17,12 +17,12 @@
 
 #include "base/clock.h"
 #include "model/severity.h"
+#include "redact/redactor.h"
 #include "ship/clean_text.h"
 #include "ship/flight.h"
 #include "ship/json_fields.h"
 #include "ship/line_filter.h"
 #include "ship/log_source.h"
-#include "ship/redactor.h"
 #include "ship/sink.h"
 
 namespace pmx::ship {
@@ -30,7 +30,7 @@ namespace pmx::ship {
 struct BatcherParts {
   Sink& sink;
   EventFilter& filter;
-  Redactor* redactor = nullptr;  // nullptr: no rules.
+  redact::Redactor* redactor = nullptr;  // nullptr: no rules.
   SinkBatch limits;
   CleanOptions clean;
   bool multiline = true;

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "ship/internal/pattern_error.h"
+#include "base/pattern_error.h"
 #include "ship/internal/token_bucket.h"
 
 namespace pmx::ship {
@@ -30,7 +30,7 @@ class AnyPattern {
     if (texts.size() > 1) set_ = std::make_unique<RE2::Set>(pattern_options(), RE2::UNANCHORED);
     for (const std::string& text : texts) {
       auto pattern = std::make_unique<RE2>(text, pattern_options());
-      if (!pattern->ok()) return internal::pattern_error(setting, text, pattern->error());
+      if (!pattern->ok()) return pattern_error(setting, text, pattern->error());
       if (set_) set_->Add(text, nullptr);
       patterns_.push_back(std::move(pattern));
     }
@@ -108,8 +108,7 @@ Result<std::unique_ptr<EventFilter>> EventFilter::create(const SinkFilter& filte
   PMX_TRY(impl.drop.add_all("filter.drop", filter.drop));
   for (const auto& [key, text] : filter.fields) {
     auto pattern = std::make_unique<RE2>(text, pattern_options());
-    if (!pattern->ok())
-      return internal::pattern_error("filter.fields." + key, text, pattern->error());
+    if (!pattern->ok()) return pattern_error("filter.fields." + key, text, pattern->error());
     impl.fields.emplace_back(key, std::move(pattern));
   }
   return made;

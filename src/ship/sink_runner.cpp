@@ -25,7 +25,7 @@ Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkContext context, Runn
   runner->sink_ = make_sink(runner->context_);
   runner->filter_ = PMX_TRY_WITHIN(spec.name, EventFilter::create(spec.filter));
   if (spec.redact.any())
-    runner->redactor_ = PMX_TRY_WITHIN(spec.name, Redactor::create(spec.redact));
+    runner->redactor_ = PMX_TRY_WITHIN(spec.name, redact::Redactor::create(spec.redact));
   runner->dead_letters_ =
       PMX_TRY(DeadLetters::open(runner->parts_.state, runner->parts_.home, spec.name));
   runner->transport_ = std::move(transport);

@@ -94,7 +94,7 @@ class SinkRunner final : private LaneHost {
   RunnerParts parts_;
   std::unique_ptr<Sink> sink_;
   std::unique_ptr<EventFilter> filter_;
-  std::unique_ptr<Redactor> redactor_;
+  std::unique_ptr<redact::Redactor> redactor_;
   std::unique_ptr<DeadLetters> dead_letters_;
   std::unique_ptr<HttpTransport> transport_;
   std::unique_ptr<RetryJob> retry_;  // While one is at work.

@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "capture/fields.h"
-#include "capture/line_framer.h"
 #include "rotate/retention.h"
 #include "supervisor/discard.h"
 
@@ -55,6 +54,7 @@ void Log::feed(Stream& stream) {
                                  [this](const LogSpec& s) { return s.path == spec_.path; });
   writer_.attach({stream.spec.id, stream.worker, stream.spec.kind, spec->render});
   feeds_.push_back({&stream});
+  feeds_.back().redactor = writer_.redactor(stream.spec.id);
   stream.logs.push_back(this);
   refresh(feeds_.back());
 }
@@ -156,6 +156,18 @@ bool Log::open_ring(Stream& stream) {
   return true;
 }
 
+// What the batch would cut in two waits, or goes into the next piece of its line.
+void Log::keep_secrets_whole(redact::Redactor& redactor, const capture::FrameLimits& limits,
+                             LineBatch& lines) {
+  if (lines.partial && lines.bytes.size() == limits.max_line_bytes) {
+    lines.bytes = lines.bytes.substr(0, redactor.piece_bytes(lines.bytes));
+  } else if (!lines.partial && !limits.at_end) {
+    const std::string_view rest = lines.bytes.substr(redactor.ready_bytes(lines.bytes));
+    lines.bytes.remove_suffix(rest.size());
+    lines.lines -= static_cast<std::uint32_t>(std::count(rest.begin(), rest.end(), '\n'));
+  }
+}
+
 // Whole lines only, as views into the ring. A line whose rest was dropped ends at its mark.
 rotate::StreamBatch Log::next_batch(const Feed& feed) {
   const Stream& stream = *feed.stream;
@@ -165,11 +177,13 @@ rotate::StreamBatch Log::next_batch(const Feed& feed) {
       .max_line_bytes = spec_.merged ? kMergedLineBytes : kPieceBytes,
       .max_batch_bytes = kMaxBatchBytes,
       .at_end = stream.at_end() || torn_at,
-      .flush_partial =
-          stream.flush_partial && !spec_.merged && spec_.render.kind == RenderSpec::Kind::kRaw,
+      .flush_partial = stream.flush_partial && !spec_.merged &&
+                       spec_.render.kind == RenderSpec::Kind::kRaw &&
+                       feed.redactor == nullptr,  // Half a secret cannot be known.
   };
   LineBatch lines =
       capture::frame(stream.ring->bytes(feed.tail, end - feed.tail), limits, feed.mid_line);
+  if (feed.redactor != nullptr) keep_secrets_whole(*feed.redactor, limits, lines);
   if (!lines.bytes.empty() && !stream.over_half_full) capture::count_severities(lines);
   const bool reaches_end = feed.tail + lines.bytes.size() == end;
   return {stream.spec.id, lines, stream.at_end() && reaches_end,
@@ -285,6 +299,7 @@ void Log::publish() {
   counters_->captured_lines = index.next_seq();
   counters_->captured_bytes = index.base() + index.file_end();
   counters_->dropped_lines = index.dropped_lines();
+  counters_->redactions = writer_.redactions();
   counters_->active_size_bytes = index.file_end();
   counters_->segment = index.segment();
   std::uint64_t waiting = 0;

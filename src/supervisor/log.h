@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/guarded.h"
+#include "capture/line_framer.h"
 #include "model/log_spec.h"
 #include "rotate/schedule.h"
 #include "rotate/segment_writer.h"
@@ -28,7 +29,7 @@ namespace pmx::supervisor {
 struct LogCounters {
   std::string path;
   std::atomic<std::uint64_t> captured_lines = 0, captured_bytes = 0, dropped_lines = 0,
-                             waiting_bytes = 0, active_size_bytes = 0, segment = 0;
+                             waiting_bytes = 0, active_size_bytes = 0, segment = 0, redactions = 0;
   Guarded<std::string> trouble;
 };
 
@@ -93,6 +94,8 @@ class Log {
   Result<bool> append_ready();  // Whether there was anything.
   Result<void> end_streams();
   rotate::StreamBatch next_batch(const Feed& feed);
+  static void keep_secrets_whole(redact::Redactor& redactor, const capture::FrameLimits& limits,
+                                 LineBatch& lines);
   void refresh(Feed& feed);
   void free_ring(Stream& stream) const;
   static bool open_ring(Stream& stream);

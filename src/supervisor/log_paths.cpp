@@ -67,6 +67,7 @@ std::string resolve(const AppSpec& app, WorkerId id, const std::string& written,
 
 RenderSpec render_of(const AppSpec& app) {
   RenderSpec render;
+  render.redact = app.redact;
   render.date_format = app.time ? "YYYY-MM-DDTHH:mm:ss" : app.log_date_format;
   if (app.log_type == "json") {
     render.kind = RenderSpec::Kind::kJson;

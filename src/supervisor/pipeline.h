@@ -55,7 +55,8 @@ struct LogStatus {
   std::uint64_t waiting_bytes = 0;  // In ring and pipe, not yet recorded.
   std::uint64_t active_size_bytes = 0;
   std::uint64_t segment = 0;
-  std::string trouble;  // "": none. Else one line: "disk full since 10:02:11: write …".
+  std::uint64_t redactions = 0;  // By this daemon.
+  std::string trouble;           // "": none. Else one line: "disk full since 10:02:11: write …".
 };
 
 class Pipeline {

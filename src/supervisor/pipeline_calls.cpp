@@ -126,7 +126,7 @@ std::vector<LogStatus> PipelineThread::status() const {
   for (const auto& counters : counters_.get())
     all.push_back({counters->path, counters->captured_lines, counters->captured_bytes,
                    counters->dropped_lines, counters->waiting_bytes, counters->active_size_bytes,
-                   counters->segment, counters->trouble.get()});
+                   counters->segment, counters->redactions, counters->trouble.get()});
   return all;
 }
 

@@ -47,8 +47,9 @@ Result<Log*> PipelineThread::log_for(const LogSpec& spec) {
   if (intent == intents_.end()) return corrupt("no intent page for " + spec.path);
   auto page = PMX_TRY(rotate::IntentPage::map(intent->second));
   RealFs& files = files_.insert_or_assign(spec.path, RealFs(spec.owner)).first->second;
-  auto log = std::make_unique<Log>(spec, options_.home + "/state", std::move(page),
-                                   rotate::SegmentWriter::World{state_, files, clock_, *this});
+  auto log =
+      std::make_unique<Log>(spec, options_.home + "/state", std::move(page),
+                            rotate::SegmentWriter::World{state_, files, clock_, *this, redactors_});
   counters_.with([&](auto& all) { all.push_back(log->counters()); });
   Log* raw = log.get();
   logs_.emplace(spec.path, std::move(log));

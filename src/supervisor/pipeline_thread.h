@@ -16,6 +16,7 @@
 
 #include "base/event_loop.h"
 #include "base/guarded.h"
+#include "redact/redactor_pool.h"
 #include "rotate/packer.h"
 #include "supervisor/log.h"
 #include "supervisor/pipeline.h"
@@ -92,6 +93,7 @@ class PipelineThread final : public Pipeline, public rotate::RawBytes {
   std::map<LogId, Fd> intents_;
   std::unordered_map<StreamId, std::unique_ptr<Stream>> streams_;
   std::map<std::string, RealFs> files_;  // By active path: with the rights of the log's owner.
+  redact::RedactorPool redactors_;
   std::map<std::string, std::unique_ptr<Log>> logs_;
   std::map<std::string, EventLoop::TimerId> rotation_timers_;
   std::vector<Log*> queued_;

@@ -13,6 +13,7 @@
 #include "capture/pipe_drain.h"
 #include "capture/ring.h"
 #include "model/log_spec.h"
+#include "redact/redactor.h"
 
 namespace pmx::supervisor {
 
@@ -26,7 +27,8 @@ struct Feed {
   std::uint64_t tail = 0;
   std::uint64_t released = 0;  // What the log does not need again: `tail`, once it is synced.
   bool mid_line = false;
-  bool ended = false;  // The log has the stream's END.
+  bool ended = false;                    // The log has the stream's END.
+  redact::Redactor* redactor = nullptr;  // The writer's; nullptr: lines are written as they are.
 };
 
 struct Stream {

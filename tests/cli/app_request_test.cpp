@@ -67,6 +67,20 @@ TEST_F(AppRequestTest, TakesWhatWasSetAsTheDefault) {
   EXPECT_EQ(app->rotate.retain, 7U);
 }
 
+TEST_F(AppRequestTest, RedactsWhatTheOptionsSayAlsoOfAFilesApps) {
+  write("state/settings.json", R"({"redact.builtin":"true"})");
+  Session line =
+      session({"--redact-patterns", "a b", "--redact-patterns", "c", "--redact-keys", "x,y"});
+  const Result<AppSpec> app = script_app(line, "job");
+  ASSERT_TRUE(app) << app.error().message();
+  EXPECT_EQ(app->redact, (RedactRules{true, {"a b", "c"}, {"x", "y"}}));
+  write("e.json", R"({"apps":[{"script":"job","redact":{"builtin":false,"keys":["z"]}}]})");
+  Session of_file = session({"--redact"});
+  const Result<std::vector<AppSpec>> apps = ecosystem_apps(of_file, "e.json");
+  ASSERT_TRUE(apps) << apps.error().message();
+  EXPECT_EQ(apps->at(0).redact, (RedactRules{true, {}, {"z"}}));
+}
+
 TEST_F(AppRequestTest, StartsNothingOfAFileWithABadApp) {
   write(
       "e.json",

@@ -18,7 +18,8 @@ Json element() {
                                  {"created_at", 1000}})},
        {"pmx", Json::object({{"logs", Json::Array{Json::object({{"path", "/l/web-out.log"},
                                                                 {"captured_lines", 7},
-                                                                {"dropped_lines", 2}})}}})}});
+                                                                {"dropped_lines", 2},
+                                                                {"redactions", 3}})}}})}});
 }
 
 TEST(DescribeViewTest, ShowsWhatIsKnownAndSaysWhatIsNot) {
@@ -37,6 +38,7 @@ TEST(DescribeViewTest, CountsWhatEachLogHasCapturedAndDropped) {
   EXPECT_NE(text.find(" Log /l/web-out.log "), std::string::npos);
   EXPECT_NE(text.find("│ captured    │ 7 lines, 0b"), std::string::npos) << text;
   EXPECT_NE(text.find("│ dropped     │ 2 lines"), std::string::npos) << text;
+  EXPECT_NE(text.find("│ redacted    │ 3 since the daemon's start"), std::string::npos) << text;
 }
 
 TEST(DescribeViewTest, ListsTheEnvironmentOnce) {

@@ -34,6 +34,7 @@ AppSpec unusual_app() {
   sink.filter.level = Severity::kWarn;
   app.ship = {sink};
   app.ship_from_home = false;
+  app.redact = {true, {"a{2}", "b c,d"}, {"ssn", "pin"}};
   app.autorestart = false;
   app.stop_exit_codes = {0, 143};
   app.kill_timeout = 5s;
@@ -49,6 +50,7 @@ TEST(AppConfigTest, TakesAnAppThroughJsonUnchanged) {
   EXPECT_EQ(again->rotate, unusual_app().rotate);
   EXPECT_EQ(again->env, unusual_app().env);
   EXPECT_EQ(again->ship, unusual_app().ship);
+  EXPECT_EQ(again->redact, unusual_app().redact);
   EXPECT_EQ(again->merge_logs, false);
   EXPECT_TRUE(again->instances_given);
   EXPECT_EQ(again->other, unusual_app().other);
@@ -101,6 +103,40 @@ TEST(AppConfigTest, NamesTheSinkOfABadOptionAndRefusesASecret) {
 }
 
 TEST(AppConfigTest, RefusesWhatIsNoObject) { EXPECT_FALSE(app_from_json("web")); }
+
+TEST(AppConfigTest, ReadsRedactionAsASinkDoes) {
+  const auto rules = [](const char* json) {
+    const Result<AppSpec> app = app_from_json(Json::object({{"redact", *Json::parse(json)}}));
+    EXPECT_TRUE(app) << json << " " << app.error().message();
+    return app ? app->redact : RedactRules();
+  };
+  EXPECT_EQ(rules("true"), (RedactRules{true, {}, {}}));
+  EXPECT_EQ(rules("false"), RedactRules());
+  EXPECT_EQ(rules("null"), RedactRules());
+  EXPECT_EQ(rules(R"({"patterns":"a,b c","keys":"x,y z"})"),
+            (RedactRules{false, {"a,b c"}, {"x", "y", "z"}}));
+  EXPECT_EQ(rules(R"({"builtin":true,"patterns":["a","b"],"keys":["x"]})"),
+            (RedactRules{true, {"a", "b"}, {"x"}}));
+  EXPECT_EQ(app_to_json(AppSpec())["redact"].dump(), R"({"builtin":false})");
+}
+
+TEST(AppConfigTest, RefusesRedactionThatWouldNotTakeOutWhatItSays) {
+  const auto refusal = [](const char* json) {
+    const Result<AppSpec> app =
+        app_from_json(Json::object({{"name", "web"}, {"redact", *Json::parse(json)}}));
+    return app ? std::string("allowed") : app.error().message();
+  };
+  EXPECT_EQ(refusal(R"({"patterns":["fine","("]})"),
+            "app web: redact.patterns: \"(\" is no pattern of RE2: missing ): (");
+  EXPECT_EQ(refusal(R"({"pattern":"x"})"),
+            "app web: \"redact.pattern\" is no setting (did you mean \"redact.patterns\"?)");
+  EXPECT_EQ(
+      refusal(R"(["token"])"),
+      "app web: redact: [\"token\"] is not allowed: true, or an object of builtin, patterns and "
+      "keys");
+  EXPECT_EQ(refusal(R"({"builtin":"yes"})"),
+            "app web: redact.builtin: \"yes\" is not allowed: true or false");
+}
 
 }  // namespace
 }  // namespace pmx::config

@@ -57,5 +57,11 @@ TEST(NormaliseTest, PutsTheChosenEnvironmentOnTop) {
               ElementsAre("app a: Environment [test] is not defined in process file"));
 }
 
+TEST(NormaliseTest, LeavesRedactionToWhoRefusesWhatIsWrongInIt) {
+  const Normalised out = normalise(R"({"script":"a","redact":{"pattern":"x"}})");
+  EXPECT_EQ(out.app["redact"].dump(), R"({"pattern":"x"})");
+  EXPECT_THAT(out.warnings, IsEmpty());
+}
+
 }  // namespace
 }  // namespace pmx::config

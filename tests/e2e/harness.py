@@ -139,10 +139,11 @@ class Home:
                                     done=lambda: any(app["name"] == name for app in self.list()))
         self.run("start", script, "--name", name, *options, *tail, **more)
 
-    def start_numbered(self, name: str, *options, how="lines", rate=5000, count=0, label=None) -> None:
+    def start_numbered(self, name: str, *options, how="lines", rate=5000, count=0, label=None,
+                       more=()) -> None:
         """A worker of numbered.py. It is given time to end its line when it is stopped."""
         self.start(name, NUMBERED, "--interpreter", sys.executable, "--kill-timeout", 15000, *options,
-                   args=[label or name, self.work, "--how", how, "--rate", rate, "--count", count])
+                   args=[label or name, self.work, "--how", how, "--rate", rate, "--count", count, *more])
 
     def list(self) -> list[dict]:
         return json.loads(self.run("jlist").stdout)
@@ -283,6 +284,9 @@ def message_of(line: bytes, look: str) -> bytes:
         match = re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d: (.*)", line)
         check(match, f"a line without its date: {line[:80]!r}")
         return match[1]
+    if look == "redacted":
+        check(b"xyz0" not in line, f"what was to be taken out is there: {line[:120]!r}")
+        return line.replace(b"[redacted]", b"xyz0")
     return line
 
 

@@ -1,11 +1,13 @@
 """A worker that prints numbered lines until it is told to stop, and then says how many.
 
     numbered.py <name> <directory> [--rate lines/s] [--how lines|chunks|halves|bytes] [--count n]
+                [--secrets]
 
 Every line can be computed from its name and number (see text_of), so that the reader of the log can
 tell a lost, a repeated and a torn line apart. On SIGINT or SIGTERM it ends the line that it is in and
 leaves the number of lines in <directory>/<name>.count; a later run goes on counting from there.
-With several instances the name gets NODE_APP_INSTANCE.
+With several instances the name gets NODE_APP_INSTANCE. With --secrets each line ends in some, of its
+own.
 """
 import argparse
 import os
@@ -19,6 +21,14 @@ FILL = "abcdefghijklmnopqrstuvwxyz0123456789" * 12
 def text_of(name: str, number: int) -> str:
     """The line, without its newline: 20 to 400 bytes."""
     return f"{name}:{number:09d}:{FILL[: number * 7919 % 380]}"
+
+
+SECRET = "hunter2"
+
+
+def secrets_of(number: int) -> str:
+    return (f' http://bob:{SECRET}-{number}@h/x {{"token": "{SECRET}, \\"{number}\\"", "n": 1}}'
+            f' Authorization: Bearer {SECRET}.{number}')
 
 
 def write_all(data: bytes) -> None:
@@ -59,6 +69,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5000)
     parser.add_argument("--how", default="lines")
     parser.add_argument("--count", type=int, default=0)
+    parser.add_argument("--secrets", action="store_true")
     options = parser.parse_args()
     name = options.name
     if "NODE_APP_INSTANCE" in os.environ and name.endswith("%"):
@@ -73,7 +84,8 @@ def main() -> None:
     begin = time.monotonic()
     number = first
     while not stop and (not options.count or number < options.count):
-        printer.add(text_of(name, number).encode() + b"\n")
+        text = text_of(name, number) + (secrets_of(number) if options.secrets else "")
+        printer.add(text.encode() + b"\n")
         number += 1
         ahead = (number - first) / options.rate - (time.monotonic() - begin)
         if ahead > 0.005:

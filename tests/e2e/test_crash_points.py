@@ -24,6 +24,7 @@ LOOKS = {
     "json": (["--log-type", "json"], "json", "lines"),
     "merged": (["-i", "2", "--merge-logs"], "raw", "halves"),
     "combined": (["--log", "combined.log"], "raw", "chunks"),
+    "redacted": (["--redact-patterns", "xyz0"], "redacted", "halves"),
 }
 
 GROUPS = {

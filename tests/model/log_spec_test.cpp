@@ -9,7 +9,8 @@ LogSpec unusual_log() {
   LogSpec log;
   log.path = "/home/u/.pmx/logs/web-out.log";
   log.merged = true;
-  log.render = {RenderSpec::Kind::kJson, "YYYY-MM-DD", "web"};
+  log.render = {
+      RenderSpec::Kind::kJson, "YYYY-MM-DD", "web", {true, {"a \"quoted\" \\d+"}, {"ssn", "pin"}}};
   log.rotate = {.max_size_bytes = 3ULL << 40U,
                 .every = "0 3 * * *",
                 .retain = 4'000'000'000,
@@ -66,6 +67,9 @@ TEST(LogSpecTest, AnyDifferentFieldIsAnotherSpec) {
   EXPECT_FALSE(log == unusual_log());
   log = unusual_log();
   log.render.date_format += " ";
+  EXPECT_FALSE(log == unusual_log());
+  log = unusual_log();
+  log.render.redact.keys.pop_back();
   EXPECT_FALSE(log == unusual_log());
 }
 

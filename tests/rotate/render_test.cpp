@@ -27,6 +27,9 @@ class RenderTest : public testing::Test {
   static RenderSpec json(std::string pattern = "") {
     return {RenderSpec::Kind::kJson, std::move(pattern), "web"};
   }
+  static std::shared_ptr<redact::Redactor> redactor() {
+    return redact::Redactor::create({true, {"pin \\d+"}, {}}).value();
+  }
   static RenderInput record(std::string_view bytes, std::int64_t time_ns = kTime) {
     RenderInput input;
     input.raw = bytes;
@@ -48,6 +51,9 @@ class RenderTest : public testing::Test {
   static std::string text(const RenderSpec& spec, bool merged,
                           const std::vector<RenderInput>& inputs) {
     const Renderer renderer(spec, merged);
+    return text(renderer, inputs);
+  }
+  static std::string text(const Renderer& renderer, const std::vector<RenderInput>& inputs) {
     std::string out;
     for (const RenderInput& input : inputs) renderer.append(input, out);
     return out;
@@ -76,6 +82,32 @@ TEST_F(RenderTest, KeepsRawBytesAsTheyAre) {
 
 TEST_F(RenderTest, EndsAPartialLineInAMergedRawLog) {
   EXPECT_EQ(text(raw(), true, {record("a\nlong"), continued("er\n")}), "a\nlong\ner\n");
+}
+
+TEST_F(RenderTest, TakesSecretsOutOfEachLineAndLeavesItsEndAsItWas) {
+  const Renderer renderer(raw(), false, redactor());
+  EXPECT_TRUE(renderer.is_raw());
+  EXPECT_EQ(text(renderer, {record("a\n\npin 1234\r\n{\"token\":\"x\"}\nlast pin 5")}),
+            "a\n\n[redacted]\r\n{\"token\":\"[redacted]\"}\nlast [redacted]");
+  EXPECT_EQ(renderer.take_redactions(), 3U);
+  EXPECT_EQ(renderer.take_redactions(), 0U);
+  EXPECT_EQ(text(Renderer(raw(), true, redactor()), {record("pin 1"), continued("2\n")}),
+            "[redacted]\n2\n");
+}
+
+TEST_F(RenderTest, NoRuleSeesMoreThanALine) {
+  const std::shared_ptr<redact::Redactor> greedy =
+      redact::Redactor::create({false, {"(?s)from.*to", "\\s+$"}, {}}).value();
+  EXPECT_EQ(text(Renderer(raw(), false, greedy), {record("from a\nto b\n\nfrom to\n")}),
+            "from a\nto b\n\n[redacted]\n");
+}
+
+TEST_F(RenderTest, TakesSecretsOutBeforeALineIsWrapped) {
+  EXPECT_EQ(text(Renderer(date("HH:mm"), false, redactor()), {record("pin 1234\n")}),
+            "10:00: [redacted]\n");
+  const std::string line = R"({"password":"\"p\"","n":1})";
+  EXPECT_EQ(text(Renderer(json(), false, redactor()), {record(line + "\n")}),
+            object(R"({\"password\":\"[redacted]\",\"n\":1})"));
 }
 
 TEST_F(RenderTest, PutsTheDateBeforeEachLineAndNotBeforeContinuations) {

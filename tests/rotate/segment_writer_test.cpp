@@ -35,15 +35,16 @@ class SegmentWriterTest : public ::testing::Test {
     writer_.reset();
     if (!rings_live) intent_ = *sys::memfd("intent", kIntentBytes);
     auto page = IntentPage::map(intent_);
-    writer_.emplace(SegmentWriter::World{fs_, fs_, clock_, raw_},
+    writer_.emplace(SegmentWriter::World{fs_, fs_, clock_, raw_, redactors_},
                     LogDir(dir_.path() + "/state", active()), std::move(page).value(), merged_);
     if (rings_live)
       for (const StreamBinding& binding : bindings_) writer_->attach(binding);
   }
   std::string active() const { return dir_.path() + "/logs/web-out.log"; }
 
-  void stream(std::uint64_t id, RenderSpec::Kind kind = RenderSpec::Kind::kRaw) {
-    bindings_.push_back({{id}, {7}, StreamKind::kOut, {kind, "", "web"}});
+  void stream(std::uint64_t id, RenderSpec::Kind kind = RenderSpec::Kind::kRaw,
+              const RedactRules& redact = {}) {
+    bindings_.push_back({{id}, {7}, StreamKind::kOut, {kind, "", "web", redact}});
     writer_->attach(bindings_.back());
   }
   // The worker prints; the lines are appended as one batch.
@@ -84,6 +85,7 @@ class SegmentWriterTest : public ::testing::Test {
   Fd intent_;
   bool merged_ = false;
   std::vector<StreamBinding> bindings_;
+  redact::RedactorPool redactors_;
   std::optional<SegmentWriter> writer_;
 };
 
@@ -429,6 +431,48 @@ TEST_F(SegmentWriterTest, EndsALineWhoseRestWasDropped) {
   ASSERT_TRUE(print(2, "next\n"));
   EXPECT_EQ(read(active()), "half a li\nnext\n");
   EXPECT_FALSE(writer_->torn_at({2}).has_value());
+}
+
+// The rules come with the stream, so the next daemon makes the same bytes of what is in the ring.
+TEST_F(SegmentWriterTest, FinishesARedactedBatchThatWasCutAtAnyByte) {
+  stream(2, RenderSpec::Kind::kRaw, {true, {"pin \\d+"}, {}});
+  settle();
+  ASSERT_TRUE(print(2, "before\n"));
+  const std::string index_before = index_bytes();
+  ASSERT_TRUE(print(2, "a pin 1234\n{\"token\":\"s3cr3t\"}\nno secret\n"));
+  const std::string batch = "a [redacted]\n{\"token\":\"[redacted]\"}\nno secret\n";
+  const std::string index_path = writer_->dir().index_path(1);
+  for (std::size_t cut = 0; cut <= batch.size(); ++cut) {
+    ASSERT_TRUE(RealFs().replace_file(index_path, index_before));
+    ASSERT_TRUE((*RealFs().open(active(), OpenMode::kReadWrite, 0600))->truncate(7 + cut));
+    restart();
+    settle();
+    EXPECT_EQ(read(active()), "before\n" + batch) << "cut at byte " << cut;
+    EXPECT_EQ(writer_->tail({2}), raw_.text[2].size());
+  }
+}
+
+TEST_F(SegmentWriterTest, EndsARedactedLineWhoseRestWasDropped) {
+  stream(2, RenderSpec::Kind::kRaw, {false, {"pin \\d+"}, {}});
+  settle();
+  raw_.text[2] = "my pin 12";
+  StreamBatch torn{{2}, {}, false, true};
+  torn.lines.bytes = raw_.text[2];
+  torn.lines.lines = 1;
+  torn.lines.partial = true;
+  ASSERT_TRUE(writer_->append(std::span(&torn, 1)));
+  EXPECT_EQ(read(active()), "my [redacted]\n");
+  EXPECT_EQ(writer_->redactions(), 1U);
+}
+
+TEST_F(SegmentWriterTest, WritesNothingOfALineWhoseRulesCannotBeCompiled) {
+  stream(2, RenderSpec::Kind::kRaw, {false, {"("}, {}});
+  settle();
+  ASSERT_TRUE(print(2, "one\n\ntwo\n"));
+  EXPECT_EQ(read(active()), "[redacted]\n\n[redacted]\n");
+  EXPECT_EQ(writer_->index().next_seq(), 3U);
+  EXPECT_THAT(writer_->take_notices(),
+              testing::ElementsAre(testing::HasSubstr("every line is written as [redacted]")));
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ class BatcherTest : public ::testing::Test {
   SinkBatch limits_;
   SinkFilter rules_;
   std::unique_ptr<EventFilter> filter_;
-  std::unique_ptr<Redactor> redactor_;
+  std::unique_ptr<redact::Redactor> redactor_;
   OneLog one_{home_.path(), "one", 10}, two_{home_.path(), "two", 20};
   std::unique_ptr<Batcher> batcher_;
 };
@@ -100,7 +100,8 @@ TEST_F(BatcherTest, ABatchOfWhichNothingIsLeftMovesTheCursorAllTheSame) {
 }
 
 TEST_F(BatcherTest, SecretsAreGoneBeforeEncoding) {
-  redactor_ = std::move(*Redactor::create({.builtin = false, .patterns = {"hunter2"}, .keys = {}}));
+  redactor_ =
+      std::move(*redact::Redactor::create({.builtin = false, .patterns = {"hunter2"}, .keys = {}}));
   one_.line(10, "my password is hunter2");
   const auto batch = batcher().build({}, 1);
   ASSERT_TRUE(batch);

@@ -116,5 +116,13 @@ TEST_F(LogPathsTest, DatesAndJsonAreRendered) {
   EXPECT_EQ(plan().out.at(0).render.app_name, "web");
 }
 
+TEST_F(LogPathsTest, EveryLogOfAnAppThatRedactsDoes) {
+  app_.redact.keys = {"ssn"};
+  app_.log_file = "both.log";
+  ASSERT_EQ(plan().err.size(), 2U);
+  for (const auto& logs : {plan().out, plan().err})
+    for (const LogSpec& log : logs) EXPECT_EQ(log.render.redact, app_.redact) << log.path;
+}
+
 }  // namespace
 }  // namespace pmx::supervisor

@@ -40,7 +40,7 @@ class LogTest : public ::testing::Test, public rotate::RawBytes {
     streams_.clear();
     auto page = rotate::IntentPage::map(intent_).value();
     log_ = std::make_unique<Log>(spec_, home_ / "state", std::move(page),
-                                 rotate::SegmentWriter::World{fs_, fs_, clock_, *this});
+                                 rotate::SegmentWriter::World{fs_, fs_, clock_, *this, redactors_});
     for (Held& held : held_) begin(held, false);
   }
   void print(std::uint64_t id, std::string_view text) {
@@ -96,6 +96,7 @@ class LogTest : public ::testing::Test, public rotate::RawBytes {
   Fd intent_ = sys::memfd("intent", rotate::kIntentBytes).value();
   std::list<Held> held_;
   std::map<StreamId, Stream> streams_;
+  redact::RedactorPool redactors_;
   std::unique_ptr<Log> log_;
 };
 
@@ -177,6 +178,78 @@ TEST_F(LogTest, TellsOfEachRecordOnce) {
   print(2, "two\n");
   ASSERT_TRUE(log_->look());
   EXPECT_EQ(log_->take_recorded(), 4U);
+}
+
+TEST_F(LogTest, HoldsHalfALineBackUntilItsSecretsCanBeKnown) {
+  spec_.render.redact.builtin = true;
+  restart();
+  stream(2);
+  print(2, "login http://u:s3c");
+  streams_.at({2}).flush_partial = true;
+  commit();
+  EXPECT_EQ(text(), "");
+  print(2, "ret@host\n");
+  commit();
+  EXPECT_EQ(text(), "login http://u:[redacted]@host\n");
+  EXPECT_EQ(log_->counters()->redactions, 1U);
+}
+
+// Its lines are told from others only where they are looked at together.
+TEST_F(LogTest, WaitsForTheEndOfAPrivateKey) {
+  spec_.render.redact.builtin = true;
+  restart();
+  stream(2);
+  print(2, "one\n-----BEGIN PRIVATE KEY-----\nMIIE\n");
+  commit();
+  EXPECT_EQ(text(), "one\n");
+  EXPECT_EQ(log_->counters()->captured_lines, 1U);
+  restart();
+  commit();
+  print(2, "MIIF\n");
+  commit();
+  EXPECT_EQ(text(), "one\n");
+  print(2, "-----END PRIVATE KEY-----\ntwo\n-----BEGIN PRIVATE KEY-----\nMIIG\n");
+  commit();
+  const std::string known = "one\n[redacted]\n[redacted]\n[redacted]\n[redacted]\ntwo\n";
+  EXPECT_EQ(text(), known);
+  streams_.at({2}).pipe.reset();  // The worker is gone.
+  commit();
+  EXPECT_EQ(text(), known + "[redacted]\n[redacted]\n");
+  EXPECT_EQ(log_->counters()->captured_lines, 8U);
+}
+
+// A piece of a line that is too long for one batch ends before the secret that would be cut.
+TEST_F(LogTest, CutsNoSecretOfALineInPieces) {
+  const std::string secret = R"("password":"hunter2-hunter2-hunter2",)";
+  for (const bool merged : {false, true}) {
+    spec_.path = home_ / (merged ? "logs/merged.log" : "logs/single.log");
+    intent_ = sys::memfd("intent", rotate::kIntentBytes).value();
+    spec_.merged = merged;
+    spec_.render.redact.builtin = true;
+    held_.clear();
+    restart();
+    const std::uint64_t id = merged ? 4 : 2;
+    stream(id);
+    std::string line;
+    for (int i = 0; line.size() < 900'000; ++i)
+      line += std::string(static_cast<std::size_t>(i) % 50, 'x') + secret;
+    std::string printed = line;
+    while (!printed.empty()) {  // As much as the pipe takes.
+      const std::size_t part = std::min<std::size_t>(printed.size(), 60'000);
+      print(id, printed.substr(0, part));
+      commit();
+      printed.erase(0, part);
+    }
+    print(id, "\n");
+    commit();
+    std::string found = text();
+    EXPECT_EQ(found.find("hunter2"), std::string::npos);
+    EXPECT_EQ(std::count(found.begin(), found.end(), '\n') > 1, merged);
+    std::erase(found, '\n');
+    std::string scratch;
+    const auto redactor = redact::Redactor::create(spec_.render.redact).value();
+    EXPECT_TRUE(found == redactor->redact(line, scratch));  // Too long to be shown.
+  }
 }
 
 }  // namespace

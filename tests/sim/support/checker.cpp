@@ -167,7 +167,7 @@ void Checker::check_reader(const LogUnderTest& log, const Tail& tail, bool all_t
   const auto take = [&](const rotate::LogLine& line, bool unfinished) {
     if (line.dropped_notice) return true;
     const bool known = line.worker != rotate::kUnknownWorker;
-    if (match.take(decoded(line.text, log.spec.render.kind), line.has_newline,
+    if (match.take(decoded(line.text, log.spec.render), line.has_newline,
                    known ? &line.worker : nullptr, line.kind))
       return true;
     if (unfinished && !all_told) return true;  // Half a line: its rest will come.
@@ -205,7 +205,7 @@ void Checker::check_text(LogUnderTest& log, const Tail& tail, bool all_told) {
     const std::string_view line = rest.substr(0, newline);
     rest.remove_prefix(has_newline ? newline + 1 : rest.size());
     if (line.starts_with("[pmx] ")) continue;
-    if (match.take(decoded(line, log.spec.render.kind), has_newline)) continue;
+    if (match.take(decoded(line, log.spec.render), has_newline)) continue;
     if (!has_newline && !all_told) break;  // Half a line that was shown: its rest will come.
     return problem(
         log, "the files have a line of " + std::to_string(line.size()) + " bytes at " +

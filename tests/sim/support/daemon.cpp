@@ -30,8 +30,9 @@ void Daemon::begin(HeldStream& held, std::map<LogId, Fd>& intents, bool fresh) {
       log->adopt(spec);
     } else {
       auto page = rotate::IntentPage::map(intents.at(log_id_of(spec.path)));
-      log = std::make_unique<Log>(spec, home_ + "/state", std::move(page).value(),
-                                  rotate::SegmentWriter::World{fs_, fs_, clock_, *this});
+      log =
+          std::make_unique<Log>(spec, home_ + "/state", std::move(page).value(),
+                                rotate::SegmentWriter::World{fs_, fs_, clock_, *this, redactors_});
       const auto segments = log->writer().dir().index_segments(fs_);
       if (segments && segments->size() > 1) packable_[spec.path] = segments->back() - 1;
       (void)rotate::remove_half_archives(fs_,

@@ -64,6 +64,7 @@ class Daemon final : public rotate::RawBytes {
   const Clock& clock_;
   std::map<StreamId, std::unique_ptr<supervisor::Stream>> streams_;
   std::map<StreamId, HeldStream*> held_;
+  redact::RedactorPool redactors_;
   std::map<std::string, std::unique_ptr<supervisor::Log>> logs_;
   std::map<std::string, std::uint64_t> packable_;  // The newest segment that may be packed.
 };

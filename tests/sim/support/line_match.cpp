@@ -151,6 +151,8 @@ std::string LineMatch::expected() const {
   return all;
 }
 
+namespace {
+
 std::string decoded(std::string_view text, RenderSpec::Kind kind) {
   if (kind == RenderSpec::Kind::kDate) {
     const std::size_t end = text.find(": ");
@@ -159,6 +161,18 @@ std::string decoded(std::string_view text, RenderSpec::Kind kind) {
   if (kind != RenderSpec::Kind::kJson) return std::string(text);
   const auto json = Json::parse(text);
   return json ? (*json)["message"].as_string() : "(no JSON)";
+}
+
+}  // namespace
+
+std::string decoded(std::string_view text, const RenderSpec& render) {
+  std::string line = decoded(text, render.kind);
+  if (!render.redact.any()) return line;
+  if (line.find(kSecret) != std::string::npos) return "(a secret)";
+  constexpr std::string_view kMark = "[redacted]";
+  for (std::size_t at = line.find(kMark); at != std::string::npos; at = line.find(kMark, at))
+    line.replace(at, kMark.size(), 1, kSecret);
+  return line;
 }
 
 }  // namespace pmx::sim

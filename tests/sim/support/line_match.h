@@ -55,7 +55,10 @@ class LineMatch {
   std::size_t latest_ = 0;  // Whose line came last: most often the next one's too.
 };
 
+// What a log that redacts takes out: of one byte, so that what it was can be told.
+inline constexpr char kSecret = '7';
+
 // The worker's line in what the file has of it.
-std::string decoded(std::string_view text, RenderSpec::Kind kind);
+std::string decoded(std::string_view text, const RenderSpec& render);
 
 }  // namespace pmx::sim

@@ -53,6 +53,7 @@ class Simulation {
   LogUnderTest& plan_log(const std::string& name, bool merged);
   LogSpec settings(const std::string& name, bool merged);
   void style(Slot& slot);
+  void plan_redaction();
 
   // simulation.cpp
   void step();

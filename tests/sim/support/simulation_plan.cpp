@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sim/support/line_match.h"
 #include "sim/support/simulation.h"
 
 namespace pmx::sim {
@@ -72,6 +73,20 @@ void Simulation::plan() {
       slots_.push_back(std::move(slot));
     }
   }
+  plan_redaction();
+}
+
+// Chance of its own, so that a seed's plan is else what it was before there was redaction.
+void Simulation::plan_redaction() {
+  Dice dice = dice_;
+  for (LogUnderTest& log : logs_)
+    if (dice.one_in(4)) log.spec.render.redact.patterns = {std::string(1, kSecret)};
+  // Where a line is in pieces, each a line of its own, they end where no secret is cut.
+  for (Slot& slot : slots_)
+    if (std::any_of(slot.logs.begin(), slot.logs.end(), [](const LogUnderTest* log) {
+          return log->spec.merged && log->spec.render.redact.any();
+        }))
+      slot.style.longest_bytes = PrintStyle().longest_bytes;
 }
 
 // What a worker may print so that what is found can be told from everything else.
@@ -105,7 +120,8 @@ std::string Simulation::plan_text() const {
     for (const LogUnderTest* log : slot.logs) {
       const LogSpec& s = log->spec;
       text += " [" + s.path.substr(s.path.rfind('/') + 1) + (s.merged ? " merged" : "") +
-              " render " + std::to_string(static_cast<int>(s.render.kind)) + " max_size " +
+              " render " + std::to_string(static_cast<int>(s.render.kind)) +
+              (s.render.redact.any() ? " redacts" : "") + " max_size " +
               std::to_string(s.rotate.max_size_bytes) + " compress " +
               std::to_string(static_cast<int>(s.rotate.compress)) + " sync " +
               std::to_string(static_cast<int>(s.sync.mode)) + (log->retires ? " retires" : "") +

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 
 // Places of: literals that begin with one of up to eight groups of three-byte prefixes, and runs of
 // digits that are long enough for a card number.
@@ -42,4 +42,4 @@ class SecretScan {
   bool digits_ = false;
 };
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

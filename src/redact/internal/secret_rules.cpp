@@ -1,12 +1,12 @@
-#include "ship/internal/secret_rules.h"
+#include "redact/internal/secret_rules.h"
 
 #include <algorithm>
 #include <array>
 
-#include "ship/internal/card_number.h"
-#include "ship/internal/secret_text.h"
+#include "redact/internal/card_number.h"
+#include "redact/internal/secret_text.h"
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 namespace {
 
 constexpr std::array<std::string_view, 9> kBuiltinKeys{
@@ -136,4 +136,4 @@ void SecretRules::check_card(std::string_view text, std::size_t at, std::vector<
   }
 }
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

@@ -2,7 +2,7 @@
 // two tables of 16 bytes for each of the three positions say which groups a byte's halves may
 // belong to, and one shuffle looks 32 bytes up. Groups that all six answers agree on are a place to
 // look at. A search for each literal would be a dozen passes over the line.
-#include "ship/internal/secret_scan.h"
+#include "redact/internal/secret_scan.h"
 
 #include <algorithm>
 #include <bit>
@@ -12,7 +12,7 @@
 #include <immintrin.h>
 #endif
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 namespace {
 
 constexpr std::size_t kStepBytes = 64;
@@ -165,4 +165,4 @@ void SecretScan::find(std::string_view text, std::vector<std::uint32_t>& places)
   find_plainly(text, places);
 }
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

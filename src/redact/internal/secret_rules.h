@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "ship/internal/secret_scan.h"
+#include "redact/internal/secret_scan.h"
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 
 // A part of a line that goes.
 struct Secret {
@@ -47,4 +47,4 @@ class SecretRules {
   std::size_t cards_until_ = 0, values_until_ = 0, parts_until_ = 0;
 };
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

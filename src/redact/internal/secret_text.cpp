@@ -1,10 +1,10 @@
-#include "ship/internal/secret_text.h"
+#include "redact/internal/secret_text.h"
 
 #include <algorithm>
 
 #include "base/base64.h"
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 namespace {
 
 bool is_token68(char c) {  // RFC 9110, section 11.2, without its '='.
@@ -251,4 +251,4 @@ Part url_password_at(std::string_view text, std::size_t at) {
   return {authority + colon + 1, authority + host};
 }
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

@@ -1,15 +1,15 @@
 // Only lines that a secret was found in come here, so this may cost a pass over the line. The pass
 // is a parser of its own because it needs where each token is, which simdjson's On-Demand does not
 // say of what it skips.
-#include "ship/internal/json_mask.h"
+#include "redact/internal/json_mask.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <string>
 
-#include "ship/internal/secret_text.h"
+#include "redact/internal/secret_text.h"
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 namespace {
 
 struct Token {
@@ -149,4 +149,4 @@ void fit_to_json(std::string_view line, std::vector<Secret>& secrets) {
   secrets = std::move(fitted);
 }
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

@@ -5,13 +5,13 @@
 
 #include <string_view>
 
-#include "ship/internal/secret_text.h"
+#include "redact/internal/secret_text.h"
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 
 // Digits, with single blanks or hyphens between, around the digit at `at`.
 Part digit_run_around(std::string_view text, std::size_t at);
 // The first card number in the part of a run; empty where there is none.
 Part card_number_in(std::string_view text, std::size_t begin, std::size_t end);
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

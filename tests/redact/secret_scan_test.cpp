@@ -1,4 +1,4 @@
-#include "ship/internal/secret_scan.h"
+#include "redact/internal/secret_scan.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <random>
 #include <string>
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 namespace {
 
 using Places = std::vector<std::uint32_t>;
@@ -68,4 +68,4 @@ TEST_F(SecretScanTest, AgreesWithTheSlowWayOnRandomText) {
 }
 
 }  // namespace
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

@@ -1,4 +1,4 @@
-#include "ship/redactor.h"
+#include "redact/redactor.h"
 
 #include <gtest/gtest.h>
 
@@ -9,18 +9,18 @@
 
 #include "base/json.h"
 
-namespace pmx::ship {
+namespace pmx::redact {
 namespace {
 
-std::unique_ptr<Redactor> redactor(const SinkRedact& rules) {
+std::unique_ptr<Redactor> redactor(const RedactRules& rules) {
   auto made = Redactor::create(rules);
   EXPECT_TRUE(made) << made.error().message();
   return std::move(made).value();
 }
-SinkRedact builtin() { return {true, {}, {}}; }
-SinkRedact patterns(std::vector<std::string> texts) { return {false, std::move(texts), {}}; }
+RedactRules builtin() { return {true, {}, {}}; }
+RedactRules patterns(std::vector<std::string> texts) { return {false, std::move(texts), {}}; }
 
-std::string redacted(const SinkRedact& rules, std::string_view line) {
+std::string redacted(const RedactRules& rules, std::string_view line) {
   std::string scratch;
   return std::string(redactor(rules)->redact(line, scratch));
 }
@@ -140,7 +140,7 @@ TEST(RedactorTest, BuiltInRulesKeepJsonValid) {
 }
 
 TEST(RedactorTest, OwnKeysGoAtAnyDepthWithoutTheBuiltInRules) {
-  const SinkRedact rules{false, {}, {"ssn", "x-api-key", "k", "_id", ""}};
+  const RedactRules rules{false, {}, {"ssn", "x-api-key", "k", "_id", ""}};
   EXPECT_EQ(
       redacted(rules, R"({"a":[{"SSN":"1"}],"X_Api_Key":"2","k":3,"_ID":4,"password":"p"})"),
       R"({"a":[{"SSN":"[redacted]"}],"X_Api_Key":"[redacted]","k":"[redacted]","_ID":"[redacted]","password":"p"})");
@@ -179,7 +179,7 @@ TEST(RedactorTest, OwnPatternsKeepJsonValid) {
 }
 
 TEST(RedactorTest, OverlappingRulesLeaveOneMark) {
-  SinkRedact rules = builtin();
+  RedactRules rules = builtin();
   rules.patterns = {"secret", "hunter\\d@db"};
   EXPECT_EQ(redacted(rules, "http://a:hunter2@db/x"), "http://a:[redacted]/x");
   EXPECT_EQ(redacted(rules, R"({"token":"http://a:secret@h"})"), R"({"token":"[redacted]"})");
@@ -291,7 +291,7 @@ TEST(RedactorTest, RandomLinesStayValidAndHoldNothingAfterwards) {
     for (auto i = random() % 4; i > 0; --i) object.set(any(kKeys), value(depth + 1));
     return object;
   };
-  SinkRedact rules = builtin();
+  RedactRules rules = builtin();
   rules.patterns = {"hunter2", "h.*\"", "\\d{16}|[ea]b"};
   const auto made = redactor(rules);
   for (int i = 0; i < 6'000; ++i) {
@@ -307,4 +307,4 @@ TEST(RedactorTest, RandomLinesStayValidAndHoldNothingAfterwards) {
 }
 
 }  // namespace
-}  // namespace pmx::ship
+}  // namespace pmx::redact

@@ -1,10 +1,10 @@
-#include "ship/internal/card_number.h"
+#include "redact/internal/card_number.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 namespace {
 
 constexpr std::size_t kMinDigits = 13, kMaxDigits = 19;
@@ -128,4 +128,4 @@ Part card_number_in(std::string_view text, std::size_t begin, std::size_t end) {
   return {};
 }
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 
 struct Part {
   std::size_t begin = 0, end = 0;
@@ -35,4 +35,4 @@ bool is_quote_of_level(std::string_view text, std::size_t at, std::size_t level)
 // none. Never behind a quote of a lower level, which ends the string that the value is in.
 std::size_t json_value_end(std::string_view text, std::size_t at, std::size_t level);
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

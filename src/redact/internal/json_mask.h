@@ -7,13 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "ship/internal/secret_rules.h"
+#include "redact/internal/secret_rules.h"
 
-namespace pmx::ship::internal {
+namespace pmx::redact::internal {
 
 // Replaces the kText parts of `secrets` by those of the line's values that they touch, where `line`
 // is a JSON object or array; else they stay as they are. A part that is inside of one key goes from
 // that key.
 void fit_to_json(std::string_view line, std::vector<Secret>& secrets);
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx::redact::internal

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 
-namespace pmx::ship::internal {
+namespace pmx {
 
 inline Error pattern_error(std::string_view setting, std::string_view pattern,
                            std::string_view why) {
@@ -17,4 +17,4 @@ inline Error pattern_error(std::string_view setting, std::string_view pattern,
   return invalid(std::move(text));
 }
 
-}  // namespace pmx::ship::internal
+}  // namespace pmx
