@@ -28,6 +28,12 @@ bool Batcher::has_source(const std::string& path) const {
                      [&](const Source& source) { return source.log->path() == path; });
 }
 
+const Origin* Batcher::origin_of(LogId log) const {
+  const auto found = std::find_if(sources_.begin(), sources_.end(),
+                                  [&](const Source& source) { return source.origin.log == log; });
+  return found == sources_.end() ? nullptr : &found->origin;
+}
+
 void Batcher::seek(const LaneCursor& cursor) {
   for (Source& source : sources_) {
     const auto at = cursor.find(source.log->path());

@@ -45,6 +45,7 @@ class Batcher {
 
   void add_source(Fs& files, rotate::LogDir dir, Origin origin);
   bool has_source(const std::string& path) const;
+  const Origin* origin_of(LogId log) const;
   // Every source back to where `cursor` says.
   void seek(const LaneCursor& cursor);
   void seek_source(const std::string& path, const LogCursor& cursor);

@@ -47,6 +47,7 @@ void append_line(std::string& out, const DeadLetter& letter) {
                                     {"seq", letter.seq},
                                     {"lines", letter.lines},
                                     {"log", letter.log.hex()},
+                                    {"coding", letter.coding},
                                     {"item", base64_encode(letter.item)},
                                     {"group", letter.group}});
   out += object.dump();
@@ -73,6 +74,7 @@ std::optional<DeadLetter> parse_line(std::string_view line) {
   letter.seq = static_cast<std::uint64_t>(found["seq"].as_int());
   letter.lines = static_cast<std::uint32_t>(found["lines"].as_int(1));
   letter.item = std::move(item).value();
+  letter.coding = found["coding"].as_string();
   letter.group = found["group"].as_string();
   return letter;
 }

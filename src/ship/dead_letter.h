@@ -34,8 +34,9 @@ struct DeadLetter {
   std::uint64_t seq = 0;
   std::uint32_t lines = 1;  // Sequence numbers that it stands for.
   LogId log;
-  std::string item;   // The item's bytes: exactly what is to be sent again.
-  std::string group;  // Sink::name_of() of its group; Sink::group_named() finds it again.
+  std::string item;    // The item's bytes: exactly what is to be sent again.
+  std::string coding;  // Sink::coding() of the item; "": an older file does not say.
+  std::string group;   // Sink::name_of() of its group; Sink::group_named() finds it again.
   bool operator==(const DeadLetter&) const = default;
 };
 

@@ -73,6 +73,9 @@ class Lane {
   // `begin`: where to begin should the lane's cursor not know the log.
   void add_source(Fs& files, rotate::LogDir dir, Origin origin, const LogCursor& begin);
   bool has_source(const std::string& path) const { return batcher_.has_source(path); }
+  const Origin* origin_of(LogId log) const {
+    return batcher_.origin_of(log);
+  }                            // nullptr: not ours.
   void start();                // Goes on where the last daemon was.
   void lines_came(bool many);  // There may be lines; many: more than a batch.
   void work();                 // A slot is free: send.

@@ -97,6 +97,7 @@ DeadLetter Lane::letter_of(const Parcel& parcel, const Item& item, std::string_v
   letter.lines = item.lines;
   letter.log = log_id_of(batch_->sources[item.source]);
   letter.item = std::string(bytes);
+  letter.coding = batch_->coding;
   return letter;
 }
 

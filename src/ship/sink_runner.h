@@ -85,6 +85,7 @@ class SinkRunner final : private LaneHost {
   std::string state_text() const;
   struct RetryJob;
   void retry_next();
+  bool encode_for_now(DeadLetter& letter) const;
   void retry_answered(const Verdict& verdict);
   Result<void> retry_settled(const Verdict& verdict);
   void end_retry(Result<std::uint64_t> taken);

@@ -30,6 +30,7 @@ DeadLetter letter(std::uint64_t seq, std::size_t item_bytes = 20) {
   made.log = {0xABCDEF0123456789ULL};
   made.item.assign(item_bytes, static_cast<char>(seq));
   made.item += std::string_view("\0\xff\n", 3);
+  made.coding = "loki/json";
   made.group = "app=api,stream=out";
   return made;
 }
@@ -116,6 +117,20 @@ TEST_F(DeadLettersTest, AreLinesForPeopleAndToolsInAFileForItsOwnerOnly) {
   EXPECT_EQ(object["group"].as_string(), letter(7).group);
   EXPECT_EQ(fs_.info(path())->permissions, 0600U);
   EXPECT_EQ(fs_.info(home_ / "dead")->permissions, 0700U);
+}
+
+TEST_F(DeadLettersTest, AnOlderFileThatDoesNotSayTheCodingIsReadAsWell) {
+  EXPECT_TRUE(add(1, 1));
+  std::string text = bytes(path());
+  const std::string coding = "\"coding\":\"loki/json\",";
+  ASSERT_NE(text.find(coding), std::string::npos);
+  text.erase(text.find(coding), coding.size());
+  EXPECT_TRUE(fs_.replace_file(path(), text));
+  reopen();
+  const auto page = letters_->read(0);
+  ASSERT_TRUE(page && page->entries.size() == 1);
+  EXPECT_EQ(page->entries[0].letter.coding, "");
+  EXPECT_EQ(page->entries[0].letter.item, letter(1).item);
 }
 
 TEST_F(DeadLettersTest, PagesOfAnySizeGiveEachLetterOnce) {

@@ -8,6 +8,7 @@
 
 #include "rotate/retention.h"
 #include "ship/dead_letter.h"
+#include "ship/make_sink.h"
 #include "support/instant_store.h"
 #include "support/segment_builder.h"
 #include "support/temp_dir.h"
@@ -202,6 +203,45 @@ TEST_F(EngineThreadTest, ARetriedLetterThatIsStillRefusedDoesNotHoldTheOthers) {
   EXPECT_EQ((*done)["lines"].as_int(), 3);
   EXPECT_EQ(status(*engine)["dead_letters"].as_int(), 1);
   EXPECT_NE(received_.all.find("three"), std::string::npos);
+}
+
+// Refused while the sink spoke protobuf; it was told to speak JSON since. Older files say nothing.
+TEST_F(EngineThreadTest, ARetriedLetterIsSentAsTheSinkSpeaksToday) {
+  Shipment loki = shipment();
+  loki.sink.spec.type = SinkType::kLoki;
+  const auto then = make_sink(loki.sink);
+  loki.sink.spec.encoding = "json";
+  Event event;
+  const std::string text = "a line" + std::string(64, '\0');
+  event.text = std::string_view(text).substr(0, 6);
+  event.kind = StreamKind::kErr;
+  event.run.pid = 4711;
+  event.origin = &loki.origin;
+  RealFs fs;
+  const auto letters = std::move(*DeadLetters::open(fs, home_.path(), "here"));
+  for (const std::string coding : {"loki/protobuf", "", "bulk"}) {  // The last one lies.
+    DeadLetter letter;
+    event.time_ns = letter.time_ns = clock_.system_ns();
+    then->encode(event, letter.item);
+    letter.app = "web";
+    letter.group = then->name_of(then->group_of(event));
+    letter.coding = coding;
+    ASSERT_TRUE(letters->append({&letter, 1}));
+  }
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({loki}));
+  Answered answered;
+  retry(*engine, answered);
+  const Result<Json> done = answered.get_future().get();
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ((*done)["lines"].as_int(), 2);
+  EXPECT_EQ(status(*engine)["dead_letters"].as_int(), 1);
+  const Json sent = *Json::parse(received_.all);
+  const Json& stream = sent["streams"].items().at(0);
+  EXPECT_EQ(stream["stream"]["stream"].as_string(), "stderr");
+  ASSERT_EQ(stream["values"].items().size(), 2U);
+  EXPECT_EQ(stream["values"].items()[0].items()[1].as_string(), "a line");
+  EXPECT_EQ(stream["values"].items()[0].items()[2]["pid"].as_string(), "4711");
 }
 
 TEST_F(EngineThreadTest, OneRetryAtATime) {

@@ -63,9 +63,7 @@ class LaneTest : public ::testing::Test, protected LaneHost {
   }
   void kill() { lane_.reset(); }
   std::string base() const { return home_.path() + "/state/ship/sink/lane"; }
-  void tell(bool many) {
-    lane_->lines_came(many);
-  }
+  void tell(bool many) { lane_->lines_came(many); }
   void run() {
     while (store_.run_pending()) clock_.run_due();
     clock_.run_due();
@@ -201,6 +199,7 @@ TEST_F(LaneTest, WhatTheStoreNeverTakesGoesToTheDeadLettersAndIsCounted) {
   EXPECT_EQ(page->entries[0].letter.line, "b");
   EXPECT_EQ(page->entries[0].letter.store, "not in this house");
   EXPECT_EQ(page->entries[0].letter.item, "b\n");
+  EXPECT_EQ(page->entries[0].letter.coding, "plain");
 }
 
 TEST_F(LaneTest, HalvesWhatIsTooLargeAndKeepsTheOrder) {
