@@ -258,6 +258,7 @@ Json SinkRunner::status(
                        {"duplicate_lines", tally.duplicates},
                        {"dropped", counts["dropped"]},
                        {"dead_letters", letters.waiting},
+                       {"dead_letters_dropped", letters.dropped},
                        {"last_error", last_error_},
                        {"last_error_time_ms", last_error_ns_ / 1'000'000},
                        {"apps", apps},
