@@ -205,6 +205,24 @@ void ShipEngine::forget_lane(const std::string& base) {
   (void)state_.remove(base + ".lane.json");
   CursorFile(state_, base).remove();
   FlightFile(state_, base).remove();
+  const std::string directory = base.substr(0, base.rfind('/'));
+  const std::string id = directory.substr(directory.rfind('/') + 1);
+  const auto left = known_lanes(state_, options_.home + "/state");
+  if (left && std::none_of(left->begin(), left->end(),
+                           [&](const KnownLane& lane) { return lane.sink_id == id; }))
+    forget_sink(id);
+}
+
+// No app ships there, and nothing waits for it.
+void ShipEngine::forget_sink(const std::string& id) {
+  (void)state_.remove(pause_path(id));
+  (void)state_.remove(options_.home + "/state/ship/" + id + "/sink.json");
+  loop_->post([this, id] {
+    const auto runner = runners_.find(id);
+    if (runner == runners_.end()) return;
+    if (!runner->second->has_dead_letters()) return (void)runners_.erase(runner);
+    runner->second->resume();
+  });
 }
 
 Result<SinkSpec> ShipEngine::sink_of(const std::string& directory) const {
@@ -259,6 +277,8 @@ void ShipEngine::make_runner(const std::string& id, const SinkContext& sink) {
   auto made = transport ? SinkRunner::create(sink, std::move(parts), std::move(*transport))
                         : Result<std::unique_ptr<SinkRunner>>(transport.error());
   if (made) {
+    const auto paused = state_.info(pause_path(id));
+    if (paused || paused.error().code() != Errc::kNotFound) (*made)->pause();
     runners_[id] = std::move(*made);
     return;
   }

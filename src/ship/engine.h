@@ -97,7 +97,8 @@ class ShipEngine {
   void test(SinkContext sink, std::string host, Answer done);
   // Sends what there is without waiting for more; answers when nothing is left, or at the deadline.
   void drain(std::chrono::milliseconds deadline, std::function<void()> done);
-  void pause(std::string sink, bool on, Answer done);  // By name or id.
+  // By name or id. Holds over restarts and changes of the sink, until it is resumed or gone.
+  void pause(std::string sink, bool on, Answer done);
   void retry(std::string sink, Answer done);
 
  private:
@@ -140,6 +141,9 @@ class ShipEngine {
                           std::function<void()> done);
   void lines_read(const Lane& lane);
   Result<SinkRunner*> find(const std::string& name);
+  std::string pause_path(const std::string& id) const;
+  Result<void> keep_pause(const std::string& id, bool on);
+  void forget_sink(const std::string& id);
   Fs& files_of(const std::optional<FileOwner>& owner);
   RunInfo run_of(StreamId stream) const;
 

@@ -84,7 +84,8 @@ void SinkRunner::retry_next() {
     return removed ? end_retry(job.taken) : end_retry(removed.error());
   }
   if (!readable) {
-    Verdict refused{.kind = Verdict::Kind::kItems};
+    Verdict refused;
+    refused.kind = Verdict::Kind::kItems;
     refused.items.assign(job.letters.size(), {ItemVerdict::Kind::kRefused, 0,
                                               "not sent: \"item\" is not what \"coding\" says"});
     return retry_answered(refused);

@@ -56,6 +56,7 @@ class SinkRunner final : private LaneHost {
   bool idle() const;  // Nothing is left to be sent, as far as it is known.
   void stop();        // Cursors to the disk; what is on its way is cancelled.
   bool blocked() const { return store_ == Store::kBlocked; }
+  bool has_dead_letters() const { return dead_letters_->counts().waiting > 0; }
 
   const SinkSpec& spec() const { return context_.spec; }
   const std::string& secret() const { return context_.secret; }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <future>
 
@@ -26,7 +27,11 @@ class EngineThreadTest : public ::testing::Test {
     return std::move(*ShipEngine::start(
         {home_.path()},
         {clock_, [](std::string_view) { return Severity::kInfo; }, [](const std::string&) {},
-         [](const std::string&) {}, [](const std::string&) {}, [] {},
+         [](const std::string&) {},
+         [this](const std::string& base) {
+           if (!std::exchange(has_ended_, true)) ended_.set_value(base);
+         },
+         [] {},
          [](const SinkSpec& spec) {
            return Json::object({{"url", spec.urls.front()}});
          },
@@ -73,6 +78,19 @@ class EngineThreadTest : public ::testing::Test {
       ASSERT_TRUE(letters->append({&letter, 1}));
     }
   }
+  static void drain(ShipEngine& engine) {
+    std::promise<void> drained;
+    engine.drain(std::chrono::seconds(20), [&] { drained.set_value(); });
+    drained.get_future().get();
+  }
+  static void pause(ShipEngine& engine, bool on) {
+    std::promise<void> answered;
+    engine.pause("here", on, [&](const Result<Json>& done) {
+      EXPECT_TRUE(done);
+      answered.set_value();
+    });
+    answered.get_future().get();
+  }
   using Answered = std::promise<Result<Json>>;
   static void retry(ShipEngine& engine, Answered& answered) {
     engine.retry("here", [&](Result<Json> done) { answered.set_value(std::move(done)); });
@@ -81,6 +99,8 @@ class EngineThreadTest : public ::testing::Test {
   test::TempDir home_;
   RealClock clock_;
   Received received_;
+  std::promise<std::string> ended_;  // The first lane that has ended.
+  bool has_ended_ = false;
   rotate::LogDir dir_{home_.path() + "/state", home_.path() + "/logs/web-out.log"};
   std::unique_ptr<test::SegmentBuilder> segment_;
   std::uint16_t out_ = 0;
@@ -144,18 +164,64 @@ TEST_F(EngineThreadTest, KeepsTheSegmentsThatASinkStillNeeds) {
 TEST_F(EngineThreadTest, APausedSinkSendsNothingUntilItGoesOn) {
   const auto engine = this->engine();
   ASSERT_TRUE(engine->configure({shipment()}));
-  std::promise<void> paused;
-  engine->pause("here", true, [&](const Result<Json>& done) {
-    EXPECT_TRUE(done);
-    paused.set_value();
-  });
-  paused.get_future().get();
+  pause(*engine, true);
   begin_log();
   print("{\"n\":\"one\"}\n");
   engine->recorded(dir_.active_path(), 10);
   EXPECT_EQ(status(*engine)["state"].as_string(), "paused");
   engine->pause("here", false, [](const Result<Json>&) {});
   EXPECT_TRUE(received_.wait_for("one"));
+}
+
+TEST_F(EngineThreadTest, APauseOutlivesTheEngineAndAChangeOfTheSink) {
+  const std::string path =
+      home_.path() + "/state/ship/" + sink_id(shipment().sink.spec) + "/paused";
+  begin_log();
+  {
+    const auto engine = this->engine();
+    ASSERT_TRUE(engine->configure({shipment()}));
+    pause(*engine, true);
+    EXPECT_EQ(RealFs().info(path)->permissions, 0600U);
+  }
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  EXPECT_EQ(status(*engine)["state"].as_string(), "paused");
+  Shipment other = shipment();
+  other.sink.spec.batch.max_age = std::chrono::milliseconds(2);
+  ASSERT_TRUE(engine->configure({other}));
+  EXPECT_EQ(status(*engine)["state"].as_string(), "paused");
+  print("one\n");
+  engine->recorded(dir_.active_path(), 10);
+  EXPECT_EQ(status(*engine)["requests"].as_int(), 0);
+  pause(*engine, false);
+  EXPECT_TRUE(received_.wait_for("one"));
+  EXPECT_FALSE(RealFs().info(path));
+}
+
+TEST_F(EngineThreadTest, APauseThatCannotBeKeptIsNone) {
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  const std::string path =
+      home_.path() + "/state/ship/" + sink_id(shipment().sink.spec) + "/paused";
+  std::filesystem::create_directories(path + ".tmp/in_its_way");
+  std::promise<bool> answered;
+  engine->pause("here", true, [&](const Result<Json>& done) { answered.set_value(bool(done)); });
+  EXPECT_FALSE(answered.get_future().get());
+  EXPECT_EQ(status(*engine)["state"].as_string(), "ok");
+}
+
+TEST_F(EngineThreadTest, APauseEndsWithItsSink) {
+  begin_log();
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  drain(*engine);
+  pause(*engine, true);
+  ASSERT_TRUE(engine->configure({}));  // Nothing waits: the lane ends by the next sync.
+  const std::string directory = home_.path() + "/state/ship/" + sink_id(shipment().sink.spec);
+  engine->forget_lane(ended_.get_future().get());
+  EXPECT_EQ(RealFs().list(directory)->size(), 0U);
+  ASSERT_TRUE(engine->configure({shipment()}));
+  EXPECT_EQ(status(*engine)["state"].as_string(), "ok");
 }
 
 TEST_F(EngineThreadTest, NamesTheSinksThatThereAre) {
@@ -183,9 +249,7 @@ TEST_F(EngineThreadTest, DrainsBeforeItsDeadline) {
   ASSERT_TRUE(engine->configure({shipment()}));
   begin_log();
   print("last words\n");
-  std::promise<void> drained;
-  engine->drain(std::chrono::seconds(20), [&] { drained.set_value(); });
-  drained.get_future().get();
+  drain(*engine);
   EXPECT_NE(received_.all.find("last words"), std::string::npos);
 }
 
