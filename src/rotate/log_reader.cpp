@@ -91,6 +91,31 @@ void LogReader::release_memory() {
   if (current_ && rest_.empty()) current_->release_memory();
 }
 
+void LogReader::close_files() {
+  if (current_ && rest_.empty()) current_->close_files();
+}
+
+// After close_files(). False: a file could not be opened for now.
+bool LogReader::take_up() {
+  const auto open_again = current_->take_up();
+  if (open_again) return true;
+  if (open_again.error().code() != Errc::kNotFound)
+    return failed_for_now(open_again.error()), false;
+  // It was packed meanwhile, with its records, or removed.
+  const std::uint64_t record = record_, epoch = current_->epoch();
+  const Opened opened = open(segment_);
+  if (opened == Opened::kLater) return false;
+  if (opened == Opened::kYes && !current_->framed() && current_->epoch() == epoch &&
+      current_->records() >= record) {
+    record_ = record;
+    return true;
+  }
+  if (opened == Opened::kYes) return !number_ || seek_seq(*end_position());
+  current_.reset();
+  number_read_ = false;  // What it had behind the last line read is gone with it.
+  return true;
+}
+
 std::optional<LogLine> LogReader::next() {
   trouble_ = false;
   const auto line = next_wanted();
@@ -168,6 +193,7 @@ LogReader::Step LogReader::next_record() {
     }
     lines_end_ = false;
   }
+  if (current_ && current_->closed() && !take_up()) return Step::kEnd;
   if (!current_) return next_segment() ? Step::kAgain : Step::kEnd;
   if (record_ >= current_->records()) {
     const auto more = current_->refresh();
@@ -276,7 +302,7 @@ std::vector<LogReader::NumberBreak> LogReader::take_number_breaks() {
 }
 
 bool LogReader::next_segment() {
-  const auto next = current_ ? segments_->after(segment_) : segments_->oldest();
+  const auto next = segment_ != 0 ? segments_->after(segment_) : segments_->oldest();
   if (!next) return false;
   if (current_ && !current_->sealed()) {
     // More may have been recorded between our last look and the new segment.

@@ -93,6 +93,9 @@ class LogReader {
 
   void directory_changed();  // Segments may have come or gone.
   void release_memory();     // Buffers; the next line costs a read more.
+  void close_files();        // The next line costs two open(2) more. Not between lines of a batch.
+  bool has_open_files() const { return current_ && !current_->closed(); }
+  bool has_open_stream() const { return current_ && current_->has_open_stream(); }  // As last read.
   const LogDir& dir() const { return dir_; }
   bool unindexed() const;  // It reads an active file that pmx did not write.
   std::vector<std::string> take_warnings();
@@ -110,6 +113,7 @@ class LogReader {
   // log_reader.cpp: forward.
   std::optional<LogLine> next_wanted();
   Step next_record();
+  bool take_up();
   void note_numbers(const Record& record, std::uint64_t count);
   Step take_record(const Record& record);
   Step take_data(const Record& record);

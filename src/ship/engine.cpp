@@ -58,7 +58,8 @@ void ShipEngine::add_floors(const std::string& base, const LaneFile& file, Floor
 void ShipEngine::add_unreadable(const std::string& base, Floors& floors) const {
   const auto cursor = CursorFile(state_, base).load();
   if (!cursor || !*cursor) return;
-  for (const auto& [path, log] : **cursor) lower_floor(floors, path, log.at.segment);
+  for (const auto& [path, log] : **cursor)
+    if (path != kGoneLogs) lower_floor(floors, path, log.at.segment);
 }
 
 ShipEngine::~ShipEngine() {
@@ -108,6 +109,7 @@ void ShipEngine::make_runner(const std::string& id, const SinkContext& sink) {
                     [this](Lane& lane) { lines_read(lane); },
                     [this] { publish_floors(); },
                     parts_.lane_ended,
+                    parts_.log_ended,
                     [this] { look_again_later(); },
                     [this](const auto& owner) -> Fs& { return files_of(owner); },
                     options_.home};

@@ -61,9 +61,10 @@ class ShipEngine {
     std::function<Severity(std::string_view)> severity_of;
     std::function<void(const std::string&)> notice;
     std::function<void(const std::string& path)> floor_moved;  // Retention may look again.
-    // Called on ship, to be taken up on control: forget_lane(base); configure() once more, as a
-    // sink could not be made or its store refuses us.
+    // Called on ship, to be taken up on control: forget_lane(base), forget_log(base, path);
+    // configure() once more, as a sink could not be made or its store refuses us.
     std::function<void(const std::string& base)> lane_ended;
+    std::function<void(const std::string& base, const std::string& path)> log_ended;
     std::function<void()> look_again;
     // How a sink is kept for a daemon that finds lines for it and no app that names it.
     std::function<Json(const SinkSpec&)> sink_to_json;
@@ -85,6 +86,7 @@ class ShipEngine {
   Result<void> configure(const std::vector<Shipment>& shipments,
                          const std::set<std::string>& listed = {});
   void forget_lane(const std::string& base);
+  void forget_log(const std::string& base, const std::string& path);
   // From the log thread, for each batch: cheap where nobody waits for the log.
   void recorded(const std::string& path, std::uint64_t bytes);
   void run_known(RunId run, RunInfo info);
@@ -125,6 +127,7 @@ class ShipEngine {
   ShipEngine(Options options, Parts parts);
   void load_floors();
   Result<void> write_lane(const Shipment& shipment, Picture& picture);
+  void hang_bells(const Picture& picture);
   Result<void> write_leftovers(const std::vector<KnownLane>& known,
                                const std::set<std::string>& listed, Picture& picture);
   void end_lane(LaneFile& file, const std::set<std::string>& listed) const;

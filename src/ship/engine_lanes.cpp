@@ -1,5 +1,6 @@
 // What is to be shipped, as the list of apps says it and the disk keeps it. On control.
 #include <algorithm>
+#include <set>
 
 #include "rotate/log_reader.h"
 #include "ship/engine.h"
@@ -15,12 +16,7 @@ Result<void> ShipEngine::configure(const std::vector<Shipment>& shipments,
   const std::vector<KnownLane> known = PMX_TRY(known_lanes(state_, options_.home + "/state"));
   for (const Shipment& shipment : shipments) PMX_TRY(write_lane(shipment, picture));
   PMX_TRY(write_leftovers(known, listed, picture));
-  bells_.with([&](auto& bells) {
-    for (const auto& [id, wanted] : picture.sinks)
-      for (const auto& [base, lane] : wanted.lanes)
-        for (const LaneLog& log : lane.logs)
-          if (auto& bell = bells[log.path]; !bell) bell = std::make_shared<Bell>();
-  });
+  hang_bells(picture);
   Floors pending;
   for (const auto& [id, wanted] : picture.sinks)
     for (const auto& [base, lane] : wanted.lanes) add_floors(base, lane, pending);
@@ -30,6 +26,21 @@ Result<void> ShipEngine::configure(const std::vector<Shipment>& shipments,
   });
   loop_->post([this, picture = std::move(picture)] { apply(picture); });
   return {};
+}
+
+// One for each log that somebody ships.
+void ShipEngine::hang_bells(const Picture& picture) {
+  std::unordered_map<std::string, std::shared_ptr<Bell>> hung;
+  bells_.with([&](auto& bells) {
+    for (const auto& [id, wanted] : picture.sinks)
+      for (const auto& [base, lane] : wanted.lanes)
+        for (const LaneLog& log : lane.logs) {
+          const auto before = bells.find(log.path);
+          hung.try_emplace(log.path,
+                           before != bells.end() ? before->second : std::make_shared<Bell>());
+        }
+    bells = std::move(hung);
+  });
 }
 
 Result<void> ShipEngine::write_lane(const Shipment& shipment, Picture& picture) {
@@ -55,14 +66,20 @@ Result<void> ShipEngine::write_lane(const Shipment& shipment, Picture& picture) 
   }
   lane.origin = shipment.origin;
   lane.wanted = true;
-  for (LaneLog& log : lane.logs) log.end.reset();
-  for (const Shipment::Log& log : shipment.logs) {
-    const bool there = std::any_of(lane.logs.begin(), lane.logs.end(),
-                                   [&](const LaneLog& one) { return one.path == log.path; });
-    if (there) continue;
-    const auto at = known.find(log.path);
-    lane.logs.push_back({log.path, log.owner, at != known.end() ? at->second : end_of(log)});
+  std::set<std::string_view> wished, there;
+  for (const Shipment::Log& log : shipment.logs) wished.insert(log.path);
+  for (LaneLog& log : lane.logs) {
+    log.end.reset();
+    log.wanted = wished.contains(log.path);
+    there.insert(log.path);
   }
+  std::vector<LaneLog> fresh;
+  for (const Shipment::Log& log : shipment.logs) {
+    if (there.contains(log.path)) continue;
+    const auto at = known.find(log.path);
+    fresh.push_back({log.path, log.owner, at != known.end() ? at->second : end_of(log)});
+  }
+  lane.logs.insert(lane.logs.end(), fresh.begin(), fresh.end());
   const std::string written = to_json(lane).dump();
   if (written != before) PMX_TRY(state_.replace_file(path, written, 0600, Fs::Sync::kYes));
   Wanted& wanted = picture.sinks[id];
@@ -145,6 +162,26 @@ void ShipEngine::forget_lane(const std::string& base) {
   if (left && std::none_of(left->begin(), left->end(),
                            [&](const KnownLane& lane) { return lane.sink_id == id; }))
     forget_sink(id);
+}
+
+// Of an app that has fewer instances, or logs to another file now. All of it is settled; unless it
+// is wanted again meanwhile, it goes: from the lane's file first, so that a start knows what else
+// is to go.
+void ShipEngine::forget_log(const std::string& base, const std::string& path) {
+  const std::string file_path = base + ".lane.json";
+  auto file = read_lane(state_, file_path);
+  if (!file || !file->wanted) return;
+  const auto gone = std::erase_if(
+      file->logs, [&](const LaneLog& log) { return log.path == path && !log.wanted; });
+  if (gone == 0) return;
+  // Where the disk is full the lane tells again.
+  if (!state_.replace_file(file_path, to_json(*file).dump(), 0600, Fs::Sync::kYes)) return;
+  const std::string directory = base.substr(0, base.rfind('/'));
+  loop_->post([this, id = directory.substr(directory.rfind('/') + 1), base, path] {
+    const auto runner = runners_.find(id);
+    if (runner != runners_.end()) runner->second->drop_log(base, path);
+    publish_floors();
+  });
 }
 
 // No app ships there, and nothing waits for it.

@@ -27,6 +27,7 @@ struct LaneLog {
   LogCursor begin;  // Where the lane's first line is.
   // The app goes on and ships there no more: nothing from here on.
   std::optional<LogPosition> end = {};
+  bool wanted = true;  // false: no instance has it any more; what is in it still goes.
 };
 
 struct LaneFile {

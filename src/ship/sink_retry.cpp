@@ -150,7 +150,7 @@ void SinkRunner::retry_answered(const Verdict& verdict) {
 Result<void> SinkRunner::retry_settled(const Verdict& verdict) {
   RetryJob& job = *retry_;
   std::vector<DeadLetter> again;
-  std::map<LogId, std::uint64_t> taken;
+  std::map<std::pair<std::string, LogId>, std::uint64_t> taken;  // By app and log.
   for (std::size_t i = 0; i < job.letters.size(); ++i) {
     DeadLetter& letter = job.letters[i];
     ItemVerdict answer;
@@ -161,14 +161,14 @@ Result<void> SinkRunner::retry_settled(const Verdict& verdict) {
       letter.store = answer.reason;
       again.push_back(std::move(letter));
     } else {
-      taken[letter.log] += letter.lines;
+      taken[{letter.app, letter.log}] += letter.lines;
     }
   }
   PMX_TRY(dead_letters_->append(again));
   PMX_TRY(dead_letters_->take_retried(job.up_to));
-  for (const auto& [log, lines] : taken) {
+  for (const auto& [from, lines] : taken) {
     job.taken += lines;
-    for (const auto& [base, lane] : lanes_) lane->redelivered(log, lines);
+    for (const auto& [base, lane] : lanes_) lane->redelivered(from.first, from.second, lines);
   }
   return {};
 }

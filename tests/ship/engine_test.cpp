@@ -31,7 +31,7 @@ class EngineThreadTest : public ::testing::Test {
          [this](const std::string& base) {
            if (!std::exchange(has_ended_, true)) ended_.set_value(base);
          },
-         [] {},
+         [](const auto&, const auto&) {}, [] {},
          [](const SinkSpec& spec) {
            return Json::object({{"url", spec.urls.front()}});
          },
