@@ -30,17 +30,21 @@ Result<std::unique_ptr<ShipEngine>> ShipEngine::start(Options options, Parts par
 // Before retention begins its work: it keeps what the cursors on the disk still need.
 void ShipEngine::load_floors() {
   const auto lanes = known_lanes(state_, options_.home + "/state");
-  if (!lanes) return parts_.notice("ship: " + lanes.error().message());
+  if (!lanes) parts_.notice("ship: " + lanes.error().message() + ": no segment is removed");
   Floors floors;
-  for (const KnownLane& lane : *lanes) {
+  bool known = static_cast<bool>(lanes);
+  for (const KnownLane& lane : lanes ? *lanes : std::vector<KnownLane>()) {
     if (lane.file) {
       add_floors(lane.base, *lane.file, floors);
       continue;
     }
     parts_.notice("ship: " + lane.file.error().message() + ": the lines of this lane wait");
-    add_unreadable(lane.base, floors);
+    known = add_unreadable(lane.base, floors) && known;
   }
-  published_.with([&](Published& published) { published.floors = std::move(floors); });
+  published_.with([&](Published& published) {
+    published.floors = std::move(floors);
+    published.unknown = !known;
+  });
 }
 
 void ShipEngine::add_floors(const std::string& base, const LaneFile& file, Floors& floors) const {
@@ -54,12 +58,14 @@ void ShipEngine::add_floors(const std::string& base, const LaneFile& file, Floor
   }
 }
 
-// Its cursor tells as much; without one, nobody knows which logs these were.
-void ShipEngine::add_unreadable(const std::string& base, Floors& floors) const {
+// Its cursor tells as much; without one, nobody knows which logs these were. False: there is one,
+// and it cannot be read just now.
+bool ShipEngine::add_unreadable(const std::string& base, Floors& floors) const {
   const auto cursor = CursorFile(state_, base).load();
-  if (!cursor || !*cursor) return;
-  for (const auto& [path, log] : **cursor)
+  if (!cursor) return cursor.error().code() == Errc::kCorrupt;
+  for (const auto& [path, log] : cursor->value_or(LaneCursor()))
     if (path != kGoneLogs) lower_floor(floors, path, log.at.segment);
+  return true;
 }
 
 ShipEngine::~ShipEngine() {
@@ -153,6 +159,7 @@ void ShipEngine::publish_floors() {
 
 std::uint64_t ShipEngine::floor_segment(const std::string& path) const {
   return published_.with([&](const Published& published) {
+    if (published.unknown) return std::uint64_t{0};
     std::uint64_t floor = rotate::kNoFloor;
     for (const Floors* floors : {&published.floors, &published.pending})
       if (const auto found = floors->find(path); found != floors->end())

@@ -116,11 +116,13 @@ class ShipEngine {
     std::uint64_t number = 0;
     std::map<std::string, Wanted> sinks;  // By id.
     Floors unreadable;                    // What lanes need whose files cannot be read.
+    bool unknown = false;                 // There is one of which nobody can say that.
   };
   struct Published {
     Floors floors;
     Floors pending;  // Of a picture that the ship thread has not seen yet.
     std::uint64_t picture = 0;
+    bool unknown = false;  // What lanes need could not be read: everything is kept.
   };
   struct TestJob;
 
@@ -130,12 +132,12 @@ class ShipEngine {
   void hang_bells(const Picture& picture);
   Result<void> write_leftovers(const std::vector<KnownLane>& known,
                                const std::set<std::string>& listed, Picture& picture);
-  void end_lane(LaneFile& file, const std::set<std::string>& listed) const;
+  Result<void> end_lane(LaneFile& file, const std::set<std::string>& listed) const;
   void add_floors(const std::string& base, const LaneFile& file, Floors& floors) const;
-  void add_unreadable(const std::string& base, Floors& floors) const;
+  bool add_unreadable(const std::string& base, Floors& floors) const;
   Result<void> write_sink(const std::string& directory, const SinkSpec& spec);
   Result<SinkSpec> sink_of(const std::string& directory) const;
-  LogCursor end_of(const Shipment::Log& log) const;
+  Result<LogCursor> end_of(const Shipment::Log& log) const;
   void apply(const Picture& picture);
   void look_again_later();
   void make_runner(const std::string& id, const SinkContext& sink);

@@ -23,6 +23,7 @@ Result<void> ShipEngine::configure(const std::vector<Shipment>& shipments,
   published_.with([&](Published& published) {
     published.pending = std::move(pending);
     published.picture = picture.number;
+    published.unknown = picture.unknown;
   });
   loop_->post([this, picture = std::move(picture)] { apply(picture); });
   return {};
@@ -77,7 +78,8 @@ Result<void> ShipEngine::write_lane(const Shipment& shipment, Picture& picture) 
   for (const Shipment::Log& log : shipment.logs) {
     if (there.contains(log.path)) continue;
     const auto at = known.find(log.path);
-    fresh.push_back({log.path, log.owner, at != known.end() ? at->second : end_of(log)});
+    const LogCursor begin = at != known.end() ? at->second : PMX_TRY(end_of(log));
+    fresh.push_back({log.path, log.owner, begin});
   }
   lane.logs.insert(lane.logs.end(), fresh.begin(), fresh.end());
   const std::string written = to_json(lane).dump();
@@ -97,11 +99,13 @@ Result<void> ShipEngine::write_sink(const std::string& directory, const SinkSpec
 }
 
 // Where nothing of the log has been shipped: what comes from now on.
-LogCursor ShipEngine::end_of(const Shipment::Log& log) const {
+Result<LogCursor> ShipEngine::end_of(const Shipment::Log& log) const {
   RealFs files(log.owner);
   rotate::LogReader reader(files, rotate::LogDir(options_.home + "/state", log.path));
   reader.seek_end();
   LogCursor cursor;
+  if (reader.trouble())
+    return Error(Errc::kUnavailable, "where " + log.path + " ends: " + reader.trouble_text());
   const auto position = reader.end_position();
   if (!position) return cursor;
   cursor.at.epoch = position->epoch;
@@ -119,12 +123,12 @@ Result<void> ShipEngine::write_leftovers(const std::vector<KnownLane>& known,
                                        [&](const auto& one) { return one.first == lane.base; });
     if (is_wanted) continue;
     if (!lane.file) {
-      add_unreadable(lane.base, picture.unreadable);
+      picture.unknown = !add_unreadable(lane.base, picture.unreadable) || picture.unknown;
       continue;
     }
     LaneFile file = *lane.file;
     if (file.wanted) {
-      end_lane(file, listed);
+      PMX_TRY(end_lane(file, listed));
       PMX_TRY(state_.replace_file(lane.base + ".lane.json", to_json(file).dump(), 0600,
                                   Fs::Sync::kYes));
     }
@@ -142,10 +146,11 @@ Result<void> ShipEngine::write_leftovers(const std::vector<KnownLane>& known,
   return {};
 }
 
-void ShipEngine::end_lane(LaneFile& file, const std::set<std::string>& listed) const {
+Result<void> ShipEngine::end_lane(LaneFile& file, const std::set<std::string>& listed) const {
   file.wanted = false;
-  if (!listed.contains(file.origin.app)) return;
-  for (LaneLog& log : file.logs) log.end = end_of({log.path, log.owner}).at;
+  if (!listed.contains(file.origin.app)) return {};
+  for (LaneLog& log : file.logs) log.end = PMX_TRY(end_of({log.path, log.owner})).at;
+  return {};
 }
 
 // The lane has delivered all it had. Unless it is wanted again meanwhile, its files go, the one

@@ -1,5 +1,6 @@
 #include "ship/lane_file.h"
 
+#include <cerrno>
 #include <set>
 
 namespace pmx::ship {
@@ -75,7 +76,9 @@ Result<std::vector<KnownLane>> known_lanes(Fs& state, const std::string& state_d
   if (!sinks) return sinks.error();
   for (const std::string& sink : *sinks) {
     const auto names = state.list(root + '/' + sink);
-    if (!names) continue;
+    if (!names && names.error().code() == Errc::kNotFound) continue;
+    if (!names && names.error().sys_errno() == ENOTDIR) continue;  // Somebody's file.
+    if (!names) return names.error();
     for (const std::string& name : *names) {
       if (!ends_with(name, kEnding)) continue;
       const std::string path = root + '/' + sink + '/' + name;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "rotate/archive.h"
@@ -125,6 +126,46 @@ TEST_F(LogReaderFilesTest, AFileThatCannotBeOpenedForNowIsNotLeftOut) {
     EXPECT_TRUE(reader_.trouble());
     fs_.heal();
   }
+  EXPECT_THAT(read(), ElementsAre("b"));
+}
+
+// Of segment 2 only the sealed file is left: both directories must be read to find it.
+TEST_F(LogReaderFilesTest, ADirectoryThatCannotBeListedForNowHidesNoSegment) {
+  first_.data(out_, "a\n");
+  first_.seal(kStamp);
+  SegmentBuilder second(dir_, 2, first_.next());
+  second.data(second.stream(10, WorkerId{0}, kOut), "b\n");
+  second.seal(kStamp);
+  SegmentBuilder third(dir_, 3, second.next());
+  line(third, third.stream(10, WorkerId{0}, kOut), "c");
+  std::filesystem::remove(dir_.index_path(2));
+  for (const int failed : {EMFILE, EIO})
+    for (const std::string& directory : {home_ / "state", home_ / "logs"})
+      for (const bool from_cursor : {false, true}) {
+        LogReader reader(fs_, dir_);
+        fs_.fail(test::FaultFs::Call::kList, directory, failed);
+        if (from_cursor) reader.seek_seq(0, 1, 1);
+        Lines lines;
+        while (const auto line = reader.next()) lines.emplace_back(line->text);
+        EXPECT_TRUE(reader.trouble()) << directory;
+        fs_.heal();
+        while (const auto line = reader.next()) lines.emplace_back(line->text);
+        EXPECT_FALSE(reader.trouble());
+        EXPECT_THAT(lines, ElementsAre("a", "b", "c")) << directory << failed << from_cursor;
+      }
+}
+
+TEST_F(LogReaderFilesTest, TheEndIsNotKnownWhileADirectoryCannotBeListed) {
+  line(first_, out_, "a");
+  fs_.fail(test::FaultFs::Call::kList, home_ / "state", EIO);
+  reader_.seek_end();
+  EXPECT_TRUE(reader_.trouble());
+  EXPECT_FALSE(reader_.end_position());
+  fs_.heal();
+  EXPECT_THAT(read(), IsEmpty());
+  ASSERT_TRUE(reader_.end_position());
+  EXPECT_EQ(reader_.end_position()->seq, 2U);
+  line(first_, out_, "b");
   EXPECT_THAT(read(), ElementsAre("b"));
 }
 

@@ -109,6 +109,48 @@ TEST_F(EngineLanesThreadTest, OneLaneFileThatAPowerLossEmptiedDoesNotFreeTheOthe
   EXPECT_EQ(engine()->floor_segment(dir_.active_path()), 1U);
 }
 
+// Else it would begin with the oldest line, or end before the last.
+TEST_F(EngineLanesThreadTest, ALaneNeitherBeginsNorEndsWhereTheLogCannotBeRead) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  print("of yesterday\n");
+  const std::string index = dir_.index_directory();
+  const auto engine = this->engine();
+  std::filesystem::rename(index, index + ".away");
+  std::ofstream(index).flush();  // No directory: listing it is an error.
+  EXPECT_FALSE(engine->configure({shipment("here")}));
+  std::filesystem::remove(index);
+  std::filesystem::rename(index + ".away", index);
+  ASSERT_TRUE(engine->configure({shipment("here")}));
+  std::filesystem::rename(index, index + ".away");
+  std::ofstream(index).flush();
+  EXPECT_FALSE(engine->configure({}, {"web"}));
+  std::filesystem::remove(index);
+  std::filesystem::rename(index + ".away", index);
+  print("of today\n");
+  engine->recorded(dir_.active_path(), 10);
+  ASSERT_TRUE(received_.wait_for("of today"));
+  const std::lock_guard lock(received_.mutex);
+  EXPECT_EQ(received_.all.find("yesterday"), std::string::npos);
+}
+
+TEST_F(EngineLanesThreadTest, EverythingIsKeptWhileTheLanesCannotBeRead) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  const std::string lane =
+      home_.path() + "/state/ship/" + sink_id(shipment("here").sink.spec) + "/" + lane_name("web");
+  { ASSERT_TRUE(engine()->configure({shipment("here")})); }
+  std::filesystem::remove(lane + ".lane.json");
+  std::filesystem::create_directories(lane + ".lane.json");  // Reading it is an error.
+  std::filesystem::remove(lane + ".cursor");
+  std::filesystem::create_directories(lane + ".cursor");
+  const auto engine = this->engine();
+  EXPECT_EQ(engine->floor_segment("/any.log"), 0U);
+  ASSERT_TRUE(engine->configure({}));  // Of others it keeps nobody.
+  EXPECT_EQ(engine->floor_segment("/any.log"), 0U);
+  std::filesystem::remove(lane + ".cursor");
+  ASSERT_TRUE(engine->configure({}));
+  EXPECT_EQ(engine->floor_segment("/any.log"), rotate::kNoFloor);
+}
+
 TEST_F(EngineLanesThreadTest, ASinkThatCannotBeMadeKeepsItsSegments) {
   begin_log(1, {.time_ns = clock_.system_ns()});
   const auto engine = this->engine();
