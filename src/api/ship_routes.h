@@ -3,8 +3,8 @@
 //   GET  /v1/ship
 //        {"sinks":[{"id","name","type","url","state","state_text","lag_ms","waiting_lines",
 //          "captured_lines","delivered_lines","duplicate_lines","dropped":{"filtered":n,…},
-//          "dead_letters":n,"last_error","last_error_time_ms","apps":[…],"in_flight":n,
-//          "concurrency":n}]}
+//          "dead_letters":n,"dead_letters_dropped":n,"last_error","last_error_time_ms",
+//          "apps":[…],"in_flight":n,"concurrency":n}]}
 //   POST /v1/ship/test    {"sink":<URL or object>,"secret":"…"}   what the store answered
 //   POST /v1/ship/pause, /v1/ship/resume {"sink":<name or id>}    {}
 //   POST /v1/ship/retry   {"sink":<name or id>}                   {"lines":n}

@@ -93,6 +93,10 @@ Result<std::unique_ptr<Shipping>> Shipping::start(Parts parts) {
                    [self = shipping.get()](const std::string& base) {
                      self->parts_.post([self, base] { self->engine_->forget_lane(base); });
                    },
+                   [self = shipping.get()](const std::string& base, const std::string& path) {
+                     self->parts_.post(
+                         [self, base, path] { self->engine_->forget_log(base, path); });
+                   },
                    [self = shipping.get()] {
                      self->parts_.post([self] {
                        self->last_wish_.reset();

@@ -74,6 +74,10 @@ std::string lines_below(const Console& console, const Json& sink, std::int64_t n
            (refused == 1 ? " line was refused for good; it is kept"
                          : " lines were refused for good; they are kept") +
            ", pmx ship retry " + sink["name"].as_string() + " sends again\n";
+  if (const std::int64_t gone = sink["dead_letters_dropped"].as_int(); gone > 0)
+    out += name + std::to_string(gone) +
+           (gone == 1 ? " refused line is no longer kept" : " refused lines are no longer kept") +
+           ": the oldest go where there are too many\n";
   return out;
 }
 

@@ -59,6 +59,12 @@ bool take_prefix(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
+// Whatever keeps a directory from being read may pass; that it is empty would be a guess, and
+// lines would be left out, or numbers used twice, for it.
+Error unreadable(const Error& error) {
+  return {Errc::kUnavailable, error.message(), error.sys_errno()};
+}
+
 bool take_ending(std::string_view& text, std::string_view ending) {
   if (!text.ends_with(ending)) return false;
   text.remove_suffix(ending.size());
@@ -135,7 +141,7 @@ Result<std::vector<std::uint64_t>> LogDir::index_segments(Fs& fs) const {
   std::vector<std::uint64_t> segments;
   const auto names = fs.list(index_directory_);
   if (!names && names.error().code() == Errc::kNotFound) return segments;
-  if (!names) return names.error();
+  if (!names) return unreadable(names.error());
   for (std::string_view name : *names) {
     if (!take_ending(name, ".idx")) continue;
     if (const auto segment = canonical_segment(name)) segments.push_back(*segment);
@@ -148,14 +154,14 @@ Result<std::vector<SealedFile>> LogDir::sealed_files(Fs& fs) const {
   std::vector<SealedFile> files;
   const auto names = fs.list(directory_);
   if (!names && names.error().code() == Errc::kNotFound) return files;
-  if (!names) return names.error();
+  if (!names) return unreadable(names.error());
   for (const std::string& file_name : *names) {
     auto name = parse_sealed(file_name);
     if (!name) continue;
     SealedFile file{std::move(*name), join(directory_, file_name), {}};
     const auto info = fs.info(file.path);
     if (!info && info.error().code() == Errc::kNotFound) continue;  // Packed or retired meanwhile.
-    if (!info) return info.error();
+    if (!info) return unreadable(info.error());
     if (!info->is_regular) continue;
     file.info = *info;
     files.push_back(std::move(file));

@@ -45,6 +45,7 @@ class LogDir {
   // Exactly this log's sealed files: another log whose name begins alike never matches.
   std::optional<SealedName> parse_sealed(std::string_view file_name) const;
 
+  // Both answer kUnavailable for a directory that is there and cannot be read, whatever the reason.
   // Ascending; empty where there are none.
   Result<std::vector<std::uint64_t>> index_segments(Fs& fs) const;
   // Ascending by segment; packed and plain of one segment may both be there.

@@ -86,8 +86,39 @@ LogReader::Step LogReader::failed_for_now(const Error& error) {
   return Step::kEnd;
 }
 
+// False: there is none, or it could not be looked for just now.
+bool LogReader::found(const Result<std::optional<std::uint64_t>>& segment) {
+  if (!segment) (void)failed_for_now(segment.error());
+  return segment && *segment;
+}
+
 void LogReader::release_memory() {
   if (current_ && rest_.empty()) current_->release_memory();
+}
+
+void LogReader::close_files() {
+  if (current_ && rest_.empty()) current_->close_files();
+}
+
+// After close_files(). False: a file could not be opened for now.
+bool LogReader::take_up() {
+  const auto open_again = current_->take_up();
+  if (open_again) return true;
+  if (open_again.error().code() != Errc::kNotFound)
+    return failed_for_now(open_again.error()), false;
+  // It was packed meanwhile, with its records, or removed.
+  const std::uint64_t record = record_, epoch = current_->epoch();
+  const Opened opened = open(segment_);
+  if (opened == Opened::kLater) return false;
+  if (opened == Opened::kYes && !current_->framed() && current_->epoch() == epoch &&
+      current_->records() >= record) {
+    record_ = record;
+    return true;
+  }
+  if (opened == Opened::kYes) return !number_ || seek_seq(*end_position());
+  current_.reset();
+  number_read_ = false;  // What it had behind the last line read is gone with it.
+  return true;
 }
 
 std::optional<LogLine> LogReader::next() {
@@ -159,7 +190,8 @@ LogReader::Step LogReader::next_record() {
   if (stop_ &&
       (segment_ > stop_->segment || (segment_ == stop_->segment && record_ >= stop_->record)))
     return Step::kEnd;
-  if (seek_again_ && !seek_seq(*seek_again_)) return Step::kEnd;
+  if (seek_end_again_) seek_end();
+  if (seek_end_again_ || (seek_again_ && !seek_seq(*seek_again_))) return Step::kEnd;
   if (lines_end_) {
     if (const auto line = joiner_->take_unfinished()) {
       given_ = *line;
@@ -167,6 +199,7 @@ LogReader::Step LogReader::next_record() {
     }
     lines_end_ = false;
   }
+  if (current_ && current_->closed() && !take_up()) return Step::kEnd;
   if (!current_) return next_segment() ? Step::kAgain : Step::kEnd;
   if (record_ >= current_->records()) {
     const auto more = current_->refresh();
@@ -275,8 +308,9 @@ std::vector<LogReader::NumberBreak> LogReader::take_number_breaks() {
 }
 
 bool LogReader::next_segment() {
-  const auto next = current_ ? segments_->after(segment_) : segments_->oldest();
-  if (!next) return false;
+  auto segment = segment_ != 0 ? segments_->after(segment_) : segments_->oldest();
+  if (!found(segment)) return false;
+  const std::uint64_t next = **segment;
   if (current_ && !current_->sealed()) {
     // More may have been recorded between our last look and the new segment.
     const auto more = current_->refresh();
@@ -284,21 +318,21 @@ bool LogReader::next_segment() {
     if (!more && retryable(more.error())) return failed_for_now(more.error()), false;
     if (!current_->damage().empty()) warn(current_->damage());
   }
-  if (current_ && segment_ != kUnindexedActive && *next != kUnindexedActive && *next > segment_ + 1)
-    warn(dir_.active_path() + ": " + std::to_string(*next - segment_ - 1) +
+  if (current_ && segment_ != kUnindexedActive && next != kUnindexedActive && next > segment_ + 1)
+    warn(dir_.active_path() + ": " + std::to_string(next - segment_ - 1) +
          " segments were removed before they were read");
   passed_offset_ = 0;
   if (segment_ == kUnindexedActive && current_ && current_->records() > 0) {
     const auto last = current_->record(current_->records() - 1);
     if (last) passed_offset_ = last->file_end;
   }
-  for (auto segment = next; segment; segment = segments_->after(*segment)) {
-    const Opened opened = open(*segment);
+  for (; found(segment); segment = segments_->after(**segment)) {
+    const Opened opened = open(**segment);
     // Where an epoch or records have ended, the ENDs of streams are missing too, and nothing else
     // says that no more comes of a half line. If some does, it is a line of its own.
     if (opened == Opened::kYes) lines_end_ = !goes_on();
     if (opened != Opened::kGone) return opened == Opened::kYes;
-    if (*segment == kUnindexedActive) break;
+    if (**segment == kUnindexedActive) break;
   }
   return false;
 }

@@ -98,12 +98,17 @@ class LogReader {
 
   void directory_changed();  // Segments may have come or gone.
   void release_memory();     // Buffers; the next line costs a read more.
+  void close_files();        // The next line costs two open(2) more. Not between lines of a batch.
+  bool has_open_files() const { return current_ && !current_->closed(); }
+  bool has_open_stream() const { return current_ && current_->has_open_stream(); }  // As last read.
   const LogDir& dir() const { return dir_; }
   bool unindexed() const;  // It reads an active file that pmx did not write.
   std::vector<std::string> take_warnings();
-  // The last next() said that there is none because of an error that may pass (too many open
-  // files, say): nobody will tell that it has, so the caller must try again by itself.
+  // The last next(), or a seek since, failed because of an error that may pass (too many open
+  // files, a directory that cannot be read): nobody will tell that it has, so the caller must try
+  // again by itself. next() takes up a seek that failed; end_position() knows nothing until then.
   bool trouble() const { return trouble_; }
+  const std::string& trouble_text() const { return trouble_text_; }
 
  private:
   // Where the reader is: the next record of current_.
@@ -115,6 +120,7 @@ class LogReader {
   // log_reader.cpp: forward.
   std::optional<LogLine> next_wanted();
   Step next_record();
+  bool take_up();
   void note_numbers(const Record& record, std::uint64_t count);
   Step take_record(const Record& record);
   Step take_data(const Record& record);
@@ -129,9 +135,11 @@ class LogReader {
   bool severe_enough(const LogLine& line) const;
   void warn(std::string text);
   Step failed_for_now(const Error& error);
+  bool found(const Result<std::optional<std::uint64_t>>& segment);
 
   // log_seek.cpp: from the end backwards.
   void restart(bool at_start);
+  void to_last_record();
   bool seek_seq(EndPosition to);
   bool back_by_lines(std::uint64_t n, std::uint64_t& lines);
   void last_filtered_lines(std::uint64_t n);
@@ -147,8 +155,9 @@ class LogReader {
   std::uint64_t skip_lines_ = 0;            // Wanted ones that last_lines() does not want.
   std::uint64_t passed_offset_ = 0;         // Text that was read before it had an index.
   std::optional<EndPosition> seek_again_;   // Where a segment could not be opened for now.
-  std::optional<Position> stop_;            // Only while last_lines() counts.
-  bool warned_of_text_ = false;             // Once a segment.
+  bool seek_end_again_ = false;
+  std::optional<Position> stop_;  // Only while last_lines() counts.
+  bool warned_of_text_ = false;   // Once a segment.
   bool trouble_ = false;
   std::string trouble_text_;  // Said once, while it lasts.
   bool lines_end_ = false;    // Half lines are given out before the next record.

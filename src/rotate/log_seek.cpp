@@ -28,6 +28,7 @@ void LogReader::restart(bool at_start) {
   current_.reset();
   segment_ = record_ = 0;
   seek_again_.reset();
+  seek_end_again_ = trouble_ = false;
   number_.reset();
   number_read_ = lines_end_ = false;
   breaks_.clear();
@@ -37,36 +38,44 @@ void LogReader::restart(bool at_start) {
 void LogReader::seek_start() { restart(true); }
 
 void LogReader::seek_end() {
+  auto said = take_warnings();
   restart(true);
+  warnings_ = std::move(said);
   const auto newest = segments_->newest();
-  if (!newest || open(*newest) != Opened::kYes) return;
+  if (found(newest) && open(**newest) == Opened::kYes) to_last_record();
+  seek_end_again_ = trouble_;
+}
+
+void LogReader::to_last_record() {
   record_ = current_->records();
   if (current_->framed()) return;
-  number_read_ = true;
-  number_ = {current_->epoch(), current_->first_seq()};
-  number_segment_ = segment_;
+  Number end{current_->epoch(), current_->first_seq()};
   for (std::uint64_t number = record_; number > 0;) {
     const auto record = current_->record(--number);
+    if (!record && retryable(record.error())) return (void)failed_for_now(record.error());
     if (!record) break;
     const bool data = record->record_type() == RecordType::kData;
     if (!data && record->record_type() != RecordType::kDropped) continue;
-    number_->seq = record->seq + (data ? record->lines : record->raw_end);
+    end.seq = record->seq + (data ? record->lines : record->raw_end);
     break;
   }
+  number_ = end;
+  number_read_ = true;
+  number_segment_ = segment_;
 }
 
 void LogReader::seek_time(std::int64_t time_ns) {
   restart(false);
   auto segment = segments_->newest();
-  while (segment) {
-    const auto before_it = time_before_segment(fs_, dir_, *segment);
+  while (found(segment)) {
+    const auto before_it = time_before_segment(fs_, dir_, **segment);
     if (before_it && *before_it < time_ns) break;  // All segments before this one are older.
-    const auto before = segments_->before(*segment);
-    if (!before) break;
+    const auto before = segments_->before(**segment);
+    if (!found(before)) break;
     segment = before;
   }
-  for (; segment; segment = segments_->after(*segment)) {
-    if (open(*segment) != Opened::kYes) continue;
+  for (; found(segment); segment = segments_->after(**segment)) {
+    if (open(**segment) != Opened::kYes) continue;
     const auto record = current_->first_record_at(time_ns);
     if (record) record_ = *record;
     return;
@@ -84,22 +93,24 @@ bool LogReader::seek_seq(EndPosition to) {
   warnings_ = std::move(said);
   number_ = {to.epoch, to.seq};
   number_segment_ = to.segment;
-  std::optional<std::uint64_t> found;
-  for (auto segment = segments_->newest(); segment; segment = segments_->before(*segment)) {
-    const Opened opened = open(*segment);
-    if (opened == Opened::kLater) {
-      seek_again_ = to;
-      return false;
-    }
+  bool any = false;
+  auto segment = segments_->newest();
+  for (; found(segment); segment = segments_->before(**segment)) {
+    const Opened opened = open(**segment);
+    if (opened == Opened::kLater) break;
     if (opened == Opened::kGone) continue;
-    found = segment;
+    any = true;
     const bool indexed = current_->records() > 0 && !current_->framed();
     if (indexed &&
         std::pair(current_->epoch(), current_->first_seq()) <= std::pair(to.epoch, to.seq))
       break;
   }
+  if (trouble_) {
+    seek_again_ = to;
+    return false;
+  }
   // The oldest that is left may begin later, or the one found may be of an epoch that has ended.
-  if (!found || current_->framed() || current_->epoch() != to.epoch) return true;
+  if (!any || current_->framed() || current_->epoch() != to.epoch) return true;
   const auto record = current_->first_record_with(to.seq);
   if (record) record_ = *record;
   return true;
@@ -118,8 +129,9 @@ std::uint64_t LogReader::line_starts(const Record& record, std::uint64_t number)
 // fewer, and this is its beginning.
 bool LogReader::back_by_lines(std::uint64_t n, std::uint64_t& lines) {
   lines = 0;
-  for (auto segment = segments_->newest(); segment; segment = segments_->before(*segment)) {
-    if (open(*segment) != Opened::kYes) continue;
+  auto segment = segments_->newest();
+  for (; found(segment); segment = segments_->before(**segment)) {
+    if (open(**segment) != Opened::kYes) continue;
     for (std::uint64_t number = current_->records(); number > 0;) {
       const auto record = current_->record(--number);
       if (!record) break;  // Cut meanwhile; next() will say so.
@@ -147,19 +159,19 @@ void LogReader::last_lines(std::uint64_t n) {
 }
 
 void LogReader::last_filtered_lines(std::uint64_t n) {
-  std::uint64_t found = 0;
+  std::uint64_t there = 0;
   seek_back(n, [&](bool) {
-    for (found = 0; next();) ++found;
-    return found >= n;
+    for (there = 0; next();) ++there;
+    return there >= n;
   });
-  skip_lines_ = found - std::min(found, n);
+  skip_lines_ = there - std::min(there, n);
 }
 
 void LogReader::seek_back(std::uint64_t lines, const Enough& enough) {
   restart(false);
   const auto newest = segments_->newest();
-  if (!newest || open(*newest) != Opened::kYes) return;
-  const Position end{*newest, current_->records()};
+  if (!found(newest) || open(**newest) != Opened::kYes) return;
+  const Position end{**newest, current_->records()};
   for (std::uint64_t stretch = std::clamp(lines, kFirstStretchLines, kMostLines);; stretch *= 4) {
     restart(false);
     std::uint64_t counted = 0;

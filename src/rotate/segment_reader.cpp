@@ -129,6 +129,13 @@ void SegmentReader::note(const Record& record, std::uint64_t number) {
       break;
     case RecordType::kStream:
       streams_.emplace_back(number, record);
+      if (record.has(flags::kAtEnd))
+        open_streams_.erase(record.stream);
+      else
+        open_streams_.insert(record.stream);
+      break;
+    case RecordType::kEnd:
+      open_streams_.erase(record.stream);
       break;
     case RecordType::kOpen:
       inode_ = record.raw_end;
@@ -303,6 +310,28 @@ void SegmentReader::release_memory() {
   if (!index_) return;  // The only copy.
   block_.clear();
   block_.shrink_to_fit();
+}
+
+void SegmentReader::close_files() {
+  if (!index_) return;  // What is read from block_ alone has one file, and nothing comes of it.
+  release_memory();
+  index_.reset();
+  text_.reset();
+  closed_ = true;
+}
+
+Result<void> SegmentReader::take_up() {
+  if (!closed_) return {};
+  auto index = PMX_TRY(fs_.open(dir_.index_path(segment_), OpenMode::kRead));
+  Record head;
+  const std::size_t n =
+      PMX_TRY(index->pread_all(std::span(reinterpret_cast<char*>(&head), kRecordBytes), 0));
+  if (n != kRecordBytes || !valid(head, segment_) || head.raw_len != epoch_ ||
+      head.seq != first_seq_)
+    return Error(Errc::kNotFound, dir_.index_path(segment_) + " is another one now");
+  index_ = std::move(index);
+  closed_ = false;
+  return {};
 }
 
 std::optional<std::int64_t> time_before_segment(Fs& fs, const LogDir& dir, std::uint64_t segment) {

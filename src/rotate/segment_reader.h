@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -76,6 +77,13 @@ class SegmentReader {
   Result<std::string_view> text(const Record& record);
   Result<bool> refresh();  // Looks for more records; true: there are some.
   void release_memory();   // Buffers only: for readers that wait.
+  // For readers that wait long: the files as well. take_up() opens the index again, before anything
+  // else is asked; kNotFound: it is gone, and the segment must be opened anew.
+  void close_files();
+  bool closed() const { return closed_; }
+  Result<void> take_up();
+  // A stream is bound of which more may come, if nobody has lost it.
+  bool has_open_stream() const { return !open_streams_.empty(); }
 
  private:
   SegmentReader(Fs& fs, const LogDir& dir, std::uint64_t segment);
@@ -104,6 +112,8 @@ class SegmentReader {
       latest_;  // (record number, latest time up to it), sparse.
   std::uint64_t inode_ = 0, name_number_ = 0, data_end_ = 0;
   bool sealed_ = false, foreign_ = false;  // Of the last SEAL and of the HEAD.
+  bool closed_ = false;
+  std::set<std::uint16_t> open_streams_;
   std::unique_ptr<SegmentText> text_;
   std::string window_;  // Text from window_begin_, and padding.
   std::uint64_t window_begin_ = 0, window_size_ = 0;

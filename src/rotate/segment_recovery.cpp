@@ -9,6 +9,7 @@
 // is kept, whole lines behind it become recovered records, and a new epoch begins.
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 
 #include "base/check.h"
@@ -107,6 +108,9 @@ Result<void> SegmentWriter::first_index() {
   head.file_len = kFormatVersion;
   head.flags = flags::kForeign;
   const auto sealed = dir_.sealed_files(world_.files);
+  // A number that is in use twice would hide one of the two from readers. But a directory that
+  // nobody may list is not to keep a worker from printing.
+  if (!sealed && sealed.error().sys_errno() != EACCES) return sealed.error();
   if (sealed && !sealed->empty()) {
     head.raw_end = sealed->back().name.segment + 1;
     const auto archive = ArchiveReader::open(world_.files, sealed->back().path);

@@ -14,31 +14,52 @@ constexpr std::size_t kReadableBehind = 64;
 }  // namespace
 
 void Batcher::add_source(Fs& files, rotate::LogDir dir, Origin origin) {
-  const auto number = static_cast<std::uint32_t>(sources_.size());
-  Source source;
+  Source& source = *sources_.emplace_back(std::make_unique<Source>());
   source.origin = std::move(origin);
   source.log = std::make_unique<LogSource>(
       files, std::move(dir), LogSource::Options{.multiline = parts_.multiline},
-      [this, number](const MultilineJoiner::Line& line) { take(number, line); });
-  sources_.push_back(std::move(source));
+      [this, &source](const MultilineJoiner::Line& line) { take(source, line); });
+  by_path_[source.log->path()] = &source;
 }
 
-bool Batcher::has_source(const std::string& path) const {
-  return std::any_of(sources_.begin(), sources_.end(),
-                     [&](const Source& source) { return source.log->path() == path; });
+void Batcher::drop_source(const std::string& path) {
+  const auto found = by_path_.find(path);
+  if (found == by_path_.end()) return;
+  const Source* const gone = found->second;
+  by_path_.erase(found);
+  std::erase_if(sources_, [gone](const auto& source) { return source.get() == gone; });
+}
+
+const Origin* Batcher::origin_of(LogId log) const {
+  const auto found = std::find_if(sources_.begin(), sources_.end(),
+                                  [&](const auto& source) { return source->origin.log == log; });
+  return found == sources_.end() ? nullptr : &(*found)->origin;
 }
 
 void Batcher::seek(const LaneCursor& cursor) {
-  for (Source& source : sources_) {
-    const auto at = cursor.find(source.log->path());
-    source.log->seek(at == cursor.end() ? std::nullopt : std::optional(at->second),
-                     LogSource::Begin::kOldest);
+  for (const auto& source : sources_) {
+    const auto at = cursor.find(source->log->path());
+    source->log->seek(at == cursor.end() ? std::nullopt : std::optional(at->second),
+                      LogSource::Begin::kOldest);
+    source->asleep = false;
   }
 }
 
+bool Batcher::step_back(const LaneCursor& cursor) {
+  bool lines = false;
+  for (const auto& source : sources_) {
+    if (source->asleep && source->log->at_rest()) continue;
+    lines = lines || source->log->oldest_open_time();
+    seek_source(source->log->path(), cursor.at(source->log->path()));
+  }
+  return lines;
+}
+
 void Batcher::seek_source(const std::string& path, const LogCursor& cursor) {
-  for (Source& source : sources_)
-    if (source.log->path() == path) source.log->seek(cursor, LogSource::Begin::kOldest);
+  const auto found = by_path_.find(path);
+  if (found == by_path_.end()) return;
+  found->second->log->seek(cursor, LogSource::Begin::kOldest);
+  found->second->asleep = false;
 }
 
 std::optional<Batch> Batcher::build(const LaneCursor& settled, std::uint64_t serial) {
@@ -46,40 +67,27 @@ std::optional<Batch> Batcher::build(const LaneCursor& settled, std::uint64_t ser
   bytes_ = lines_ = 0;
   full_ = false;
   last_ = Event();
+  logs_.clear();
+  touched_.clear();
   const std::int64_t now_ns = parts_.clock.system_ns();  // What comes later may not be read.
-  for (Source& source : sources_) source.dry = false;
-  while (!full_) {
-    Source* oldest = nullptr;
-    std::int64_t oldest_time = 0;
-    for (Source& source : sources_) {
-      if (source.dry) continue;
-      const auto time = source.log->next_time();
-      source.dry = !time;
-      if (!time || (oldest != nullptr && *time >= oldest_time)) continue;
-      oldest = &source;
-      oldest_time = *time;
-    }
-    if (oldest == nullptr) break;
-    oldest->log->take();
-    full_ = bytes_ >= parts_.limits.max_bytes || lines_ >= parts_.limits.max_lines;
+  const auto now = parts_.clock.steady_now();
+  for (const auto& source : sources_) {
+    if (source->asleep && !source->log->oldest_open_time()) continue;
+    source->dry = source->asleep;
+    source->number.reset();
+    if (!source->asleep) source->read_at = now;
+    touched_.push_back(source.get());
   }
+  read();
   if (!full_)
-    for (Source& source : sources_) source.log->flush_older_than(now_ns - kClosedAfterNs);
+    for (Source* const source : touched_) source->log->flush_older_than(now_ns - kClosedAfterNs);
   tell_suppressed();
 
   Batch batch;
   batch.serial = serial;
   batch.coding = parts_.sink.coding();
   batch.after = settled;
-  for (Source& source : sources_) {
-    const std::string& path = source.log->path();
-    batch.sources.push_back(path);
-    LogCursor& cursor = batch.after[path];
-    cursor.tally += source.log->take_tally();
-    cursor.tally += std::exchange(source.dropped, Tally());
-    cursor.at = source.log->position();
-    cursor.begin = source.log->begin();
-  }
+  settle(batch);
   if (drafts_used_ == 0 && batch.after == settled) return std::nullopt;
   for (std::size_t i = 0; i < drafts_used_; ++i) {
     Draft& draft = drafts_[i];
@@ -92,10 +100,41 @@ std::optional<Batch> Batcher::build(const LaneCursor& settled, std::uint64_t ser
   return batch;
 }
 
+// By time, until the batch is full or nothing is left.
+void Batcher::read() {
+  while (!full_) {
+    Source* oldest = nullptr;
+    std::int64_t oldest_time = 0;
+    for (Source* const source : touched_) {
+      if (source->dry) continue;
+      const auto time = source->log->next_time();
+      source->dry = !time;
+      if (!time || (oldest != nullptr && *time >= oldest_time)) continue;
+      oldest = source;
+      oldest_time = *time;
+    }
+    if (oldest == nullptr) return;
+    oldest->log->take();
+    full_ = bytes_ >= parts_.limits.max_bytes || lines_ >= parts_.limits.max_lines;
+  }
+}
+
+void Batcher::settle(Batch& batch) {
+  batch.sources = std::move(logs_);
+  for (Source* const source : touched_) {
+    source->asleep = source->dry && !source->log->trouble();
+    LogCursor& cursor = batch.after[source->log->path()];
+    cursor.tally += source->log->take_tally();
+    cursor.tally += std::exchange(source->dropped, Tally());
+    cursor.at = source->log->position();
+    cursor.begin = source->log->begin();
+  }
+}
+
 std::optional<std::chrono::nanoseconds> Batcher::open_for() const {
   std::optional<std::int64_t> oldest;
-  for (const Source& source : sources_)
-    if (const auto time = source.log->oldest_open_time(); time && (!oldest || *time < *oldest))
+  for (const auto& source : sources_)
+    if (const auto time = source->log->oldest_open_time(); time && (!oldest || *time < *oldest))
       oldest = time;
   if (!oldest) return std::nullopt;
   const std::int64_t left = *oldest + kClosedAfterNs - parts_.clock.system_ns();
@@ -103,8 +142,7 @@ std::optional<std::chrono::nanoseconds> Batcher::open_for() const {
   return std::chrono::nanoseconds(std::clamp<std::int64_t>(left, 1'000'000, kClosedAfterNs));
 }
 
-void Batcher::take(std::uint32_t source, const MultilineJoiner::Line& line) {
-  Source& from = sources_[source];
+void Batcher::take(Source& from, const MultilineJoiner::Line& line) {
   Event event;
   event.time_ns = line.time_ns;
   event.seq = line.seq;
@@ -133,10 +171,21 @@ void Batcher::take(std::uint32_t source, const MultilineJoiner::Line& line) {
     }
   }
   if (parts_.redactor != nullptr) event.text = parts_.redactor->redact(event.text, redacted_);
-  encode(event, source);
+  encode(event, from);
 }
 
-void Batcher::encode(Event& event, std::uint32_t source) {
+void Batcher::add_item(Draft& draft, std::size_t before, const Event& event, Source& from) {
+  if (!from.number) {
+    from.number = static_cast<std::uint32_t>(logs_.size());
+    logs_.push_back(from.log->path());
+  }
+  const std::size_t size_bytes = draft.bytes.size() - before;
+  draft.items.push_back({static_cast<std::uint32_t>(size_bytes), event.part > 1 ? 0 : event.lines,
+                         event.seq, event.time_ns, *from.number});
+  bytes_ += size_bytes;
+}
+
+void Batcher::encode(Event& event, Source& from) {
   const std::string_view text = event.text;
   if (text.size() > kMaxEventBytes) {
     std::vector<std::size_t> pieces;
@@ -153,9 +202,7 @@ void Batcher::encode(Event& event, std::uint32_t source) {
       Draft& draft = draft_for(parts_.sink.group_of(event), size);
       const std::size_t before = draft.bytes.size();
       parts_.sink.encode(event, draft.bytes);
-      draft.items.push_back({static_cast<std::uint32_t>(draft.bytes.size() - before),
-                             event.part == 1 ? event.lines : 0, event.seq, event.time_ns, source});
-      bytes_ += draft.bytes.size() - before;
+      add_item(draft, before, event, from);
       at += size;
     }
     return;
@@ -163,9 +210,7 @@ void Batcher::encode(Event& event, std::uint32_t source) {
   Draft& draft = draft_for(parts_.sink.group_of(event), text.size());
   const std::size_t before = draft.bytes.size();
   parts_.sink.encode(event, draft.bytes);
-  draft.items.push_back({static_cast<std::uint32_t>(draft.bytes.size() - before), event.lines,
-                         event.seq, event.time_ns, source});
-  bytes_ += draft.bytes.size() - before;
+  add_item(draft, before, event, from);
 }
 
 // The group's last draft, or a new one where that is full.
@@ -195,9 +240,9 @@ void Batcher::tell_suppressed() {
   last_.notice = true;
   last_.lines = 0;
   last_.severity = Severity::kWarn;
-  const auto source = std::find_if(sources_.begin(), sources_.end(),
-                                   [&](const Source& s) { return &s.origin == last_.origin; });
-  encode(last_, static_cast<std::uint32_t>(source - sources_.begin()));
+  const auto source = std::find_if(touched_.begin(), touched_.end(),
+                                   [&](const Source* one) { return &one->origin == last_.origin; });
+  encode(last_, **source);
 }
 
 RunInfo Batcher::run_of(StreamId stream) {
@@ -207,41 +252,67 @@ RunInfo Batcher::run_of(StreamId stream) {
   return last_run_;
 }
 
-void Batcher::directory_changed() {
-  for (Source& source : sources_) source.log->directory_changed();
+void Batcher::lines_came(const std::string& path) {
+  const auto found = by_path_.find(path);
+  if (found == by_path_.end()) return;
+  found->second->asleep = false;
+  found->second->log->directory_changed();
+}
+
+void Batcher::look_at_all() {
+  for (const auto& source : sources_) {
+    source->asleep = false;
+    source->log->directory_changed();
+  }
 }
 
 void Batcher::set_end(const std::string& path, const std::optional<LogPosition>& end) {
-  for (Source& source : sources_)
-    if (source.log->path() == path) source.log->set_end(end);
+  const auto found = by_path_.find(path);
+  if (found == by_path_.end() || found->second->log->end() == end) return;
+  found->second->log->set_end(end);
+  found->second->asleep = false;  // What it held back may go on.
 }
 
 bool Batcher::finished() const {
   return std::all_of(sources_.begin(), sources_.end(),
-                     [](const Source& source) { return source.log->finished(); });
+                     [](const auto& source) { return source->log->finished(); });
+}
+
+bool Batcher::finished(const std::string& path) const {
+  const auto found = by_path_.find(path);
+  return found == by_path_.end() || (found->second->asleep && found->second->log->finished());
 }
 
 void Batcher::expect_flush(const std::string& path, std::uint64_t below_segment) {
-  for (Source& source : sources_)
-    if (source.log->path() == path) source.log->expect_flush(below_segment);
+  const auto found = by_path_.find(path);
+  if (found != by_path_.end()) found->second->log->expect_flush(below_segment);
 }
 
 bool Batcher::trouble() const {
   return std::any_of(sources_.begin(), sources_.end(),
-                     [](const Source& source) { return source.log->trouble(); });
+                     [](const auto& source) { return source->log->trouble(); });
 }
 
 void Batcher::release_memory() {
-  for (Source& source : sources_) source.log->release_memory();
+  for (const auto& source : sources_) source->log->release_memory();
   drafts_ = std::vector<Draft>();
   drafts_used_ = 0;
   for (std::string* const text : {&cleaned_, &redacted_, &piece_}) *text = std::string();
 }
 
+bool Batcher::close_files(std::chrono::steady_clock::time_point unread_since) {
+  bool others = false;
+  for (const auto& source : sources_) {
+    if (source->read_at <= unread_since) source->log->close_files();
+    others = others || source->log->has_open_files();
+  }
+  return others;
+}
+
 std::vector<std::string> Batcher::take_warnings() {
   std::vector<std::string> all;
-  for (Source& source : sources_)
-    for (std::string& warning : source.log->take_warnings()) all.push_back(std::move(warning));
+  for (const auto& source : sources_)
+    for (std::string& warning : source->log->take_warnings()) all.push_back(std::move(warning));
   return all;
 }
 

@@ -87,6 +87,14 @@ Tally& Tally::operator+=(const Tally& other) {
   return *this;
 }
 
+void forget_log(LaneCursor& cursor, const std::string& path) {
+  const auto found = cursor.find(path);
+  if (found == cursor.end() || path == kGoneLogs) return;
+  const Tally tally = found->second.tally;
+  cursor.erase(found);
+  cursor[kGoneLogs].tally += tally;
+}
+
 Json to_json(const Tally& tally) {
   Json dropped = Json::object();
   for (std::size_t i = 0; i < kDrops; ++i)

@@ -65,7 +65,10 @@ struct LogCursor {
   bool operator==(const LogCursor&) const = default;
 };
 
-using LaneCursor = std::map<std::string, LogCursor>;  // By the log's active path.
+using LaneCursor = std::map<std::string, LogCursor>;  // By the log's active path, or kGoneLogs.
+inline constexpr const char* kGoneLogs = "";  // The sum of the lane's logs that are no more.
+// What was settled of the log is settled of kGoneLogs.
+void forget_log(LaneCursor& cursor, const std::string& path);
 
 class CursorFile {
  public:

@@ -47,6 +47,7 @@ void append_line(std::string& out, const DeadLetter& letter) {
                                     {"seq", letter.seq},
                                     {"lines", letter.lines},
                                     {"log", letter.log.hex()},
+                                    {"coding", letter.coding},
                                     {"item", base64_encode(letter.item)},
                                     {"group", letter.group}});
   out += object.dump();
@@ -73,6 +74,7 @@ std::optional<DeadLetter> parse_line(std::string_view line) {
   letter.seq = static_cast<std::uint64_t>(found["seq"].as_int());
   letter.lines = static_cast<std::uint32_t>(found["lines"].as_int(1));
   letter.item = std::move(item).value();
+  letter.coding = found["coding"].as_string();
   letter.group = found["group"].as_string();
   return letter;
 }
@@ -113,7 +115,10 @@ std::string file_name(std::string_view sink_name) {
 
 DeadLetters::DeadLetters(Fs& files, std::string directory, std::string path,
                          std::uint64_t max_bytes)
-    : files_(files), directory_(std::move(directory)), max_bytes_(max_bytes) {
+    : files_(files),
+      directory_(std::move(directory)),
+      max_bytes_(max_bytes),
+      account_(files, path + ".account", path + ".1") {
   old_.path = path + ".1";
   current_.path = std::move(path);
 }
@@ -125,6 +130,7 @@ Result<std::unique_ptr<DeadLetters>> DeadLetters::open(Fs& files, const std::str
   PMX_TRY(files.make_directories(directory, 0700));
   std::unique_ptr<DeadLetters> letters(
       new DeadLetters(files, directory, directory + "/" + file_name(sink_name), max_bytes));
+  PMX_TRY(letters->account_.load());
   PMX_TRY(letters->find(letters->old_));
   PMX_TRY(letters->find(letters->current_));
   PMX_TRY(letters->find_torn_line());
@@ -208,10 +214,11 @@ Result<void> DeadLetters::rotate() {
   if (ragged_) PMX_TRY(file_->truncate(current_.size_bytes));
   ragged_ = false;
   PMX_TRY(sync());
+  if (old_.letters > 0) PMX_TRY(account_.will_drop(old_.letters));
   PMX_TRY(files_.rename(current_.path, old_.path));
+  if (old_.letters > 0) account_.have_dropped();
   file_.reset();
   unended_ = false;  // read() skips the end of a file that is no line.
-  counts_.dropped += old_.letters;
   begin_ += old_.size_bytes;
   old_.size_bytes = std::exchange(current_.size_bytes, 0);
   old_.letters = std::exchange(current_.letters, 0);
@@ -329,6 +336,7 @@ Result<void> DeadLetters::empty_current() {
 
 Result<void> DeadLetters::take_retried(Place up_to) {
   if (up_to <= begin_) return {};
+  if (old_.size_bytes > 0) PMX_TRY(account_.settle());
   if (up_to < begin_ + old_.size_bytes) return cut_front(old_, up_to - begin_);
   PMX_TRY(remove_old());
   if (up_to >= end()) return empty_current();
@@ -341,6 +349,7 @@ Result<void> DeadLetters::take_retried(Place up_to) {
 
 DeadLetters::Counts DeadLetters::counts() const {
   Counts counts = counts_;
+  counts.dropped = account_.dropped();
   counts.waiting = old_.letters + current_.letters;
   counts.waiting_bytes = old_.size_bytes + current_.size_bytes;
   return counts;

@@ -1,9 +1,10 @@
 // What a store refused for good, kept for people to read and for `pmx ship retry` to send again.
 //
 // One JSON object a line in <home>/dead/<sink>.ndjson. When it holds half of the bound it becomes
-// <sink>.ndjson.1, in the place of the one that was there: the oldest half goes, and is counted.
+// <sink>.ndjson.1, in the place of the one that was there: the oldest half goes, and is counted in
+// <sink>.ndjson.account.
 //
-// Owns:       both files, 0600 in a directory 0700. Thread: ship.
+// Owns:       the files, 0600 in a directory 0700. Thread: ship.
 // Invariants: an append is in the file as a whole or not at all; what a kill -9 cut off is ended at
 //             the next open and skipped by read().
 // Bounds:     max_bytes, or twice one append where that is more.
@@ -20,6 +21,7 @@
 #include "base/fs.h"
 #include "base/result.h"
 #include "model/ids.h"
+#include "ship/internal/letter_account.h"
 
 namespace pmx::ship {
 
@@ -34,8 +36,9 @@ struct DeadLetter {
   std::uint64_t seq = 0;
   std::uint32_t lines = 1;  // Sequence numbers that it stands for.
   LogId log;
-  std::string item;   // The item's bytes: exactly what is to be sent again.
-  std::string group;  // Sink::name_of() of its group; Sink::group_named() finds it again.
+  std::string item;    // The item's bytes: exactly what is to be sent again.
+  std::string coding;  // Sink::coding() of the item; "": an older file does not say.
+  std::string group;   // Sink::name_of() of its group; Sink::group_named() finds it again.
   bool operator==(const DeadLetter&) const = default;
 };
 
@@ -57,9 +60,9 @@ class DeadLetters {
   struct Counts {
     std::uint64_t waiting = 0;        // Letters in the files.
     std::uint64_t waiting_bytes = 0;  // Of both files.
+    std::uint64_t dropped = 0;        // Gone because of the bound, ever.
     std::uint64_t appended = 0;       // This and the next: since the object was made.
     std::uint64_t retried = 0;        // Taken out by take_retried().
-    std::uint64_t dropped = 0;        // Gone because of the bound.
     std::uint64_t torn = 0;           // Ended at open.
   };
 
@@ -104,6 +107,7 @@ class DeadLetters {
   std::string directory_;
   std::uint64_t max_bytes_;
   Half old_, current_;
+  internal::LetterAccount account_;
   Place begin_ = 0;  // Of old_'s first byte.
   std::unique_ptr<File> file_;
   bool ragged_ = false;   // Behind current_.size_bytes are bytes of an append that failed.

@@ -2,10 +2,7 @@
 
 #include <algorithm>
 
-#include "rotate/log_reader.h"
 #include "rotate/retention.h"
-#include "ship/flight.h"
-#include "ship/make_sink.h"
 #include "ship/sink_runner.h"
 
 namespace pmx::ship {
@@ -33,17 +30,21 @@ Result<std::unique_ptr<ShipEngine>> ShipEngine::start(Options options, Parts par
 // Before retention begins its work: it keeps what the cursors on the disk still need.
 void ShipEngine::load_floors() {
   const auto lanes = known_lanes(state_, options_.home + "/state");
-  if (!lanes) return parts_.notice("ship: " + lanes.error().message());
+  if (!lanes) parts_.notice("ship: " + lanes.error().message() + ": no segment is removed");
   Floors floors;
-  for (const KnownLane& lane : *lanes) {
+  bool known = static_cast<bool>(lanes);
+  for (const KnownLane& lane : lanes ? *lanes : std::vector<KnownLane>()) {
     if (lane.file) {
       add_floors(lane.base, *lane.file, floors);
       continue;
     }
     parts_.notice("ship: " + lane.file.error().message() + ": the lines of this lane wait");
-    add_unreadable(lane.base, floors);
+    known = add_unreadable(lane.base, floors) && known;
   }
-  published_.with([&](Published& published) { published.floors = std::move(floors); });
+  published_.with([&](Published& published) {
+    published.floors = std::move(floors);
+    published.unknown = !known;
+  });
 }
 
 void ShipEngine::add_floors(const std::string& base, const LaneFile& file, Floors& floors) const {
@@ -57,11 +58,14 @@ void ShipEngine::add_floors(const std::string& base, const LaneFile& file, Floor
   }
 }
 
-// Its cursor tells as much; without one, nobody knows which logs these were.
-void ShipEngine::add_unreadable(const std::string& base, Floors& floors) const {
+// Its cursor tells as much; without one, nobody knows which logs these were. False: there is one,
+// and it cannot be read just now.
+bool ShipEngine::add_unreadable(const std::string& base, Floors& floors) const {
   const auto cursor = CursorFile(state_, base).load();
-  if (!cursor || !*cursor) return;
-  for (const auto& [path, log] : **cursor) lower_floor(floors, path, log.at.segment);
+  if (!cursor) return cursor.error().code() == Errc::kCorrupt;
+  for (const auto& [path, log] : cursor->value_or(LaneCursor()))
+    if (path != kGoneLogs) lower_floor(floors, path, log.at.segment);
+  return true;
 }
 
 ShipEngine::~ShipEngine() {
@@ -70,148 +74,6 @@ ShipEngine::~ShipEngine() {
     loop_->stop();
   });
   thread_.join();
-}
-
-// ---- What is to be shipped. On control.
-
-Result<void> ShipEngine::configure(const std::vector<Shipment>& shipments,
-                                   const std::set<std::string>& listed) {
-  Picture picture;
-  picture.number = ++pictures_;
-  const std::vector<KnownLane> known = PMX_TRY(known_lanes(state_, options_.home + "/state"));
-  for (const Shipment& shipment : shipments) PMX_TRY(write_lane(shipment, picture));
-  PMX_TRY(write_leftovers(known, listed, picture));
-  bells_.with([&](auto& bells) {
-    for (const auto& [id, wanted] : picture.sinks)
-      for (const auto& [base, lane] : wanted.lanes)
-        for (const LaneLog& log : lane.logs)
-          if (auto& bell = bells[log.path]; !bell) bell = std::make_shared<Bell>();
-  });
-  Floors pending;
-  for (const auto& [id, wanted] : picture.sinks)
-    for (const auto& [base, lane] : wanted.lanes) add_floors(base, lane, pending);
-  published_.with([&](Published& published) {
-    published.pending = std::move(pending);
-    published.picture = picture.number;
-  });
-  loop_->post([this, picture = std::move(picture)] { apply(picture); });
-  return {};
-}
-
-Result<void> ShipEngine::write_lane(const Shipment& shipment, Picture& picture) {
-  const std::string id = sink_id(shipment.sink.spec);
-  const std::string directory = options_.home + "/state/ship/" + id;
-  const std::string base = directory + '/' + lane_name(shipment.origin.app);
-  const std::string path = base + ".lane.json";
-  PMX_TRY(state_.make_directories(directory, 0700));
-  LaneFile lane;
-  LaneCursor known;  // Of a lane whose file cannot be read: its cursor says where it was.
-  auto old = read_lane(state_, path);
-  const std::string before = old ? to_json(*old).dump() : "";
-  if (old) {
-    lane = std::move(*old);
-  } else if (old.error().code() == Errc::kNotFound) {
-    // What an ended lane of the app may have left is none of this one's.
-    CursorFile(state_, base).remove();
-    FlightFile(state_, base).remove();
-  } else if (retryable(old.error())) {
-    return old.error();
-  } else if (auto cursor = CursorFile(state_, base).load(); cursor && *cursor) {
-    known = std::move(**cursor);
-  }
-  lane.origin = shipment.origin;
-  lane.wanted = true;
-  for (LaneLog& log : lane.logs) log.end.reset();
-  for (const Shipment::Log& log : shipment.logs) {
-    const bool there = std::any_of(lane.logs.begin(), lane.logs.end(),
-                                   [&](const LaneLog& one) { return one.path == log.path; });
-    if (there) continue;
-    const auto at = known.find(log.path);
-    lane.logs.push_back({log.path, log.owner, at != known.end() ? at->second : end_of(log)});
-  }
-  const std::string written = to_json(lane).dump();
-  if (written != before) PMX_TRY(state_.replace_file(path, written, 0600, Fs::Sync::kYes));
-  Wanted& wanted = picture.sinks[id];
-  if (wanted.lanes.empty()) PMX_TRY(write_sink(directory, shipment.sink.spec));
-  wanted.sink = shipment.sink;
-  wanted.lanes.emplace_back(base, std::move(lane));
-  return {};
-}
-
-Result<void> ShipEngine::write_sink(const std::string& directory, const SinkSpec& spec) {
-  const std::string text = parts_.sink_to_json(spec).dump(2) + '\n';
-  const auto before = state_.read_file(directory + "/sink.json");
-  if (before && *before == text) return {};
-  return state_.replace_file(directory + "/sink.json", text, 0600, Fs::Sync::kYes);
-}
-
-// Where nothing of the log has been shipped: what comes from now on.
-LogCursor ShipEngine::end_of(const Shipment::Log& log) const {
-  RealFs files(log.owner);
-  rotate::LogReader reader(files, rotate::LogDir(options_.home + "/state", log.path));
-  reader.seek_end();
-  LogCursor cursor;
-  const auto position = reader.end_position();
-  if (!position) return cursor;
-  cursor.at.epoch = position->epoch;
-  cursor.at.next_seq = cursor.begin = position->seq;
-  cursor.at.segment = position->segment;
-  return cursor;
-}
-
-Result<void> ShipEngine::write_leftovers(const std::vector<KnownLane>& known,
-                                         const std::set<std::string>& listed, Picture& picture) {
-  for (const KnownLane& lane : known) {
-    const auto wanted = picture.sinks.find(lane.sink_id);
-    const bool is_wanted = wanted != picture.sinks.end() &&
-                           std::any_of(wanted->second.lanes.begin(), wanted->second.lanes.end(),
-                                       [&](const auto& one) { return one.first == lane.base; });
-    if (is_wanted) continue;
-    if (!lane.file) {
-      add_unreadable(lane.base, picture.unreadable);
-      continue;
-    }
-    LaneFile file = *lane.file;
-    if (file.wanted) {
-      end_lane(file, listed);
-      PMX_TRY(state_.replace_file(lane.base + ".lane.json", to_json(file).dump(), 0600,
-                                  Fs::Sync::kYes));
-    }
-    Wanted& leftover = picture.sinks[lane.sink_id];
-    leftover.lanes.emplace_back(lane.base, std::move(file));
-    if (!leftover.sink.spec.urls.empty()) continue;
-    auto spec = sink_of(lane.base.substr(0, lane.base.rfind('/')));
-    if (!spec) {
-      parts_.notice("ship: " + spec.error().message() + ": its lines wait");
-      continue;
-    }
-    leftover.sink.secret = parts_.secret_of(*spec);
-    leftover.sink.spec = std::move(*spec);
-  }
-  return {};
-}
-
-void ShipEngine::end_lane(LaneFile& file, const std::set<std::string>& listed) const {
-  file.wanted = false;
-  if (!listed.contains(file.origin.app)) return;
-  for (LaneLog& log : file.logs) log.end = end_of({log.path, log.owner}).at;
-}
-
-// The lane has delivered all it had. Unless it is wanted again meanwhile, its files go, the one
-// that makes it a lane first.
-void ShipEngine::forget_lane(const std::string& base) {
-  const auto file = read_lane(state_, base + ".lane.json");
-  if (!file || file->wanted) return;
-  (void)state_.remove(base + ".lane.json");
-  CursorFile(state_, base).remove();
-  FlightFile(state_, base).remove();
-}
-
-Result<SinkSpec> ShipEngine::sink_of(const std::string& directory) const {
-  const std::string path = directory + "/sink.json";
-  const std::string text = PMX_TRY(state_.read_file(path));
-  const Json json = PMX_TRY_WITHIN(path, Json::parse(text));
-  return parts_.sink_from_json(json);
 }
 
 // ---- On ship.
@@ -253,12 +115,15 @@ void ShipEngine::make_runner(const std::string& id, const SinkContext& sink) {
                     [this](Lane& lane) { lines_read(lane); },
                     [this] { publish_floors(); },
                     parts_.lane_ended,
+                    parts_.log_ended,
                     [this] { look_again_later(); },
                     [this](const auto& owner) -> Fs& { return files_of(owner); },
                     options_.home};
   auto made = transport ? SinkRunner::create(sink, std::move(parts), std::move(*transport))
                         : Result<std::unique_ptr<SinkRunner>>(transport.error());
   if (made) {
+    const auto paused = state_.info(pause_path(id));
+    if (paused || paused.error().code() != Errc::kNotFound) (*made)->pause();
     runners_[id] = std::move(*made);
     return;
   }
@@ -294,6 +159,7 @@ void ShipEngine::publish_floors() {
 
 std::uint64_t ShipEngine::floor_segment(const std::string& path) const {
   return published_.with([&](const Published& published) {
+    if (published.unknown) return std::uint64_t{0};
     std::uint64_t floor = rotate::kNoFloor;
     for (const Floors* floors : {&published.floors, &published.pending})
       if (const auto found = floors->find(path); found != floors->end())

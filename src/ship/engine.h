@@ -61,9 +61,10 @@ class ShipEngine {
     std::function<Severity(std::string_view)> severity_of;
     std::function<void(const std::string&)> notice;
     std::function<void(const std::string& path)> floor_moved;  // Retention may look again.
-    // Called on ship, to be taken up on control: forget_lane(base); configure() once more, as a
-    // sink could not be made or its store refuses us.
+    // Called on ship, to be taken up on control: forget_lane(base), forget_log(base, path);
+    // configure() once more, as a sink could not be made or its store refuses us.
     std::function<void(const std::string& base)> lane_ended;
+    std::function<void(const std::string& base, const std::string& path)> log_ended;
     std::function<void()> look_again;
     // How a sink is kept for a daemon that finds lines for it and no app that names it.
     std::function<Json(const SinkSpec&)> sink_to_json;
@@ -85,6 +86,7 @@ class ShipEngine {
   Result<void> configure(const std::vector<Shipment>& shipments,
                          const std::set<std::string>& listed = {});
   void forget_lane(const std::string& base);
+  void forget_log(const std::string& base, const std::string& path);
   // From the log thread, for each batch: cheap where nobody waits for the log.
   void recorded(const std::string& path, std::uint64_t bytes);
   void run_known(RunId run, RunInfo info);
@@ -97,7 +99,8 @@ class ShipEngine {
   void test(SinkContext sink, std::string host, Answer done);
   // Sends what there is without waiting for more; answers when nothing is left, or at the deadline.
   void drain(std::chrono::milliseconds deadline, std::function<void()> done);
-  void pause(std::string sink, bool on, Answer done);  // By name or id.
+  // By name or id. Holds over restarts and changes of the sink, until it is resumed or gone.
+  void pause(std::string sink, bool on, Answer done);
   void retry(std::string sink, Answer done);
 
  private:
@@ -113,25 +116,28 @@ class ShipEngine {
     std::uint64_t number = 0;
     std::map<std::string, Wanted> sinks;  // By id.
     Floors unreadable;                    // What lanes need whose files cannot be read.
+    bool unknown = false;                 // There is one of which nobody can say that.
   };
   struct Published {
     Floors floors;
     Floors pending;  // Of a picture that the ship thread has not seen yet.
     std::uint64_t picture = 0;
+    bool unknown = false;  // What lanes need could not be read: everything is kept.
   };
   struct TestJob;
 
   ShipEngine(Options options, Parts parts);
   void load_floors();
   Result<void> write_lane(const Shipment& shipment, Picture& picture);
+  void hang_bells(const Picture& picture);
   Result<void> write_leftovers(const std::vector<KnownLane>& known,
                                const std::set<std::string>& listed, Picture& picture);
-  void end_lane(LaneFile& file, const std::set<std::string>& listed) const;
+  Result<void> end_lane(LaneFile& file, const std::set<std::string>& listed) const;
   void add_floors(const std::string& base, const LaneFile& file, Floors& floors) const;
-  void add_unreadable(const std::string& base, Floors& floors) const;
+  bool add_unreadable(const std::string& base, Floors& floors) const;
   Result<void> write_sink(const std::string& directory, const SinkSpec& spec);
   Result<SinkSpec> sink_of(const std::string& directory) const;
-  LogCursor end_of(const Shipment::Log& log) const;
+  Result<LogCursor> end_of(const Shipment::Log& log) const;
   void apply(const Picture& picture);
   void look_again_later();
   void make_runner(const std::string& id, const SinkContext& sink);
@@ -140,6 +146,9 @@ class ShipEngine {
                           std::function<void()> done);
   void lines_read(const Lane& lane);
   Result<SinkRunner*> find(const std::string& name);
+  std::string pause_path(const std::string& id) const;
+  Result<void> keep_pause(const std::string& id, bool on);
+  void forget_sink(const std::string& id);
   Fs& files_of(const std::optional<FileOwner>& owner);
   RunInfo run_of(StreamId stream) const;
 

@@ -41,10 +41,25 @@ Result<SinkRunner*> ShipEngine::find(const std::string& name) {
                                     (known.empty() ? ": none is in use" : "; there are: " + known));
 }
 
+// A store that was paused for its upkeep stays so, whatever becomes of us: the file says it.
+std::string ShipEngine::pause_path(const std::string& id) const {
+  return options_.home + "/state/ship/" + id + "/paused";
+}
+
+Result<void> ShipEngine::keep_pause(const std::string& id, bool on) {
+  const std::string path = pause_path(id);
+  if (on) return state_.replace_file(path, "", 0600, Fs::Sync::kYes);
+  auto removed = state_.remove(path);
+  if (!removed && removed.error().code() != Errc::kNotFound) return removed;
+  return state_.sync_directory(path.substr(0, path.rfind('/')));
+}
+
 void ShipEngine::pause(std::string sink, bool on, Answer done) {
   loop_->post([this, sink = std::move(sink), on, done = std::move(done)] {
     const auto runner = find(sink);
     if (!runner) return done(runner.error());
+    const auto kept = keep_pause(sink_id((*runner)->spec()), on);
+    if (!kept) return done(kept.error());
     if (on)
       (*runner)->pause();
     else

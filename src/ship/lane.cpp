@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMostRequests = 16;  // At a time; a batch may have thousands of groups.
 constexpr auto kTroublePause = std::chrono::seconds(1);
+constexpr auto kFilesStayOpen = std::chrono::seconds(10);  // Of a log of which nothing is read.
 
 std::uint64_t seed_of(const std::string& base) { return log_id_of(base).value; }
 
@@ -35,7 +36,15 @@ void Lane::add_source(Fs& files, rotate::LogDir dir, Origin origin, const LogCur
   synced_.try_emplace(path, begin);
   if (batch_) batch_->after.try_emplace(path, begin);
   batcher_.seek_source(path, batch_ ? batch_->after[path] : cursor_[path]);
-  lines_came(false);
+  lines_came(path, false);
+}
+
+// A daemon that died while it dropped a log had taken it out of the lane's file already.
+void Lane::forget_unknown_logs(LaneCursor& cursor) const {
+  for (auto at = cursor.begin(); at != cursor.end();) {
+    const std::string path = (at++)->first;
+    if (!begins_.contains(path)) forget_log(cursor, path);
+  }
 }
 
 // What an earlier daemon had sent is sent again as it was; else reading begins at the cursor.
@@ -45,6 +54,7 @@ void Lane::start() {
   if (!loaded) parts_.host.notice(loaded.error().message() + ": begins with the oldest line");
   if (loaded && *loaded) cursor_ = std::move(**loaded);
   for (const auto& [path, begin] : begins_) cursor_.try_emplace(path, begin);
+  forget_unknown_logs(cursor_);
   synced_ = cursor_;
   batch_ = flight_file_.load();
   flight_there_ = batch_.has_value();
@@ -63,6 +73,7 @@ void Lane::stop() {
   }
   sending_.clear();
   parts_.timers.cancel(std::exchange(timer_, 0));
+  parts_.timers.cancel(std::exchange(tidy_timer_, 0));
 }
 
 std::chrono::milliseconds Lane::lag() const {
@@ -71,8 +82,17 @@ std::chrono::milliseconds Lane::lag() const {
                                                                *behind_since_);
 }
 
-void Lane::lines_came(bool many) {
-  batcher_.directory_changed();  // They may be in new segments.
+void Lane::lines_came(const std::string& path, bool many) {
+  batcher_.lines_came(path);
+  expect_lines(many);
+}
+
+void Lane::hurry() {
+  batcher_.look_at_all();
+  expect_lines(true);
+}
+
+void Lane::expect_lines(bool many) {
   lines_waiting_ = true;
   if (!came_since_) came_since_ = parts_.clock.steady_now();
   if (!behind_since_) behind_since_ = came_since_;
@@ -125,6 +145,7 @@ bool Lane::next_batch() {
   came_since_.reset();
   parts_.host.reading(*this);
   read_ahead_ = true;
+  tidy_later();
   batch_ = batcher_.build(cursor_, cursor_file_.serial() + 1);
   for (const std::string& warning : batcher_.take_warnings()) parts_.host.notice(warning);
   if (!batch_) return false;
@@ -136,6 +157,7 @@ bool Lane::next_batch() {
 
 // Nothing to send. A stack trace that may go on is looked at when it has been quiet long enough.
 void Lane::rest() {
+  note_ended_logs();
   if (cursor_saved_ && std::exchange(flight_there_, false)) flight_file_.remove();
   if (batcher_.trouble()) return linger(kTroublePause);  // Lines may be there all the same.
   const auto open_for = batcher_.open_for();
@@ -223,7 +245,8 @@ void Lane::wait() {
   next_try_ = parts_.clock.steady_now() + delay;
   timer_ = parts_.timers.call_after(delay, [this] { wake(); });
   // Of many lanes whose store is down none keeps more than what a start would need, either.
-  if (std::exchange(read_ahead_, false)) batcher_.seek(batch_->after);
+  if (std::exchange(read_ahead_, false) && batcher_.step_back(batch_->after))
+    lines_waiting_ = true;  // Nobody tells of these again.
   batcher_.release_memory();
   flight_file_.put_away(*batch_);
   parts_.host.gives_slot_back(*this);
@@ -233,6 +256,7 @@ void Lane::finish_batch() {
   cursor_ = std::move(batch_->after);
   batch_.reset();
   save_cursor();
+  note_ended_logs();
   attempt_ = 0;
   backoff_.reset();
   parts_.host.gives_slot_back(*this);
@@ -262,16 +286,59 @@ bool Lane::sync() {
   return true;
 }
 
-void Lane::redelivered(LogId log, std::uint64_t lines) {
+// ---- Logs that nobody has any more.
+
+void Lane::set_wanted(const std::string& path, bool wanted) {
+  if (wanted)
+    unwanted_.erase(path);
+  else if (has_source(path))
+    unwanted_.insert(path);
+}
+
+// While no batch is in work the sources are where the cursor is.
+void Lane::note_ended_logs() {
+  for (const std::string& path : unwanted_)
+    if (batcher_.finished(path)) ended_.insert(path);
+}
+
+std::vector<std::string> Lane::ended_logs() {
+  if (!batch_) note_ended_logs();
+  std::vector<std::string> ended;
+  for (const std::string& path : std::exchange(ended_, {}))
+    if (unwanted_.contains(path)) ended.push_back(path);
+  return ended;
+}
+
+void Lane::drop_source(const std::string& path) {
+  if (!has_source(path)) return;
+  batcher_.drop_source(path);
+  unwanted_.erase(path);
+  for (LaneCursor* const cursor : {&cursor_, &synced_, batch_ ? &batch_->after : nullptr})
+    if (cursor != nullptr) forget_log(*cursor, path);
+  if (!batch_) save_cursor();  // Else with the batch.
+}
+
+// Of a lane whose logs are mostly quiet, few files are open.
+void Lane::tidy_later() {
+  if (tidy_timer_ != 0) return;
+  tidy_timer_ = parts_.timers.call_after(kFilesStayOpen, [this] {
+    tidy_timer_ = 0;
+    if (batcher_.close_files(parts_.clock.steady_now() - kFilesStayOpen)) tidy_later();
+  });
+}
+
+void Lane::redelivered(const std::string& app, LogId log, std::uint64_t lines) {
   for (LaneCursor* cursor : {&cursor_, batch_ ? &batch_->after : nullptr}) {
     if (cursor == nullptr) continue;
-    for (auto& [path, at] : *cursor) {
-      if (log_id_of(path) != log) continue;
-      std::uint64_t& refused = at.tally.dropped[static_cast<std::size_t>(Drop::kRefused)];
-      const std::uint64_t moved = std::min(refused, lines);
-      refused -= moved;
-      at.tally.delivered += moved;
-    }
+    auto at = std::find_if(cursor->begin(), cursor->end(),
+                           [&](const auto& entry) { return log_id_of(entry.first) == log; });
+    if (at == cursor->end() && app == parts_.app) at = cursor->find(kGoneLogs);
+    if (at == cursor->end()) continue;
+    Tally& tally = at->second.tally;
+    std::uint64_t& refused = tally.dropped[static_cast<std::size_t>(Drop::kRefused)];
+    const std::uint64_t moved = std::min(refused, lines);
+    refused -= moved;
+    tally.delivered += moved;
   }
   if (!batch_) save_cursor();  // Else with the batch.
 }

@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,21 +74,31 @@ class Lane {
   // `begin`: where to begin should the lane's cursor not know the log.
   void add_source(Fs& files, rotate::LogDir dir, Origin origin, const LogCursor& begin);
   bool has_source(const std::string& path) const { return batcher_.has_source(path); }
-  void start();                // Goes on where the last daemon was.
-  void lines_came(bool many);  // There may be lines; many: more than a batch.
-  void work();                 // A slot is free: send.
-  void retry_now();            // The sink works again, or the user said so.
+  const Origin* origin_of(LogId log) const {
+    return batcher_.origin_of(log);
+  }                                                     // nullptr: not ours.
+  void start();                                         // Goes on where the last daemon was.
+  void lines_came(const std::string& path, bool many);  // many: more than a batch.
+  void hurry();      // Sends whatever there is, without waiting for more.
+  void work();       // A slot is free: send.
+  void retry_now();  // The sink works again, or the user said so.
   // Nothing of this log from here on; nullopt: there is no end.
   void set_end(const std::string& path, const std::optional<LogPosition>& end) {
     batcher_.set_end(path, end);
   }
   bool finished() const { return idle() && batcher_.finished(); }  // Up to its logs' ends.
+  // Nobody has this log any more: when all of it is settled, ended_logs() names it.
+  void set_wanted(const std::string& path, bool wanted);
+  bool has_unwanted_logs() const { return !unwanted_.empty(); }
+  std::vector<std::string> ended_logs();
+  // Its lines stay counted, under kGoneLogs.
+  void drop_source(const std::string& path);
   void expect_flush(const std::string& path, std::uint64_t below_segment) {
     batcher_.expect_flush(path, below_segment);
   }
   bool sync();  // The cursor, to the disk; false: call again.
   // Lines that had been refused and were taken now (`pmx ship retry`).
-  void redelivered(LogId log, std::uint64_t lines);
+  void redelivered(const std::string& app, LogId log, std::uint64_t lines);
   void stop();  // Cancels what is on its way; the flight stays.
 
   const std::string& app() const { return parts_.app; }
@@ -114,6 +125,8 @@ class Lane {
     std::string_view items() const;
   };
 
+  void forget_unknown_logs(LaneCursor& cursor) const;
+  void expect_lines(bool many);
   static std::optional<Opened> open(const Framed& framed);
   void adopt_flight();
   bool frame_for_codec();
@@ -135,6 +148,8 @@ class Lane {
   void wait();
   void finish_batch();
   void rest();
+  void note_ended_logs();
+  void tidy_later();
   std::size_t index_of(std::uint32_t id) const;
 
   LaneParts parts_;
@@ -144,6 +159,7 @@ class Lane {
   Backoff backoff_;
   LaneCursor cursor_, synced_;
   LaneCursor begins_;  // Until start().
+  std::set<std::string> unwanted_, ended_;
   bool started_ = false;
   std::optional<Batch> batch_;
   std::vector<Sending> sending_;
@@ -158,7 +174,7 @@ class Lane {
   std::uint32_t next_parcel_ = 1;
   unsigned attempt_ = 0;
   std::optional<std::chrono::milliseconds> retry_after_;
-  Timers::Id timer_ = 0;
+  Timers::Id timer_ = 0, tidy_timer_ = 0;
   std::optional<std::chrono::steady_clock::time_point> next_try_;
 };
 

@@ -1,5 +1,8 @@
 #include "ship/lane_file.h"
 
+#include <cerrno>
+#include <set>
+
 namespace pmx::ship {
 namespace {
 
@@ -15,10 +18,11 @@ std::string lane_name(std::string_view app) { return log_id_of(app).hex(); }
 
 Json to_json(const LaneFile& file) {
   LaneCursor begins, ends;
-  Json owners = Json::object();
+  Json owners = Json::object(), unwanted = Json::array();
   for (const LaneLog& log : file.logs) {
     begins[log.path] = log.begin;
     if (log.end) ends[log.path].at = *log.end;
+    if (!log.wanted) unwanted.push_back(log.path);
     if (log.owner)
       owners.set(log.path, Json::object({{"uid", log.owner->uid}, {"gid", log.owner->gid}}));
   }
@@ -30,7 +34,8 @@ Json to_json(const LaneFile& file) {
                        {"wanted", file.wanted},
                        {"logs", to_json(begins)},
                        {"ends", to_json(ends)},
-                       {"owners", owners}});
+                       {"owners", owners},
+                       {"unwanted", unwanted}});
 }
 
 Result<LaneFile> lane_file_from(const Json& json) {
@@ -43,8 +48,11 @@ Result<LaneFile> lane_file_from(const Json& json) {
   file.origin.version = json["version"].as_string();
   file.wanted = json["wanted"].as_bool(true);
   const LaneCursor ends = lane_cursor_from(json["ends"]);
+  std::set<std::string_view> unwanted;
+  for (const Json& path : json["unwanted"].items()) unwanted.insert(path.as_string());
   for (auto& [path, begin] : lane_cursor_from(json["logs"])) {
     LaneLog log{path, std::nullopt, begin};
+    log.wanted = !unwanted.contains(path);
     if (const auto end = ends.find(path); end != ends.end()) log.end = end->second.at;
     if (const Json* const owner = json["owners"].find(path))
       log.owner = FileOwner{static_cast<uid_t>((*owner)["uid"].as_int()),
@@ -68,7 +76,9 @@ Result<std::vector<KnownLane>> known_lanes(Fs& state, const std::string& state_d
   if (!sinks) return sinks.error();
   for (const std::string& sink : *sinks) {
     const auto names = state.list(root + '/' + sink);
-    if (!names) continue;
+    if (!names && names.error().code() == Errc::kNotFound) continue;
+    if (!names && names.error().sys_errno() == ENOTDIR) continue;  // Somebody's file.
+    if (!names) return names.error();
     for (const std::string& name : *names) {
       if (!ends_with(name, kEnding)) continue;
       const std::string path = root + '/' + sink + '/' + name;

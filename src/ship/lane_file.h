@@ -27,6 +27,7 @@ struct LaneLog {
   LogCursor begin;  // Where the lane's first line is.
   // The app goes on and ships there no more: nothing from here on.
   std::optional<LogPosition> end = {};
+  bool wanted = true;  // false: no instance has it any more; what is in it still goes.
 };
 
 struct LaneFile {
@@ -47,7 +48,8 @@ Json to_json(const LaneFile& file);
 Result<LaneFile> read_lane(Fs& state, const std::string& path);
 Result<LaneFile> lane_file_from(const Json& json);
 
-// All that is under <state>/ship. A file that cannot be read does not keep the others.
+// All that is under <state>/ship. A file that cannot be read does not keep the others; a directory
+// that cannot be read is an error, as there may be lanes in it whose lines must be kept.
 struct KnownLane {
   std::string sink_id, base;  // `base` is the path without ".lane.json".
   Result<LaneFile> file;

@@ -38,6 +38,7 @@ void Lane::adopt_flight() {
   cursor_file_.go_on_at(batch_->serial);
   for (Parcel& parcel : batch_->parcels) parcel.id = next_parcel_++;
   for (const auto& [path, begin] : begins_) batch_->after.try_emplace(path, begin);
+  forget_unknown_logs(batch_->after);
   flight_file_.put_away(*batch_);  // A slot may be long in coming.
 }
 
@@ -97,6 +98,7 @@ DeadLetter Lane::letter_of(const Parcel& parcel, const Item& item, std::string_v
   letter.lines = item.lines;
   letter.log = log_id_of(batch_->sources[item.source]);
   letter.item = std::string(bytes);
+  letter.coding = batch_->coding;
   return letter;
 }
 

@@ -57,7 +57,7 @@ std::optional<std::int64_t> LogSource::next_time() {
 }
 
 bool LogSource::finished() const {
-  if (!end_) return !held_ && !joiner_.oldest_open_seq() && !reader_.oldest_unfinished_seq();
+  if (!end_) return at_rest() && !reader_.has_open_stream();
   const LogPosition at = position();
   return std::pair(at.epoch, at.next_seq) >= std::pair(end_->epoch, end_->next_seq);
 }

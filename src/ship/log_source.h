@@ -38,7 +38,9 @@ class LogSource {
 
   // Lines from here on are not given; nullopt: there is no end.
   void set_end(const std::optional<LogPosition>& end) { end_ = end; }
-  bool finished() const;  // At the end, or with nothing open where there is none.
+  const std::optional<LogPosition>& end() const { return end_; }
+  // At the end. Where there is none: nothing is open here, and no worker has the log open.
+  bool finished() const;
 
   // The time of the next line, which is held back. nullopt: there is none for now.
   std::optional<std::int64_t> next_time();
@@ -56,6 +58,14 @@ class LogSource {
   void release_memory() {
     if (!held_) reader_.release_memory();
   }
+  // Nothing was read that is not given out.
+  bool at_rest() const {
+    return !held_ && !joiner_.oldest_open_seq() && !reader_.oldest_unfinished_seq();
+  }
+  void close_files() {
+    if (!held_) reader_.close_files();
+  }
+  bool has_open_files() const { return reader_.has_open_files(); }
   // The last next_time() failed because of an error that may pass: nobody will tell when it has.
   bool trouble() const { return reader_.trouble(); }
   const std::string& path() const { return reader_.dir().active_path(); }

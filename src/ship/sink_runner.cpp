@@ -63,14 +63,22 @@ void SinkRunner::set_lane(const std::string& base, const LaneFile& file) {
     lane->add_source(parts_.files(log.owner), rotate::LogDir(state_directory, log.path),
                      std::move(origin), log.begin);
   }
-  for (const LaneLog& log : file.logs) lane->set_end(log.path, log.end);
+  for (const LaneLog& log : file.logs) {
+    lane->set_end(log.path, log.end);
+    lane->set_wanted(log.path, log.wanted || !file.wanted);  // Of such a lane all goes at once.
+  }
   if (fresh) lane->start();
-  if (!file.wanted) sync_soon();
+  if (!file.wanted || lane->has_unwanted_logs()) sync_soon();
+}
+
+void SinkRunner::drop_log(const std::string& base, const std::string& path) {
+  const auto found = lanes_.find(base);
+  if (found != lanes_.end()) found->second->drop_source(path);
 }
 
 void SinkRunner::lines_came(const std::string& path, bool many) {
   for (const auto& [base, lane] : lanes_)
-    if (lane->has_source(path)) lane->lines_came(many);
+    if (lane->has_source(path)) lane->lines_came(path, many);
 }
 
 void SinkRunner::expect_flush(const std::string& path, std::uint64_t below_segment) {
@@ -87,7 +95,7 @@ void SinkRunner::wants_slot(Lane& lane) {
 
 void SinkRunner::gives_slot_back(Lane& lane) {
   active_.erase(&lane);
-  if (!unwanted_.empty()) sync_soon();  // One of them may have ended.
+  if (!unwanted_.empty() || lane.has_unwanted_logs()) sync_soon();  // One may have ended.
   pump();
 }
 
@@ -162,6 +170,10 @@ void SinkRunner::sync() {
   std::erase_if(dirty_, [](Lane* lane) { return lane->sync(); });
   if (!dirty_.empty()) sync_soon();
   for (const std::string& base : std::set<std::string>(unwanted_)) retire(base);
+  for (const auto& [base, lane] : lanes_) {
+    if (dirty_.contains(lane.get())) continue;
+    for (const std::string& path : lane->ended_logs()) parts_.log_ended(base, path);
+  }
   parts_.floors_moved();
 }
 
@@ -181,7 +193,7 @@ void SinkRunner::sync_soon() {
 }
 
 void SinkRunner::hurry() {
-  for (const auto& [base, lane] : lanes_) lane->lines_came(true);
+  for (const auto& [base, lane] : lanes_) lane->hurry();
 }
 
 bool SinkRunner::idle() const {
@@ -199,7 +211,8 @@ void SinkRunner::stop() {
 
 void SinkRunner::add_floors(Floors& floors) const {
   for (const auto& [base, lane] : lanes_)
-    for (const auto& [path, log] : lane->synced_cursor()) lower_floor(floors, path, log.at.segment);
+    for (const auto& [path, log] : lane->synced_cursor())
+      if (path != kGoneLogs) lower_floor(floors, path, log.at.segment);
 }
 
 // Once, until something else is to be said.
@@ -258,6 +271,7 @@ Json SinkRunner::status(
                        {"duplicate_lines", tally.duplicates},
                        {"dropped", counts["dropped"]},
                        {"dead_letters", letters.waiting},
+                       {"dead_letters_dropped", letters.dropped},
                        {"last_error", last_error_},
                        {"last_error_time_ms", last_error_ns_ / 1'000'000},
                        {"apps", apps},

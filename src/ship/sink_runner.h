@@ -31,7 +31,9 @@ struct RunnerParts {
   std::function<void(Lane&)> reading;  // Lines recorded from now on will be told.
   std::function<void()> floors_moved;  // Some cursor has reached the disk.
   std::function<void(const std::string& base)> lane_ended;  // Its files may go, if control agrees.
-  std::function<void()> blocked;                            // The store refuses us as a whole.
+  // So may the log: nobody has it any more, and all of it is settled.
+  std::function<void(const std::string& base, const std::string& path)> log_ended;
+  std::function<void()> blocked;                              // The store refuses us as a whole.
   std::function<Fs&(const std::optional<FileOwner>&)> files;  // With the rights of a log's owner.
   std::string home;
 };
@@ -45,6 +47,7 @@ class SinkRunner final : private LaneHost {
 
   // The lane of this file's app, with its logs; what it has already is left alone.
   void set_lane(const std::string& base, const LaneFile& file);
+  void drop_log(const std::string& base, const std::string& path);
   void lines_came(const std::string& path, bool many);  // Or segments, of this log.
   void expect_flush(const std::string& path, std::uint64_t below_segment);
   void pause();
@@ -56,6 +59,7 @@ class SinkRunner final : private LaneHost {
   bool idle() const;  // Nothing is left to be sent, as far as it is known.
   void stop();        // Cursors to the disk; what is on its way is cancelled.
   bool blocked() const { return store_ == Store::kBlocked; }
+  bool has_dead_letters() const { return dead_letters_->counts().waiting > 0; }
 
   const SinkSpec& spec() const { return context_.spec; }
   const std::string& secret() const { return context_.secret; }
@@ -85,6 +89,7 @@ class SinkRunner final : private LaneHost {
   std::string state_text() const;
   struct RetryJob;
   void retry_next();
+  bool encode_for_now(DeadLetter& letter) const;
   void retry_answered(const Verdict& verdict);
   Result<void> retry_settled(const Verdict& verdict);
   void end_retry(Result<std::uint64_t> taken);

@@ -11,7 +11,7 @@ Json status() {
      "delivered_lines":1000000,"dropped":{"filtered":0}},
     {"id":"2","name":"es","type":"elasticsearch","state":"blocked",
      "state_text":"blocked: 401 Unauthorized","lag_ms":185000,"waiting_lines":70,
-     "delivered_lines":5,"dropped":{"retention":4,"sampled":2,"filtered":0},"dead_letters":12,
+     "delivered_lines":5,"dropped":{"retention":4,"sampled":2,"filtered":0},"dead_letters":12,"dead_letters_dropped":3,
      "last_error":"401: missing authentication credentials","last_error_time_ms":1000}]})");
 }
 
@@ -34,6 +34,7 @@ TEST(ShipViewTest, QuotesTheStoreAndCountsRefusedLinesBelow) {
   EXPECT_NE(text.find("\nes: 12 lines were refused for good; they are kept, pmx ship retry es"),
             std::string::npos)
       << text;
+  EXPECT_NE(text.find("\nes: 3 refused lines are no longer kept"), std::string::npos) << text;
   EXPECT_EQ(text.find("\nloki-h: "), std::string::npos) << text;
 }
 

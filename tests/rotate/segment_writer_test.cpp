@@ -102,6 +102,20 @@ TEST_F(SegmentWriterTest, WritesTheBytesOfTheWorkerAndDescribesThem) {
   EXPECT_EQ(records.back().data_sum, data_sum("one\ntwo\n"));
 }
 
+// Its index is lost, and the directory that says which numbers are in use cannot be read just now.
+TEST_F(SegmentWriterTest, UsesNoNumberTwiceWhereTheDirectoryCannotBeListed) {
+  SealedName name;
+  name.segment = 7;
+  name.utc_stamp = "2026-11-23T10-00-00Z";
+  ASSERT_TRUE(RealFs().make_directories(dir_.path() + "/logs"));
+  ASSERT_TRUE(RealFs().replace_file(writer_->dir().sealed_path(name), "old\n"));
+  fs_.fail(test::FaultFs::Call::kList, dir_.path() + "/logs", EIO);
+  EXPECT_FALSE(writer_->settle());
+  fs_.heal();
+  settle();
+  EXPECT_EQ(writer_->index().segment(), 8U);
+}
+
 TEST_F(SegmentWriterTest, GoesOnWhereADeadWriterStopped) {
   stream(2);
   settle();

@@ -59,6 +59,19 @@ TEST_F(CursorTest, AFileCutAnywhereGivesTheSyncedOneOrSaysSo) {
   EXPECT_FALSE(CursorFile(fs_, base_).load());
 }
 
+TEST_F(CursorTest, WhatWasSettledOfALogThatIsGoneStaysCounted) {
+  LaneCursor cursor = cursor_at(100);
+  const std::string path = cursor.begin()->first;
+  cursor["/logs/other.log"].tally.delivered = 5;
+  forget_log(cursor, path);
+  forget_log(cursor, path);
+  EXPECT_EQ(cursor.at(kGoneLogs).tally, cursor_at(100).at(path).tally);
+  forget_log(cursor, "/logs/other.log");
+  EXPECT_EQ(cursor.size(), 1U);
+  EXPECT_EQ(cursor.at(kGoneLogs).tally.delivered, 98U);
+  EXPECT_EQ(lane_cursor_from(to_json(cursor)), cursor);
+}
+
 TEST_F(CursorTest, ATallySettlesWhatItDeliversAndDrops) {
   Tally tally;
   tally.delivered = 5;

@@ -30,6 +30,7 @@ DeadLetter letter(std::uint64_t seq, std::size_t item_bytes = 20) {
   made.log = {0xABCDEF0123456789ULL};
   made.item.assign(item_bytes, static_cast<char>(seq));
   made.item += std::string_view("\0\xff\n", 3);
+  made.coding = "loki/json";
   made.group = "app=api,stream=out";
   return made;
 }
@@ -116,6 +117,20 @@ TEST_F(DeadLettersTest, AreLinesForPeopleAndToolsInAFileForItsOwnerOnly) {
   EXPECT_EQ(object["group"].as_string(), letter(7).group);
   EXPECT_EQ(fs_.info(path())->permissions, 0600U);
   EXPECT_EQ(fs_.info(home_ / "dead")->permissions, 0700U);
+}
+
+TEST_F(DeadLettersTest, AnOlderFileThatDoesNotSayTheCodingIsReadAsWell) {
+  EXPECT_TRUE(add(1, 1));
+  std::string text = bytes(path());
+  const std::string coding = "\"coding\":\"loki/json\",";
+  ASSERT_NE(text.find(coding), std::string::npos);
+  text.erase(text.find(coding), coding.size());
+  EXPECT_TRUE(fs_.replace_file(path(), text));
+  reopen();
+  const auto page = letters_->read(0);
+  ASSERT_TRUE(page && page->entries.size() == 1);
+  EXPECT_EQ(page->entries[0].letter.coding, "");
+  EXPECT_EQ(page->entries[0].letter.item, letter(1).item);
 }
 
 TEST_F(DeadLettersTest, PagesOfAnySizeGiveEachLetterOnce) {
@@ -208,6 +223,47 @@ TEST_F(DeadLettersTest, TheOldestHalfGoesAtTheBoundAndIsCounted) {
             counts.waiting_bytes);
   reopen(20'000);
   EXPECT_EQ(letters_->counts().waiting, counts.waiting);
+  EXPECT_EQ(letters_->counts().dropped, counts.dropped);
+}
+
+// waiting + dropped is what was appended, whenever the daemon ends.
+TEST_F(DeadLettersTest, WhatTheBoundTookIsKnownAfterAnyDeath) {
+  struct Dead {};
+  fs_.skip_real_syncs();
+  for (std::uint64_t life = 500;; life += 37) {
+    for (const char* name : {"", ".1", ".account", ".account.tmp"}) (void)fs_.remove(path() + name);
+    reopen(4'000);
+    std::uint64_t added = 0;
+    fs_.die_after(life, [] { throw Dead(); });
+    try {
+      for (; added < 30; ++added) ASSERT_TRUE(add(added + 1, added + 1));
+    } catch (const Dead&) {
+    }
+    fs_.heal();
+    reopen(4'000);
+    const auto counts = letters_->counts();
+    const std::uint64_t known = counts.waiting + counts.dropped;
+    EXPECT_TRUE(known == added || known == added + 1) << known << " of " << added << ", " << life;
+    if (added == 30) break;
+  }
+  EXPECT_GT(letters_->counts().dropped, 0U);
+}
+
+// It was said that the old file's letters would go; then the daemon ended, and they did not.
+TEST_F(DeadLettersTest, LettersWhoseRotationFailedAreNotCountedAsDropped) {
+  reopen(4'000);
+  std::uint64_t added = 0;
+  for (; !fs_.info(path() + ".1"); ++added) ASSERT_TRUE(add(added + 1, added + 1));
+  fs_.fail(FaultFs::Call::kRename, "loki-main.ndjson.1", EIO);
+  for (; add(added + 1, added + 1); ++added) ASSERT_LT(added, 100U);
+  fs_.heal();
+  reopen(4'000);
+  EXPECT_EQ(letters_->counts().dropped, 0U);
+  EXPECT_EQ(left(), from_to(1, added));
+  ASSERT_TRUE(letters_->take_retried(behind(1)));  // The old file has another inode from here on.
+  reopen(4'000);
+  EXPECT_EQ(letters_->counts().dropped, 0U);
+  EXPECT_EQ(left(), from_to(2, added));
 }
 
 TEST_F(DeadLettersTest, APlaceHoldsOverARotationAndAPlaceThatWentMeansTheOldest) {

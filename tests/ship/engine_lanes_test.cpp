@@ -25,7 +25,11 @@ class EngineLanesThreadTest : public ::testing::Test {
     return std::move(*ShipEngine::start(
         {home_.path()},
         {clock_, [](std::string_view) { return Severity::kInfo; }, [](const std::string&) {},
-         [](const std::string&) {}, [](const std::string&) {}, [] {},
+         [](const std::string&) {}, [](const std::string&) {},
+         [this](const std::string& base, const std::string& path) {
+           if (!std::exchange(has_ended_, true)) ended_.set_value({base, path});
+         },
+         [] {},
          [](const SinkSpec& spec) {
            return Json::object({{"name", spec.name}});
          },
@@ -59,6 +63,11 @@ class EngineLanesThreadTest : public ::testing::Test {
     segment_->data(out_, text, {.time_ns = clock_.system_ns()});
     segment_->write();
   }
+  Json status(ShipEngine& engine) {
+    std::promise<Json> answer;
+    engine.status({}, [&](const Result<Json>& json) { answer.set_value(*json); });
+    return answer.get_future().get()["sinks"].items().at(0);
+  }
   // After the engine's own sync, which comes 500 ms after a batch.
   std::uint64_t floor_after_sync(ShipEngine& engine, std::uint64_t wanted) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);
@@ -73,8 +82,11 @@ class EngineLanesThreadTest : public ::testing::Test {
   }
 
   test::TempDir home_;
+  RealFs fs_;
   RealClock clock_;
   Received received_;
+  std::promise<std::pair<std::string, std::string>> ended_;  // The first log.
+  bool has_ended_ = false;
   rotate::LogDir dir_{home_.path() + "/state", home_.path() + "/logs/web-out.log"};
   std::unique_ptr<test::SegmentBuilder> segment_;
   std::uint16_t out_ = 0;
@@ -95,6 +107,48 @@ TEST_F(EngineLanesThreadTest, OneLaneFileThatAPowerLossEmptiedDoesNotFreeTheOthe
   std::filesystem::create_directories(directory);
   std::ofstream(directory + "/0123456789abcdef.lane.json").flush();
   EXPECT_EQ(engine()->floor_segment(dir_.active_path()), 1U);
+}
+
+// Else it would begin with the oldest line, or end before the last.
+TEST_F(EngineLanesThreadTest, ALaneNeitherBeginsNorEndsWhereTheLogCannotBeRead) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  print("of yesterday\n");
+  const std::string index = dir_.index_directory();
+  const auto engine = this->engine();
+  std::filesystem::rename(index, index + ".away");
+  std::ofstream(index).flush();  // No directory: listing it is an error.
+  EXPECT_FALSE(engine->configure({shipment("here")}));
+  std::filesystem::remove(index);
+  std::filesystem::rename(index + ".away", index);
+  ASSERT_TRUE(engine->configure({shipment("here")}));
+  std::filesystem::rename(index, index + ".away");
+  std::ofstream(index).flush();
+  EXPECT_FALSE(engine->configure({}, {"web"}));
+  std::filesystem::remove(index);
+  std::filesystem::rename(index + ".away", index);
+  print("of today\n");
+  engine->recorded(dir_.active_path(), 10);
+  ASSERT_TRUE(received_.wait_for("of today"));
+  const std::lock_guard lock(received_.mutex);
+  EXPECT_EQ(received_.all.find("yesterday"), std::string::npos);
+}
+
+TEST_F(EngineLanesThreadTest, EverythingIsKeptWhileTheLanesCannotBeRead) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  const std::string lane =
+      home_.path() + "/state/ship/" + sink_id(shipment("here").sink.spec) + "/" + lane_name("web");
+  { ASSERT_TRUE(engine()->configure({shipment("here")})); }
+  std::filesystem::remove(lane + ".lane.json");
+  std::filesystem::create_directories(lane + ".lane.json");  // Reading it is an error.
+  std::filesystem::remove(lane + ".cursor");
+  std::filesystem::create_directories(lane + ".cursor");
+  const auto engine = this->engine();
+  EXPECT_EQ(engine->floor_segment("/any.log"), 0U);
+  ASSERT_TRUE(engine->configure({}));  // Of others it keeps nobody.
+  EXPECT_EQ(engine->floor_segment("/any.log"), 0U);
+  std::filesystem::remove(lane + ".cursor");
+  ASSERT_TRUE(engine->configure({}));
+  EXPECT_EQ(engine->floor_segment("/any.log"), rotate::kNoFloor);
 }
 
 TEST_F(EngineLanesThreadTest, ASinkThatCannotBeMadeKeepsItsSegments) {
@@ -138,6 +192,52 @@ TEST_F(EngineLanesThreadTest, ALogThatNobodyShipsAnyMoreHasNoFloor) {
   ASSERT_TRUE(received_.wait_for("one"));
   ASSERT_TRUE(engine->configure({}, {"web"}));
   EXPECT_EQ(floor_after_sync(*engine, rotate::kNoFloor), rotate::kNoFloor);
+}
+
+TEST_F(EngineLanesThreadTest, OfAnInstanceThatIsNoMoreNothingIsLeftButItsCount) {
+  begin_log(1, {.time_ns = clock_.system_ns()});
+  rotate::LogDir other(home_.path() + "/state", home_.path() + "/logs/web-1-out.log");
+  test::SegmentBuilder others(other, 1, {.time_ns = clock_.system_ns()});
+  const auto out = others.stream(20, WorkerId{1}, StreamKind::kOut);
+  others.write();
+  Shipment both = shipment("here");
+  both.logs.push_back({other.active_path(), std::nullopt});
+  {
+    const auto engine = this->engine();
+    ASSERT_TRUE(engine->configure({both}));
+    print("one\n");
+    engine->recorded(dir_.active_path(), 10);
+    ASSERT_TRUE(received_.wait_for("one"));
+    ASSERT_TRUE(engine->configure({shipment("here")}, {"web"}));
+    others.data(out, "last words\n", {.time_ns = clock_.system_ns()});
+    others.end(out);
+    others.write();
+    engine->recorded(other.active_path(), 10);
+    const auto [base, path] = ended_.get_future().get();
+    EXPECT_EQ(path, other.active_path());
+    engine->forget_log(base, path);
+    engine->forget_log(base, dir_.active_path());  // Is wanted.
+    const Json sink = status(*engine);
+    EXPECT_EQ(sink["delivered_lines"].as_int(), 2);
+    EXPECT_EQ(sink["captured_lines"].as_int(), 2);
+    EXPECT_EQ(engine->floor_segment(path), rotate::kNoFloor);
+    EXPECT_EQ(engine->floor_segment(dir_.active_path()), 1U);
+    const auto lane = read_lane(fs_, base + ".lane.json");
+    ASSERT_TRUE(lane);
+    EXPECT_EQ(lane->logs.size(), 1U);
+  }
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({both}));  // It comes again, and what it has is not sent again.
+  others.data(out, "new words\n", {.time_ns = clock_.system_ns()});
+  others.write();
+  engine->recorded(other.active_path(), 10);
+  ASSERT_TRUE(received_.wait_for("new words"));
+  std::promise<void> drained;
+  engine->drain(std::chrono::seconds(20), [&] { drained.set_value(); });
+  drained.get_future().get();
+  EXPECT_EQ(status(*engine)["delivered_lines"].as_int(), 3);
+  const std::lock_guard lock(received_.mutex);
+  EXPECT_EQ(received_.all.find("last words"), received_.all.rfind("last words"));
 }
 
 // A daemon was killed while it removed a lane that had ended: its lane file was gone, its cursor

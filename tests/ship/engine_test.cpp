@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <future>
 
 #include "rotate/retention.h"
 #include "ship/dead_letter.h"
+#include "ship/make_sink.h"
 #include "support/instant_store.h"
 #include "support/segment_builder.h"
 #include "support/temp_dir.h"
@@ -25,7 +27,11 @@ class EngineThreadTest : public ::testing::Test {
     return std::move(*ShipEngine::start(
         {home_.path()},
         {clock_, [](std::string_view) { return Severity::kInfo; }, [](const std::string&) {},
-         [](const std::string&) {}, [](const std::string&) {}, [] {},
+         [](const std::string&) {},
+         [this](const std::string& base) {
+           if (!std::exchange(has_ended_, true)) ended_.set_value(base);
+         },
+         [](const auto&, const auto&) {}, [] {},
          [](const SinkSpec& spec) {
            return Json::object({{"url", spec.urls.front()}});
          },
@@ -72,6 +78,19 @@ class EngineThreadTest : public ::testing::Test {
       ASSERT_TRUE(letters->append({&letter, 1}));
     }
   }
+  static void drain(ShipEngine& engine) {
+    std::promise<void> drained;
+    engine.drain(std::chrono::seconds(20), [&] { drained.set_value(); });
+    drained.get_future().get();
+  }
+  static void pause(ShipEngine& engine, bool on) {
+    std::promise<void> answered;
+    engine.pause("here", on, [&](const Result<Json>& done) {
+      EXPECT_TRUE(done);
+      answered.set_value();
+    });
+    answered.get_future().get();
+  }
   using Answered = std::promise<Result<Json>>;
   static void retry(ShipEngine& engine, Answered& answered) {
     engine.retry("here", [&](Result<Json> done) { answered.set_value(std::move(done)); });
@@ -80,6 +99,8 @@ class EngineThreadTest : public ::testing::Test {
   test::TempDir home_;
   RealClock clock_;
   Received received_;
+  std::promise<std::string> ended_;  // The first lane that has ended.
+  bool has_ended_ = false;
   rotate::LogDir dir_{home_.path() + "/state", home_.path() + "/logs/web-out.log"};
   std::unique_ptr<test::SegmentBuilder> segment_;
   std::uint16_t out_ = 0;
@@ -143,18 +164,64 @@ TEST_F(EngineThreadTest, KeepsTheSegmentsThatASinkStillNeeds) {
 TEST_F(EngineThreadTest, APausedSinkSendsNothingUntilItGoesOn) {
   const auto engine = this->engine();
   ASSERT_TRUE(engine->configure({shipment()}));
-  std::promise<void> paused;
-  engine->pause("here", true, [&](const Result<Json>& done) {
-    EXPECT_TRUE(done);
-    paused.set_value();
-  });
-  paused.get_future().get();
+  pause(*engine, true);
   begin_log();
   print("{\"n\":\"one\"}\n");
   engine->recorded(dir_.active_path(), 10);
   EXPECT_EQ(status(*engine)["state"].as_string(), "paused");
   engine->pause("here", false, [](const Result<Json>&) {});
   EXPECT_TRUE(received_.wait_for("one"));
+}
+
+TEST_F(EngineThreadTest, APauseOutlivesTheEngineAndAChangeOfTheSink) {
+  const std::string path =
+      home_.path() + "/state/ship/" + sink_id(shipment().sink.spec) + "/paused";
+  begin_log();
+  {
+    const auto engine = this->engine();
+    ASSERT_TRUE(engine->configure({shipment()}));
+    pause(*engine, true);
+    EXPECT_EQ(RealFs().info(path)->permissions, 0600U);
+  }
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  EXPECT_EQ(status(*engine)["state"].as_string(), "paused");
+  Shipment other = shipment();
+  other.sink.spec.batch.max_age = std::chrono::milliseconds(2);
+  ASSERT_TRUE(engine->configure({other}));
+  EXPECT_EQ(status(*engine)["state"].as_string(), "paused");
+  print("one\n");
+  engine->recorded(dir_.active_path(), 10);
+  EXPECT_EQ(status(*engine)["requests"].as_int(), 0);
+  pause(*engine, false);
+  EXPECT_TRUE(received_.wait_for("one"));
+  EXPECT_FALSE(RealFs().info(path));
+}
+
+TEST_F(EngineThreadTest, APauseThatCannotBeKeptIsNone) {
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  const std::string path =
+      home_.path() + "/state/ship/" + sink_id(shipment().sink.spec) + "/paused";
+  std::filesystem::create_directories(path + ".tmp/in_its_way");
+  std::promise<bool> answered;
+  engine->pause("here", true, [&](const Result<Json>& done) { answered.set_value(bool(done)); });
+  EXPECT_FALSE(answered.get_future().get());
+  EXPECT_EQ(status(*engine)["state"].as_string(), "ok");
+}
+
+TEST_F(EngineThreadTest, APauseEndsWithItsSink) {
+  begin_log();
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  drain(*engine);
+  pause(*engine, true);
+  ASSERT_TRUE(engine->configure({}));  // Nothing waits: the lane ends by the next sync.
+  const std::string directory = home_.path() + "/state/ship/" + sink_id(shipment().sink.spec);
+  engine->forget_lane(ended_.get_future().get());
+  EXPECT_EQ(RealFs().list(directory)->size(), 0U);
+  ASSERT_TRUE(engine->configure({shipment()}));
+  EXPECT_EQ(status(*engine)["state"].as_string(), "ok");
 }
 
 TEST_F(EngineThreadTest, NamesTheSinksThatThereAre) {
@@ -182,9 +249,7 @@ TEST_F(EngineThreadTest, DrainsBeforeItsDeadline) {
   ASSERT_TRUE(engine->configure({shipment()}));
   begin_log();
   print("last words\n");
-  std::promise<void> drained;
-  engine->drain(std::chrono::seconds(20), [&] { drained.set_value(); });
-  drained.get_future().get();
+  drain(*engine);
   EXPECT_NE(received_.all.find("last words"), std::string::npos);
 }
 
@@ -202,6 +267,45 @@ TEST_F(EngineThreadTest, ARetriedLetterThatIsStillRefusedDoesNotHoldTheOthers) {
   EXPECT_EQ((*done)["lines"].as_int(), 3);
   EXPECT_EQ(status(*engine)["dead_letters"].as_int(), 1);
   EXPECT_NE(received_.all.find("three"), std::string::npos);
+}
+
+// Refused while the sink spoke protobuf; it was told to speak JSON since. Older files say nothing.
+TEST_F(EngineThreadTest, ARetriedLetterIsSentAsTheSinkSpeaksToday) {
+  Shipment loki = shipment();
+  loki.sink.spec.type = SinkType::kLoki;
+  const auto then = make_sink(loki.sink);
+  loki.sink.spec.encoding = "json";
+  Event event;
+  const std::string text = "a line" + std::string(64, '\0');
+  event.text = std::string_view(text).substr(0, 6);
+  event.kind = StreamKind::kErr;
+  event.run.pid = 4711;
+  event.origin = &loki.origin;
+  RealFs fs;
+  const auto letters = std::move(*DeadLetters::open(fs, home_.path(), "here"));
+  for (const std::string coding : {"loki/protobuf", "", "bulk"}) {  // The last one lies.
+    DeadLetter letter;
+    event.time_ns = letter.time_ns = clock_.system_ns();
+    then->encode(event, letter.item);
+    letter.app = "web";
+    letter.group = then->name_of(then->group_of(event));
+    letter.coding = coding;
+    ASSERT_TRUE(letters->append({&letter, 1}));
+  }
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({loki}));
+  Answered answered;
+  retry(*engine, answered);
+  const Result<Json> done = answered.get_future().get();
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ((*done)["lines"].as_int(), 2);
+  EXPECT_EQ(status(*engine)["dead_letters"].as_int(), 1);
+  const Json sent = *Json::parse(received_.all);
+  const Json& stream = sent["streams"].items().at(0);
+  EXPECT_EQ(stream["stream"]["stream"].as_string(), "stderr");
+  ASSERT_EQ(stream["values"].items().size(), 2U);
+  EXPECT_EQ(stream["values"].items()[0].items()[1].as_string(), "a line");
+  EXPECT_EQ(stream["values"].items()[0].items()[2]["pid"].as_string(), "4711");
 }
 
 TEST_F(EngineThreadTest, OneRetryAtATime) {

@@ -34,6 +34,15 @@ TEST(LaneFileTest, ComesBackAsItWasWritten) {
   ASSERT_EQ(back->logs.size(), 1U);
   EXPECT_EQ(back->logs[0].begin, lane().logs[0].begin);
   EXPECT_EQ(back->logs[0].owner->gid, 1001U);
+  EXPECT_TRUE(back->logs[0].wanted);
+}
+
+TEST(LaneFileTest, KnowsTheLogsThatNobodyHasAnyMore) {
+  LaneFile file = lane();
+  file.logs[0].wanted = false;
+  const auto back = lane_file_from(to_json(file));
+  ASSERT_TRUE(back);
+  EXPECT_FALSE(back->logs[0].wanted);
 }
 
 TEST(LaneFileTest, AllLanesOfAHomeAreFoundAndNothingElse) {

@@ -63,9 +63,7 @@ class LaneTest : public ::testing::Test, protected LaneHost {
   }
   void kill() { lane_.reset(); }
   std::string base() const { return home_.path() + "/state/ship/sink/lane"; }
-  void tell(bool many) {
-    lane_->lines_came(many);
-  }
+  void tell(bool many) { lane_->lines_came(dir_.active_path(), many); }
   void run() {
     while (store_.run_pending()) clock_.run_due();
     clock_.run_due();
@@ -201,6 +199,7 @@ TEST_F(LaneTest, WhatTheStoreNeverTakesGoesToTheDeadLettersAndIsCounted) {
   EXPECT_EQ(page->entries[0].letter.line, "b");
   EXPECT_EQ(page->entries[0].letter.store, "not in this house");
   EXPECT_EQ(page->entries[0].letter.item, "b\n");
+  EXPECT_EQ(page->entries[0].letter.coding, "plain");
 }
 
 TEST_F(LaneTest, HalvesWhatIsTooLargeAndKeepsTheOrder) {
@@ -284,6 +283,18 @@ TEST_F(LaneTest, AStackTraceThatIsStillOpenIsSentWhole) {
   for (int i = 0; i < 5; ++i) pass(milliseconds(500));
   EXPECT_EQ(store_.bodies(), (Bodies{"<out>Error: no\n    at a (x.js:1)\n    at b (x.js:2)\n"}));
   EXPECT_EQ(tally().delivered, 3U);
+}
+
+TEST_F(LaneTest, AStackTraceThatWasOpenWhileTheStoreWasDownIsSent) {
+  time_ns_ = clock_.system_ns();
+  out("{}\nError: no\n    at a (x.js:1)\n");
+  store_.answer(status(503));
+  lane(true);
+  run();
+  ASSERT_TRUE(lane_->waiting());
+  for (int i = 0; i < 5; ++i) pass(milliseconds(1000));
+  EXPECT_EQ(store_.bodies(),
+            (Bodies{"<out>{}\n", "<out>{}\n", "<out>Error: no\n    at a (x.js:1)\n"}));
 }
 
 TEST_F(LaneTest, ABatchEndsAtItsBounds) {
@@ -431,6 +442,78 @@ TEST_F(LaneTest, TheLagOfLinesThatWaitIsKnownAfterAStart) {
   lane_->retry_now();
   run();
   EXPECT_EQ(lane_->lag(), milliseconds(0));
+}
+
+TEST_F(LaneTest, ALogThatNobodyHasAnyMoreGoesWithItsLastLine) {
+  const std::string path = dir_.active_path();
+  out("a\n");
+  lane();
+  run();
+  lane_->set_wanted(path, false);
+  EXPECT_EQ(lane_->ended_logs(), Bodies());  // Its worker may still print.
+  out("b\n");
+  segment_.end(out_);
+  segment_.end(err_);
+  segment_.write();
+  tell(true);
+  store_.answer(status(503));
+  run();
+  EXPECT_EQ(lane_->ended_logs(), Bodies());  // On its way.
+  pass(std::chrono::seconds(1));
+  ASSERT_EQ(lane_->ended_logs(), Bodies{path});
+  lane_->drop_source(path);
+  EXPECT_FALSE(lane_->has_source(path));
+  EXPECT_FALSE(lane_->synced_cursor().contains(path));
+  EXPECT_EQ(lane_->cursor().at(kGoneLogs).tally.delivered, 2U);
+  EXPECT_TRUE(lane_->finished());
+  const auto saved = CursorFile(fs_, base()).load();
+  ASSERT_TRUE(saved && *saved);
+  EXPECT_EQ(**saved, lane_->cursor());
+}
+
+TEST_F(LaneTest, ALogThatIsWantedAgainStays) {
+  out("a\n");
+  segment_.end(out_);
+  segment_.end(err_);
+  segment_.write();
+  lane();
+  lane_->set_wanted(dir_.active_path(), false);
+  run();
+  lane_->set_wanted(dir_.active_path(), true);
+  EXPECT_EQ(lane_->ended_logs(), Bodies());
+}
+
+// It was taken out of the lane's file, and the daemon died before the cursor knew.
+TEST_F(LaneTest, AStartCountsLogsThatAreNoMoreAsSettled) {
+  LaneCursor cursor;
+  cursor["/gone.log"].tally.delivered = 7;
+  cursor[kGoneLogs].tally.delivered = 1;
+  ASSERT_TRUE(CursorFile(fs_, base()).save(cursor));
+  lane();
+  run();
+  EXPECT_FALSE(lane_->cursor().contains("/gone.log"));
+  EXPECT_EQ(lane_->cursor().at(kGoneLogs).tally.delivered, 8U);
+}
+
+TEST_F(LaneTest, OfALogThatIsQuietNoFileStaysOpen) {
+  const auto open_files = [&] {
+    int open = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      open += std::filesystem::read_symlink(entry, gone).string().starts_with(home_.path());
+    }
+    return open;
+  };
+  out("a\n");
+  lane();
+  run();
+  EXPECT_GT(open_files(), 0);
+  pass(std::chrono::seconds(10));
+  EXPECT_EQ(open_files(), 0);
+  out("b\n");
+  tell(true);
+  run();
+  EXPECT_EQ(store_.bodies(), (Bodies{"<out>a\n", "<out>b\n"}));
 }
 
 TEST_F(LaneTest, EveryLineIsTakenOnceWhereverTheDaemonDies) {

@@ -1,79 +1,92 @@
 #include "rotate/internal/segment_list.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace pmx::rotate {
+namespace {
 
-void SegmentList::list() {
-  if (std::exchange(listed_, true)) return;
-  indexed_ = dir_.index_segments(fs_).value_or(
-      {});  // An unreadable directory is an empty one to a reader.
+// False: nothing of that name. What else can go wrong is no answer.
+Result<bool> is_there(Fs& fs, const std::string& path) {
+  const auto info = fs.info(path);
+  if (info) return info->is_regular;
+  if (info.error().code() == Errc::kNotFound) return false;
+  return info.error();
 }
 
-const std::vector<std::uint64_t>& SegmentList::sealed() {
-  if (!sealed_) {
-    sealed_.emplace();
-    for (const SealedFile& file : dir_.sealed_files(fs_).value_or({}))
-      if (sealed_->empty() || sealed_->back() != file.name.segment)
-        sealed_->push_back(file.name.segment);
-  }
-  return *sealed_;
+}  // namespace
+
+Result<void> SegmentList::list() {
+  if (listed_) return {};
+  indexed_ = PMX_TRY(dir_.index_segments(fs_));
+  listed_ = true;
+  return {};
 }
 
-bool SegmentList::has_unindexed_active() {
-  const auto info = fs_.info(dir_.active_path());
-  return info && info->is_regular;
+Result<void> SegmentList::list_sealed() {
+  if (sealed_) return {};
+  const std::vector<SealedFile> files = PMX_TRY(dir_.sealed_files(fs_));
+  sealed_.emplace();
+  for (const SealedFile& file : files)
+    if (sealed_->empty() || sealed_->back() != file.name.segment)
+      sealed_->push_back(file.name.segment);
+  return {};
 }
 
-std::optional<std::uint64_t> SegmentList::newest() {
-  list();
-  if (!indexed_.empty()) return indexed_.back();
-  if (has_unindexed_active()) return kUnindexedActive;
-  return sealed().empty() ? std::nullopt : std::optional(sealed().back());
+Result<bool> SegmentList::has_unindexed_active() { return is_there(fs_, dir_.active_path()); }
+
+SegmentList::Found SegmentList::newest() {
+  PMX_TRY(list());
+  if (!indexed_.empty()) return std::optional(indexed_.back());
+  if (PMX_TRY(has_unindexed_active())) return std::optional(kUnindexedActive);
+  PMX_TRY(list_sealed());
+  return sealed_->empty() ? std::nullopt : std::optional(sealed_->back());
 }
 
-std::optional<std::uint64_t> SegmentList::oldest() {
-  list();
+SegmentList::Found SegmentList::oldest() {
+  PMX_TRY(list());
   std::optional<std::uint64_t> first;
   if (!indexed_.empty()) first = indexed_.front();
-  // Number 1 is the first that there ever is.
-  if (first != 1U && !sealed().empty())
-    first = std::min(first.value_or(UINT64_MAX), sealed().front());
-  return first ? first : newest();
+  if (first == 1U) return first;  // The first that there ever is.
+  PMX_TRY(list_sealed());
+  if (!sealed_->empty()) first = std::min(first.value_or(UINT64_MAX), sealed_->front());
+  return first ? Found(first) : newest();
 }
 
-std::optional<std::uint64_t> SegmentList::before(std::uint64_t segment) {
-  list();
-  if (segment <= 1) return std::nullopt;
-  const auto indexed = std::lower_bound(indexed_.begin(), indexed_.end(), segment);
+SegmentList::Found SegmentList::before(std::uint64_t segment) {
+  PMX_TRY(list());
   std::optional<std::uint64_t> best;
+  if (segment <= 1) return best;
+  const auto indexed = std::lower_bound(indexed_.begin(), indexed_.end(), segment);
   if (indexed != indexed_.begin()) best = *std::prev(indexed);
   if (best == segment - 1) return best;
-  const auto found = std::lower_bound(sealed().begin(), sealed().end(), segment);
-  if (found != sealed().begin()) best = std::max(best.value_or(0), *std::prev(found));
+  PMX_TRY(list_sealed());
+  const auto found = std::lower_bound(sealed_->begin(), sealed_->end(), segment);
+  if (found != sealed_->begin()) best = std::max(best.value_or(0), *std::prev(found));
   return best;
 }
 
-std::optional<std::uint64_t> SegmentList::after(std::uint64_t segment) {
-  list();
-  if (segment == kUnindexedActive)
-    return indexed_.empty() ? std::nullopt : std::optional(indexed_.front());
+SegmentList::Found SegmentList::after(std::uint64_t segment) {
+  PMX_TRY(list());
+  std::optional<std::uint64_t> best;
+  if (segment == kUnindexedActive) {
+    if (!indexed_.empty()) best = indexed_.front();
+    return best;
+  }
   if (!indexed_.empty() && segment >= indexed_.back()) {
     // The live end, asked at each wakeup: one stat.
-    if (!fs_.info(dir_.index_path(segment + 1))) return std::nullopt;
+    if (!PMX_TRY(is_there(fs_, dir_.index_path(segment + 1)))) return best;
     indexed_.push_back(segment + 1);
-    return segment + 1;
+    return std::optional(segment + 1);
   }
   const auto indexed = std::upper_bound(indexed_.begin(), indexed_.end(), segment);
-  std::optional<std::uint64_t> best;
   if (indexed != indexed_.end()) best = *indexed;
   if (best == segment + 1) return best;
-  const auto found = std::upper_bound(sealed().begin(), sealed().end(), segment);
-  if (found != sealed().end()) best = std::min(best.value_or(UINT64_MAX), *found);
+  PMX_TRY(list_sealed());
+  const auto found = std::upper_bound(sealed_->begin(), sealed_->end(), segment);
+  if (found != sealed_->end()) best = std::min(best.value_or(UINT64_MAX), *found);
   // Not behind a segment that is not sealed: its text is in the active file, and has been read.
-  const bool was_sealed = std::binary_search(sealed().begin(), sealed().end(), segment);
-  if (!best && was_sealed && has_unindexed_active()) best = kUnindexedActive;
+  const bool was_sealed = std::binary_search(sealed_->begin(), sealed_->end(), segment);
+  if (!best && was_sealed && PMX_TRY(has_unindexed_active())) best = kUnindexedActive;
   return best;
 }
 

@@ -5,6 +5,8 @@
 // numbers of the indexes leave a gap.
 //
 // Thread:  any, one at a time.
+// Errors:  of a directory that cannot be read; it is read again at the next call. To take it for an
+//          empty one would leave lines out.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "base/fs.h"
+#include "base/result.h"
 #include "rotate/log_dir.h"
 
 namespace pmx::rotate {
@@ -23,19 +26,20 @@ class SegmentList {
  public:
   SegmentList(Fs& fs, const LogDir& dir) : fs_(fs), dir_(dir) {}
 
-  std::optional<std::uint64_t> newest();
-  std::optional<std::uint64_t> before(std::uint64_t segment);
-  std::optional<std::uint64_t> after(std::uint64_t segment);
-  std::optional<std::uint64_t> oldest();
+  using Found = Result<std::optional<std::uint64_t>>;  // nullopt: there is none.
+  Found newest();
+  Found before(std::uint64_t segment);
+  Found after(std::uint64_t segment);
+  Found oldest();
   void look_again() {
     listed_ = false;
     sealed_.reset();
   }  // Something changed in the index directory.
 
  private:
-  void list();
-  const std::vector<std::uint64_t>& sealed();
-  bool has_unindexed_active();
+  Result<void> list();
+  Result<void> list_sealed();
+  Result<bool> has_unindexed_active();
 
   Fs& fs_;
   const LogDir& dir_;

@@ -187,12 +187,12 @@ void JsonlineItems::encode(const Event& event, std::string& out) {
         out);
 }
 
-std::string JsonlineItems::text_of(std::string_view item) const {
+std::string JsonlineItems::text_of(std::string_view item, std::string_view text_name) {
   std::string text;
   while (!item.empty()) {
     const auto end = std::min(item.find('\n'), item.size());
     if (const auto object = Json::parse(item.substr(0, end)))
-      text += (*object)[options_.text_name].as_string();
+      text += (*object)[text_name].as_string();
     item.remove_prefix(std::min(end + 1, item.size()));
   }
   return text;

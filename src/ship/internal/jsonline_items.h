@@ -30,7 +30,8 @@ class JsonlineItems {
   JsonlineItems(const SinkContext& context, Options options);
 
   void encode(const Event& event, std::string& out);
-  std::string text_of(std::string_view item) const;
+  std::string text_of(std::string_view item) const { return text_of(item, options_.text_name); }
+  static std::string text_of(std::string_view item, std::string_view text_name);
   // Names of labels and label fields that events have beside the built-in ones.
   std::vector<std::string> extra_names() const;
 

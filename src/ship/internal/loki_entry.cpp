@@ -187,6 +187,27 @@ std::optional<std::string> line_of(std::string_view item, LokiEncoding encoding)
   return values->items()[1].as_string();
 }
 
+std::vector<std::pair<std::string, std::string>> metadata_of(std::string_view item,
+                                                             LokiEncoding encoding) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  if (encoding == LokiEncoding::kJson) {
+    const auto values = item.empty() ? Result<Json>(Json()) : Json::parse(item.substr(1));
+    if (!values || values->items().size() < 3) return pairs;
+    for (const auto& [name, value] : values->items()[2].members())
+      pairs.emplace_back(name, value.as_string());
+    return pairs;
+  }
+  const auto entry = take_field(item);
+  std::string_view fields = entry ? entry->value : std::string_view();
+  while (const auto field = take_field(fields)) {
+    if (field->tag != kMetadataTag && field->tag != kHiddenTag) continue;
+    std::string_view pair = field->value;
+    const auto name = take_field(pair), value = take_field(pair);
+    if (name && value) pairs.emplace_back(name->value, value->value);
+  }
+  return pairs;
+}
+
 std::size_t line_bytes(std::string_view item, LokiEncoding encoding) {
   if (encoding == LokiEncoding::kProtobuf) return protobuf_line(item).size();
   const auto line = line_of(item, encoding);

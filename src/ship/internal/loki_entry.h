@@ -14,6 +14,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace pmx::ship::internal {
 
@@ -34,6 +36,9 @@ std::size_t varint_bytes(std::uint64_t value);
 
 // `item` is one entry. nullopt: it is none.
 std::optional<std::string> line_of(std::string_view item, LokiEncoding encoding);
+// Its metadata, name and value; hidden ones too where they can still be read. Empty: it has none.
+std::vector<std::pair<std::string, std::string>> metadata_of(std::string_view item,
+                                                             LokiEncoding encoding);
 // Bytes of the line in it; 0 where it is no entry.
 std::size_t line_bytes(std::string_view item, LokiEncoding encoding);
 // Of any number of entries one behind the other.
