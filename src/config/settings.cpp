@@ -18,7 +18,7 @@ constexpr std::string_view kShip = "ship";
 constexpr std::uint64_t kLeastDiskBytes = 1_MiB;
 
 // Settings of an app that make sense as a default for all of them.
-constexpr std::array<std::string_view, 18> kDefaultable{"rotate.max_size",
+constexpr std::array<std::string_view, 19> kDefaultable{"rotate.max_size",
                                                         "rotate.every",
                                                         "rotate.retain",
                                                         "rotate.max_age",
