@@ -58,7 +58,8 @@ TEST_F(RoutesTest, KillDeletesAllThenAnswersThenQuits) {
 
 TEST_F(RoutesTest, ASettingsSecretsAreKeptBesideItOnceItHolds) {
   std::string said;
-  api::Routes routes({operations_, list_, settings_, [] { return Json(); }, [] {},
+  api::Routes routes({operations_, list_, settings_, api::DumpFile(home_, files_),
+                      [] { return Json(); }, [] {},
                       [&](const config::SinkSecrets& secrets) { said += secrets.begin()->second; },
                       nullptr, [&] { said += ", changed"; }});
   const auto set = [&](const char* key, const char* secret) {
