@@ -1,7 +1,7 @@
 // The part of the API that is about shipping. What it asks of the engine is ShipControl.
 //
 //   GET  /v1/ship
-//        {"sinks":[{"id","name","type","url","state","state_text","lag_ms","waiting_lines",
+//        {"sinks":[{"id","name","type","url","where","state","state_text","lag_ms","waiting_lines",
 //          "captured_lines","delivered_lines","duplicate_lines","dropped":{"filtered":n,…},
 //          "dead_letters":n,"dead_letters_dropped":n,"last_error","last_error_time_ms",
 //          "apps":[…],"in_flight":n,"concurrency":n}]}

@@ -65,6 +65,9 @@ constexpr std::array kColumns{
 std::string lines_below(const Console& console, const Json& sink, std::int64_t now_ms) {
   const std::string name = console.paint(Color::kYellow, sink["name"].as_string() + ": ");
   std::string out;
+  // Its name is shared with another sink, and the id's digits in it tell people little.
+  if (const std::string& where = sink["where"].as_string(); !where.empty())
+    out += name + where + "\n";
   if (const std::string& error = sink["last_error"].as_string(); !error.empty()) {
     const std::int64_t at_ms = sink["last_error_time_ms"].as_int();
     out += name + error + (at_ms > 0 ? " (" + uptime_text(now_ms - at_ms) + " ago)" : "") + "\n";

@@ -94,45 +94,32 @@ class LetterCount {
   char last_ = '\0';
 };
 
-// A user's name of a sink as a file's: no way out of the directory, and no two become one.
-std::string file_name(std::string_view sink_name) {
-  std::string name;
-  for (const char c : sink_name) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       c == '-' || c == '_' || (c == '.' && !name.empty());
-    if (plain) {
-      name += c;
-      continue;
-    }
-    char code[4];
-    std::snprintf(code, sizeof code, "%%%02X", static_cast<unsigned char>(c));
-    name += code;
-  }
-  return name + ".ndjson";
-}
-
 }  // namespace
 
-DeadLetters::DeadLetters(Fs& files, std::string directory, std::string path,
+DeadLetters::DeadLetters(Fs& files, std::string directory, std::string path, std::string sink,
                          std::uint64_t max_bytes)
     : files_(files),
       directory_(std::move(directory)),
       max_bytes_(max_bytes),
-      account_(files, path + ".account", path + ".1") {
+      account_(files, path + internal::kAccountEnding, path + ".1", std::move(sink)) {
   old_.path = path + ".1";
   current_.path = std::move(path);
 }
 
 Result<std::unique_ptr<DeadLetters>> DeadLetters::open(Fs& files, const std::string& home,
-                                                       std::string_view sink_name,
+                                                       const Owner& owner,
                                                        std::uint64_t max_bytes) {
   const std::string directory = home + "/dead";
   PMX_TRY(files.make_directories(directory, 0700));
+  const std::string path =
+      PMX_TRY(internal::letters_path(files, directory, owner.name, owner.id, owner.name_is_shared));
   std::unique_ptr<DeadLetters> letters(
-      new DeadLetters(files, directory, directory + "/" + file_name(sink_name), max_bytes));
+      new DeadLetters(files, directory, path, owner.id, max_bytes));
   PMX_TRY(letters->account_.load());
   PMX_TRY(letters->find(letters->old_));
   PMX_TRY(letters->find(letters->current_));
+  // Else with the first letter, or on a disk that has room again.
+  if (letters->end() > 0) (void)letters->account_.claim();
   PMX_TRY(letters->find_torn_line());
   return letters;
 }
@@ -188,6 +175,7 @@ Result<void> DeadLetters::append(std::span<const DeadLetter> letters) {
 
 // Whole lines in one write(2). Where the disk takes a part of them, that part is taken back.
 Result<void> DeadLetters::write(std::string_view bytes) {
+  PMX_TRY(account_.claim());
   PMX_TRY(open_current());
   if (ragged_) PMX_TRY(file_->truncate(current_.size_bytes));
   ragged_ = false;
@@ -345,6 +333,13 @@ Result<void> DeadLetters::take_retried(Place up_to) {
   file_.reset();  // Of the file that the new one replaced; the next append opens that.
   ragged_ = false;
   return {};
+}
+
+void DeadLetters::remove_empty() {
+  if (begin() != end()) return;
+  for (const char* const ending : {"", ".1", internal::kAccountEnding})
+    (void)files_.remove(current_.path + ending);
+  file_.reset();
 }
 
 DeadLetters::Counts DeadLetters::counts() const {

@@ -4,6 +4,9 @@
 // <sink>.ndjson.1, in the place of the one that was there: the oldest half goes, and is counted in
 // <sink>.ndjson.account.
 //
+// <sink> is the sink's name. Where another sink of that name has the file, it is the name with the
+// beginning of our sink's id: letters never go to another store than theirs.
+//
 // Owns:       the files, 0600 in a directory 0700. Thread: ship.
 // Invariants: an append is in the file as a whole or not at all; what a kill -9 cut off is ended at
 //             the next open and skipped by read().
@@ -66,9 +69,16 @@ class DeadLetters {
     std::uint64_t torn = 0;           // Ended at open.
   };
 
+  struct Owner {
+    std::string name;             // Of the sink.
+    std::string id = {};          // sink_id().
+    bool name_is_shared = false;  // With a sink that is in use, too.
+  };
   static Result<std::unique_ptr<DeadLetters>> open(Fs& files, const std::string& home,
-                                                   std::string_view sink_name,
+                                                   const Owner& owner,
                                                    std::uint64_t max_bytes = kDefaultMaxBytes);
+  // Of a sink that is gone: files in which nothing is.
+  void remove_empty();
 
   Result<void> append(std::span<const DeadLetter> letters);
   Result<void> sync();  // Before the cursor is saved that has gone past them.
@@ -90,7 +100,8 @@ class DeadLetters {
     std::uint64_t size_bytes = 0;
     std::uint64_t letters = 0;
   };
-  DeadLetters(Fs& files, std::string directory, std::string path, std::uint64_t max_bytes);
+  DeadLetters(Fs& files, std::string directory, std::string path, std::string sink,
+              std::uint64_t max_bytes);
   Result<void> find(Half& half);
   Result<void> find_torn_line();
   Result<void> open_current();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "rotate/retention.h"
+#include "ship/sink_names.h"
 #include "ship/sink_runner.h"
 
 namespace pmx::ship {
@@ -80,13 +81,19 @@ ShipEngine::~ShipEngine() {
 
 void ShipEngine::apply(const Picture& picture) {
   held_ = picture.unreadable;
+  std::map<std::string, std::string> names = given_names();
+  for (const auto& [id, wanted] : picture.sinks) names[id] = wanted.sink.spec.name;
+  const auto shared = [&](const std::string& name) {
+    return std::count_if(names.begin(), names.end(),
+                         [&](const auto& entry) { return entry.second == name; }) > 1;
+  };
   for (const auto& [id, wanted] : picture.sinks) {
     const bool known = !wanted.sink.spec.urls.empty();  // Else one that is gone, without its file.
     const auto runner = runners_.find(id);
     const bool changed =
         known && (runner == runners_.end() || runner->second->spec() != wanted.sink.spec ||
                   runner->second->secret() != wanted.sink.secret);
-    if (changed) make_runner(id, wanted.sink);
+    if (changed) make_runner(id, wanted.sink, shared(wanted.sink.spec.name));
     const auto made = runners_.find(id);
     for (const auto& [base, lane] : wanted.lanes) {
       if (made != runners_.end())
@@ -98,11 +105,25 @@ void ShipEngine::apply(const Picture& picture) {
   published_.with([&](Published& published) {
     if (published.picture == picture.number) published.pending.clear();
   });
+  name_sinks();
   publish_floors();
   look_again_later();
 }
 
-void ShipEngine::make_runner(const std::string& id, const SinkContext& sink) {
+// As their specs have them: two may be the same.
+std::map<std::string, std::string> ShipEngine::given_names() const {
+  std::map<std::string, std::string> names;
+  for (const auto& [id, runner] : runners_) names[id] = runner->spec().name;
+  for (const auto& [id, broken] : broken_) names[id] = broken.name;
+  return names;
+}
+
+void ShipEngine::name_sinks() {
+  names_ = distinct_names(given_names());
+  for (const auto& [id, runner] : runners_) runner->set_name(names_[id]);
+}
+
+void ShipEngine::make_runner(const std::string& id, const SinkContext& sink, bool name_is_shared) {
   runners_.erase(id);  // Its cursors reach the disk, its requests are cancelled; flights stay.
   broken_.erase(id);
   auto transport = parts_.transport(*loop_, state_, sink.spec);
@@ -118,7 +139,8 @@ void ShipEngine::make_runner(const std::string& id, const SinkContext& sink) {
                     parts_.log_ended,
                     [this] { look_again_later(); },
                     [this](const auto& owner) -> Fs& { return files_of(owner); },
-                    options_.home};
+                    options_.home,
+                    name_is_shared};
   auto made = transport ? SinkRunner::create(sink, std::move(parts), std::move(*transport))
                         : Result<std::unique_ptr<SinkRunner>>(transport.error());
   if (made) {
@@ -127,8 +149,8 @@ void ShipEngine::make_runner(const std::string& id, const SinkContext& sink) {
     runners_[id] = std::move(*made);
     return;
   }
-  broken_[id] = sink.spec.name + ": " + made.error().message();
-  parts_.notice("ship " + broken_[id]);
+  broken_[id] = {sink.spec.name, made.error().message()};
+  parts_.notice("ship " + sink.spec.name + ": " + made.error().message());
 }
 
 // A certificate may appear, a secret's file may change: nobody tells us.

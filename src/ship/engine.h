@@ -140,12 +140,15 @@ class ShipEngine {
   Result<LogCursor> end_of(const Shipment::Log& log) const;
   void apply(const Picture& picture);
   void look_again_later();
-  void make_runner(const std::string& id, const SinkContext& sink);
+  void make_runner(const std::string& id, const SinkContext& sink, bool name_is_shared);
   void publish_floors();
   void wait_until_drained(std::chrono::steady_clock::time_point deadline,
                           std::function<void()> done);
   void lines_read(const Lane& lane);
-  Result<SinkRunner*> find(const std::string& name);
+  Result<std::string> find(const std::string& name) const;
+  Result<SinkRunner*> find_runner(const std::string& name) const;
+  std::map<std::string, std::string> given_names() const;
+  void name_sinks();
   std::string pause_path(const std::string& id) const;
   Result<void> keep_pause(const std::string& id, bool on);
   void forget_sink(const std::string& id);
@@ -158,7 +161,11 @@ class ShipEngine {
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<LoopTimers> timers_;
   std::map<std::string, std::unique_ptr<SinkRunner>> runners_;  // By sink id.
-  std::map<std::string, std::string> broken_;  // By sink id: why it cannot be made.
+  struct Broken {
+    std::string name, why;  // Of its spec; why it cannot be made.
+  };
+  std::map<std::string, Broken> broken_;      // By sink id.
+  std::map<std::string, std::string> names_;  // By sink id: by which people know it.
   std::map<std::pair<uid_t, gid_t>, std::unique_ptr<Fs>> files_;
   std::unordered_map<std::uint64_t, RunInfo> runs_;
   Guarded<std::unordered_map<std::string, std::shared_ptr<Bell>>> bells_;

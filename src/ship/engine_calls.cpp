@@ -4,6 +4,7 @@
 #include "rotate/segment_reader.h"
 #include "ship/engine.h"
 #include "ship/make_sink.h"
+#include "ship/sink_names.h"
 #include "ship/sink_runner.h"
 
 namespace pmx::ship {
@@ -21,24 +22,38 @@ void ShipEngine::status(std::map<std::string, std::uint64_t> numbers, Answer don
       return found == numbers.end() ? std::nullopt : std::optional(found->second);
     };
     for (const auto& [id, runner] : runners_) sinks.push_back(runner->status(next));
-    for (const auto& [id, why] : broken_)
+    for (const auto& [id, broken] : broken_)
       sinks.push_back(Json::object({{"id", id},
-                                    {"name", id},
+                                    {"name", names_[id]},
                                     {"state", "blocked"},
-                                    {"state_text", "blocked: " + why},
-                                    {"last_error", why}}));
+                                    {"state_text", "blocked: " + broken.why},
+                                    {"last_error", broken.why}}));
     done(Json::object({{"sinks", sinks}}));
   });
 }
 
-Result<SinkRunner*> ShipEngine::find(const std::string& name) {
-  for (const auto& [id, runner] : runners_)
-    if (id == name || runner->spec().name == name) return runner.get();
-  std::string known;
-  for (const auto& [id, runner] : runners_)
-    known += (known.empty() ? "" : ", ") + runner->spec().name;
+// The id of the sink that has this name, or id. A name that several were given is none of theirs.
+Result<std::string> ShipEngine::find(const std::string& name) const {
+  const std::map<std::string, std::string> given = given_names();
+  std::string known, alike;
+  for (const auto& [id, distinct] : names_) {
+    if (id == name || distinct == name || full_name(given.at(id), id) == name) return id;
+    known += (known.empty() ? "" : ", ") + distinct;
+    if (given.at(id) != name) continue;
+    const auto runner = runners_.find(id);
+    alike += (alike.empty() ? "" : ", ") + distinct +
+             (runner != runners_.end() ? " (" + runner->second->where() + ")" : "");
+  }
+  if (!alike.empty()) return invalid("\"" + name + "\" is more than one sink: " + alike);
   return Error(Errc::kNotFound, "no sink \"" + name + "\"" +
                                     (known.empty() ? ": none is in use" : "; there are: " + known));
+}
+
+Result<SinkRunner*> ShipEngine::find_runner(const std::string& name) const {
+  const std::string id = PMX_TRY(find(name));
+  const auto runner = runners_.find(id);
+  if (runner != runners_.end()) return runner->second.get();
+  return Error(Errc::kUnavailable, names_.at(id) + ": " + broken_.at(id).why);
 }
 
 // A store that was paused for its upkeep stays so, whatever becomes of us: the file says it.
@@ -56,21 +71,20 @@ Result<void> ShipEngine::keep_pause(const std::string& id, bool on) {
 
 void ShipEngine::pause(std::string sink, bool on, Answer done) {
   loop_->post([this, sink = std::move(sink), on, done = std::move(done)] {
-    const auto runner = find(sink);
-    if (!runner) return done(runner.error());
-    const auto kept = keep_pause(sink_id((*runner)->spec()), on);
+    const auto id = find(sink);
+    if (!id) return done(id.error());
+    const auto kept = keep_pause(*id, on);
     if (!kept) return done(kept.error());
-    if (on)
-      (*runner)->pause();
-    else
-      (*runner)->resume();
-    done(Json::object({{"sink", (*runner)->spec().name}, {"paused", on}}));
+    const auto runner = runners_.find(*id);  // Else one that cannot be made for now.
+    if (runner != runners_.end() && on) runner->second->pause();
+    if (runner != runners_.end() && !on) runner->second->resume();
+    done(Json::object({{"sink", names_[*id]}, {"paused", on}}));
   });
 }
 
 void ShipEngine::retry(std::string sink, Answer done) {
   loop_->post([this, sink = std::move(sink), done = std::move(done)] {
-    const auto runner = find(sink);
+    const auto runner = find_runner(sink);
     if (!runner) return done(runner.error());
     (*runner)->retry([done](const Result<std::uint64_t>& taken) {
       if (!taken) return done(taken.error());

@@ -196,8 +196,10 @@ void ShipEngine::forget_sink(const std::string& id) {
   loop_->post([this, id] {
     const auto runner = runners_.find(id);
     if (runner == runners_.end()) return;
-    if (!runner->second->has_dead_letters()) return (void)runners_.erase(runner);
-    runner->second->resume();
+    if (runner->second->has_dead_letters()) return runner->second->resume();
+    runner->second->remove_dead_letters();
+    runners_.erase(runner);
+    name_sinks();
   });
 }
 

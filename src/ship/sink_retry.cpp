@@ -31,7 +31,10 @@ struct SinkRunner::RetryJob {
 
 // Here, where RetryJob is known.
 SinkRunner::SinkRunner(SinkContext context, RunnerParts parts)
-    : context_(std::move(context)), parts_(std::move(parts)), limit_(parts_.clock) {}
+    : context_(std::move(context)),
+      parts_(std::move(parts)),
+      name_(context_.spec.name),
+      limit_(parts_.clock) {}
 
 SinkRunner::~SinkRunner() { stop(); }
 

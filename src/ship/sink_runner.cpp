@@ -27,7 +27,8 @@ Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkContext context, Runn
   if (spec.redact.any())
     runner->redactor_ = PMX_TRY_WITHIN(spec.name, redact::Redactor::create(spec.redact));
   runner->dead_letters_ =
-      PMX_TRY(DeadLetters::open(runner->parts_.state, runner->parts_.home, spec.name));
+      PMX_TRY(DeadLetters::open(runner->parts_.state, runner->parts_.home,
+                                {spec.name, sink_id(spec), runner->parts_.name_is_shared}));
   runner->transport_ = std::move(transport);
   return runner;
 }
@@ -219,7 +220,7 @@ void SinkRunner::add_floors(Floors& floors) const {
 void SinkRunner::notice(const std::string& line) {
   if (line == last_notice_) return;
   last_notice_ = line;
-  parts_.notice("ship " + context_.spec.name + ": " + line);
+  parts_.notice("ship " + name_ + ": " + line);
 }
 
 // ---- Status.
@@ -234,6 +235,15 @@ std::string SinkRunner::state_text() const {
       next ? ", next in " + seconds_text(*next - parts_.clock.steady_now()) : "";
   if (store_ == Store::kBlocked) return "blocked: " + why_;
   return "retrying (" + why_ + when + ")";
+}
+
+std::string SinkRunner::where() const {
+  const SinkSpec& spec = context_.spec;
+  std::string text = spec.urls.empty() ? "" : spec.urls.front();
+  for (const auto& [what, value] :
+       {std::pair{"tenant", &spec.tenant}, {"index", &spec.index}, {"user", &spec.auth.user}})
+    if (!value->empty()) text += std::string(", ") + what + " " + *value;
+  return text;
 }
 
 Json SinkRunner::status(
@@ -256,9 +266,10 @@ Json SinkRunner::status(
   const DeadLetters::Counts letters = dead_letters_->counts();
   Json counts = to_json(tally);
   return Json::object({{"id", sink_id(context_.spec)},
-                       {"name", context_.spec.name},
+                       {"name", name_},
                        {"type", name_of(context_.spec.type)},
                        {"url", context_.spec.urls.empty() ? "" : context_.spec.urls.front()},
+                       {"where", name_ == context_.spec.name ? "" : where()},
                        {"state", paused_                     ? "paused"
                                  : store_ == Store::kOk      ? "ok"
                                  : store_ == Store::kBlocked ? "blocked"

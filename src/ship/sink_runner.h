@@ -36,6 +36,7 @@ struct RunnerParts {
   std::function<void()> blocked;                              // The store refuses us as a whole.
   std::function<Fs&(const std::optional<FileOwner>&)> files;  // With the rights of a log's owner.
   std::string home;
+  bool name_is_shared = false;  // With another sink that is in use.
 };
 
 class SinkRunner final : private LaneHost {
@@ -60,6 +61,10 @@ class SinkRunner final : private LaneHost {
   void stop();        // Cursors to the disk; what is on its way is cancelled.
   bool blocked() const { return store_ == Store::kBlocked; }
   bool has_dead_letters() const { return dead_letters_->counts().waiting > 0; }
+  void remove_dead_letters() { dead_letters_->remove_empty(); }
+  // By which people know it, where it is not the spec's.
+  void set_name(const std::string& name) { name_ = name; }
+  std::string where() const;  // "http://127.0.0.1:3100, tenant a": to tell it from others.
 
   const SinkSpec& spec() const { return context_.spec; }
   const std::string& secret() const { return context_.secret; }
@@ -97,6 +102,7 @@ class SinkRunner final : private LaneHost {
 
   SinkContext context_;
   RunnerParts parts_;
+  std::string name_;
   std::unique_ptr<Sink> sink_;
   std::unique_ptr<EventFilter> filter_;
   std::unique_ptr<redact::Redactor> redactor_;

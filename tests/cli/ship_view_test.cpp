@@ -7,7 +7,7 @@ namespace {
 
 Json status() {
   return *Json::parse(R"({"sinks":[
-    {"id":"1","name":"loki-h","type":"loki","state":"ok","lag_ms":420,"waiting_lines":3,
+    {"id":"1","name":"loki-h","type":"loki","where":"","state":"ok","lag_ms":420,"waiting_lines":3,
      "delivered_lines":1000000,"dropped":{"filtered":0}},
     {"id":"2","name":"es","type":"elasticsearch","state":"blocked",
      "state_text":"blocked: 401 Unauthorized","lag_ms":185000,"waiting_lines":70,
@@ -36,6 +36,13 @@ TEST(ShipViewTest, QuotesTheStoreAndCountsRefusedLinesBelow) {
       << text;
   EXPECT_NE(text.find("\nes: 3 refused lines are no longer kept"), std::string::npos) << text;
   EXPECT_EQ(text.find("\nloki-h: "), std::string::npos) << text;
+}
+
+TEST(ShipViewTest, SaysWhereSinksAreWhoseNameIsShared) {
+  const Json shared = *Json::parse(
+      R"({"sinks":[{"id":"1","name":"loki-h-1","type":"loki","where":"http://h:3100, tenant a"}]})");
+  const std::string text = ship_table(Console(Console::Options()), shared, 600'000);
+  EXPECT_NE(text.find("\nloki-h-1: http://h:3100, tenant a\n"), std::string::npos) << text;
 }
 
 TEST(ShipViewTest, SaysHowToAddASink) {

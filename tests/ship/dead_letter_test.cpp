@@ -40,7 +40,7 @@ class DeadLettersTest : public ::testing::Test {
   DeadLettersTest() { reopen(); }
   void reopen(std::uint64_t max_bytes = DeadLetters::kDefaultMaxBytes) {
     letters_.reset();
-    auto opened = DeadLetters::open(fs_, home_.path(), "loki-main", max_bytes);
+    auto opened = DeadLetters::open(fs_, home_.path(), {"loki-main"}, max_bytes);
     ASSERT_TRUE(opened) << opened.error().message();
     letters_ = std::move(opened).value();
   }
@@ -340,12 +340,86 @@ TEST_F(DeadLettersTest, SyncedLettersOutliveAPowerCut) {
 
 TEST_F(DeadLettersTest, SinksNamesDoNotLeaveTheDirectoryNorMeet) {
   for (const char* name : {"../x", "a/b", "a_b", ".hidden", "a%2Fb"}) {
-    const auto opened = DeadLetters::open(fs_, home_.path(), name);
+    const auto opened = DeadLetters::open(fs_, home_.path(), {name});
     ASSERT_TRUE(opened);
     EXPECT_TRUE((*opened)->append(std::vector{letter(1)}));
   }
   EXPECT_EQ(fs_.list(home_ / "dead")->size(), 5U);
   EXPECT_EQ(fs_.list(home_.path())->size(), 1U);
+}
+
+// Of each sink its own letters, with the sequence number as its mark.
+class DeadLettersOfManyTest : public DeadLettersTest {
+ protected:
+  struct Sink {
+    std::unique_ptr<DeadLetters> letters;
+    Names all() const {
+      Names found;
+      const auto page = letters->read(0);
+      for (const auto& entry : page->entries) found.push_back(entry.letter.seq);
+      return found;
+    }
+  };
+  Sink open(const std::string& id, bool shared) {
+    auto opened = DeadLetters::open(fs_, home_.path(), {"loki-main", id, shared});
+    EXPECT_TRUE(opened) << opened.error().message();
+    return {std::move(opened).value()};
+  }
+  static void refuse(Sink& sink, std::uint64_t seq) {
+    ASSERT_TRUE(sink.letters->append(std::vector{letter(seq)}));
+  }
+  static constexpr const char* kOne = "1111111111111111";
+  static constexpr const char* kTwo = "2222222222222222";
+};
+
+TEST_F(DeadLettersOfManyTest, TheFileOfAnOlderVersionIsTheFirstOnesThatAsks) {
+  ASSERT_TRUE(add(1, 2));  // By nobody.
+  letters_.reset();
+  auto one = open(kOne, true), two = open(kTwo, true);
+  EXPECT_EQ(one.all(), from_to(1, 2));
+  EXPECT_EQ(one.letters->path(), path());
+  EXPECT_EQ(two.all(), Names());
+  refuse(two, 3);
+  for (const bool shared : {true, false})  // In another order, and when the other is gone.
+    for (const bool second : {true, false})
+      EXPECT_EQ(open(second ? kTwo : kOne, shared).all(), second ? Names{3} : from_to(1, 2));
+}
+
+TEST_F(DeadLettersOfManyTest, ASinkAloneHasTheSimpleNameAndKeepsIt) {
+  letters_.reset();
+  auto one = open(kOne, false);
+  EXPECT_EQ(one.letters->path(), path());
+  auto two = open(kTwo, true);
+  EXPECT_EQ(two.letters->path(), home_ / "dead/loki-main-22222222.ndjson");
+  refuse(one, 1);
+  refuse(two, 2);
+  EXPECT_EQ(open(kOne, true).all(), Names{1});
+  EXPECT_EQ(open(kTwo, false).all(), Names{2});
+}
+
+TEST_F(DeadLettersOfManyTest, AFileThatItsSinkLeftEmptyIsFreeToBeTaken) {
+  letters_.reset();
+  auto one = open(kOne, false);
+  refuse(one, 1);
+  EXPECT_EQ(open(kTwo, false).letters->path(), home_ / "dead/loki-main-22222222.ndjson");
+  ASSERT_TRUE(one.letters->take_retried(one.letters->end()));
+  one.letters.reset();
+  auto two = open(kTwo, false);
+  EXPECT_EQ(two.letters->path(), path());
+  refuse(two, 2);
+  EXPECT_EQ(open(kTwo, true).all(), Names{2});
+  EXPECT_EQ(open(kOne, true).all(), Names());
+}
+
+TEST_F(DeadLettersOfManyTest, OfASinkThatIsGoneOnlyLettersAreLeft) {
+  letters_.reset();
+  auto one = open(kOne, false);
+  refuse(one, 1);
+  one.letters->remove_empty();
+  EXPECT_EQ(open(kOne, false).all(), Names{1});
+  ASSERT_TRUE(one.letters->take_retried(one.letters->end()));
+  one.letters->remove_empty();
+  EXPECT_EQ(fs_.list(home_ / "dead")->size(), 0U);
 }
 
 TEST_F(DeadLettersTest, ManySmallLettersAreOneWrite) {

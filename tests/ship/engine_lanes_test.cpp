@@ -8,6 +8,7 @@
 #include "rotate/retention.h"
 #include "ship/engine.h"
 #include "ship/lane_file.h"
+#include "ship/sink_names.h"
 #include "support/instant_store.h"
 #include "support/segment_builder.h"
 #include "support/temp_dir.h"
@@ -181,6 +182,40 @@ TEST_F(EngineLanesThreadTest, WhatIsPrintedAfterASinkWasTakenAwayDoesNotGoThere)
   const std::lock_guard lock(received_.mutex);
   const auto first = received_.all.find("\"after\"");
   EXPECT_EQ(received_.all.find("\"after\"", first + 1), std::string::npos) << received_.all;
+}
+
+// One store's host, two tenants: the default name is the same.
+TEST_F(EngineLanesThreadTest, SinksOfOneNameAreToldApart) {
+  Shipment one = shipment("here"), two = shipment("here");
+  two.sink.spec.tenant = "b";
+  two.origin.app = "api";
+  const auto engine = this->engine();
+  const auto paused = [&](const std::string& name) {
+    std::promise<std::string> answer;
+    engine->pause(name, true, [&](const Result<Json>& done) {
+      answer.set_value(done ? (*done)["sink"].as_string() : done.error().message());
+    });
+    return answer.get_future().get();
+  };
+  const auto names = [&] {
+    std::promise<std::set<std::string>> answer;
+    engine->status({}, [&](const Result<Json>& json) {
+      std::set<std::string> all;
+      for (const Json& sink : (*json)["sinks"].items()) all.insert(sink["name"].as_string());
+      answer.set_value(all);
+    });
+    return answer.get_future().get();
+  };
+  const auto full = [](const Shipment& of) { return full_name("here", sink_id(of.sink.spec)); };
+  ASSERT_TRUE(engine->configure({one}));
+  EXPECT_EQ(names(), std::set<std::string>{"here"});
+  ASSERT_TRUE(engine->configure({two, one}));
+  EXPECT_EQ(names(), (std::set{full(one), full(two)}));
+  const std::string said = paused("here");
+  EXPECT_NE(said.find("more than one sink"), std::string::npos) << said;
+  EXPECT_NE(said.find(full(two) + " (http://here, tenant b)"), std::string::npos) << said;
+  EXPECT_EQ(paused(full(two)), full(two));
+  EXPECT_EQ(paused(sink_id(one.sink.spec)), full(one));
 }
 
 TEST_F(EngineLanesThreadTest, ALogThatNobodyShipsAnyMoreHasNoFloor) {

@@ -70,7 +70,7 @@ class EngineThreadTest : public ::testing::Test {
   // As a daemon before this one left them.
   void refused_before(const std::vector<std::string>& items) {
     RealFs fs;
-    const auto letters = std::move(*DeadLetters::open(fs, home_.path(), "here"));
+    const auto letters = std::move(*DeadLetters::open(fs, home_.path(), {"here"}));
     for (const std::string& item : items) {
       DeadLetter letter;
       letter.time_ns = clock_.system_ns();
@@ -282,7 +282,7 @@ TEST_F(EngineThreadTest, ARetriedLetterIsSentAsTheSinkSpeaksToday) {
   event.run.pid = 4711;
   event.origin = &loki.origin;
   RealFs fs;
-  const auto letters = std::move(*DeadLetters::open(fs, home_.path(), "here"));
+  const auto letters = std::move(*DeadLetters::open(fs, home_.path(), {"here"}));
   for (const std::string coding : {"loki/protobuf", "", "bulk"}) {  // The last one lies.
     DeadLetter letter;
     event.time_ns = letter.time_ns = clock_.system_ns();

@@ -28,7 +28,7 @@ class LaneTest : public ::testing::Test, protected LaneHost {
  protected:
   LaneTest() {
     std::filesystem::create_directories(home_.path() + "/state/ship/sink");
-    letters_ = std::move(*DeadLetters::open(fs_, home_.path(), "sink"));
+    letters_ = std::move(*DeadLetters::open(fs_, home_.path(), {"sink"}));
   }
   // What a worker prints: one batch a call.
   void out(const std::string& text) { print(out_, text); }

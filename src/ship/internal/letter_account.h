@@ -1,4 +1,5 @@
-// What the files of dead letters do not say by themselves: how many letters their bound has taken.
+// What the files of dead letters do not say by themselves: whose they are, and how many letters
+// their bound has taken.
 //
 // A rotation renames the current file over the old one, and with that the old one's letters are
 // gone. How many these are is written before, with the old file's inode: who finds that inode still
@@ -13,16 +14,27 @@
 #include <string>
 
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/result.h"
 
 namespace pmx::ship::internal {
 
+inline constexpr const char* kAccountEnding = ".account";
+// Of the file for the dead letters of this sink: by its name, or by its name and id where another
+// sink of that name has the file. `name_is_shared`: with a sink that is in use.
+Result<std::string> letters_path(Fs& files, const std::string& directory, const std::string& name,
+                                 const std::string& id, bool name_is_shared);
+
 class LetterAccount {
  public:
-  LetterAccount(Fs& files, std::string path, std::string old_path)
-      : files_(files), path_(std::move(path)), old_path_(std::move(old_path)) {}
+  LetterAccount(Fs& files, std::string path, std::string old_path, std::string sink)
+      : files_(files),
+        path_(std::move(path)),
+        old_path_(std::move(old_path)),
+        sink_(std::move(sink)) {}
 
-  Result<void> load();  // Once, before the others: what the last daemon left.
+  Result<void> load();   // Once, before the others: what the last daemon left.
+  Result<void> claim();  // The files are our sink's from here on; before they are there.
   std::uint64_t dropped() const { return dropped_; }
   // The old file's letters will be dropped by the next rename over it; then, that it has come.
   Result<void> will_drop(std::uint64_t letters);
@@ -31,11 +43,14 @@ class LetterAccount {
   Result<void> settle();
 
  private:
+  Result<void> write(const Json& dropping = Json());
+
   Fs& files_;
-  std::string path_, old_path_;
+  std::string path_, old_path_, sink_;
   std::uint64_t dropped_ = 0;
   std::uint64_t dropping_ = 0;  // By the rename that is to come.
   bool open_ = false;           // The file says "perhaps".
+  bool claimed_ = false;        // It says whose.
 };
 
 }  // namespace pmx::ship::internal
