@@ -194,6 +194,7 @@ void ShipEngine::forget_sink(const std::string& id) {
   (void)state_.remove(pause_path(id));
   (void)state_.remove(options_.home + "/state/ship/" + id + "/sink.json");
   loop_->post([this, id] {
+    (void)state_.remove(options_.home + "/state/ship/" + id + "/rates.json");
     const auto runner = runners_.find(id);
     if (runner == runners_.end()) return;
     if (runner->second->has_dead_letters()) return runner->second->resume();

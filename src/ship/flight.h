@@ -29,6 +29,7 @@ struct Parcel {
   Framed framed;
   std::vector<Item> items;
   bool settled = false;
+  bool may_be_there = false;  // It was sent, and nobody knows what became of it.
 };
 
 struct Batch {

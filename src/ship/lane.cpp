@@ -1,6 +1,7 @@
 #include "ship/lane.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/check.h"
@@ -151,6 +152,7 @@ bool Lane::next_batch() {
   if (!batch_) return false;
   for (Parcel& parcel : batch_->parcels) parcel.id = next_parcel_++;
   lines_waiting_ = batcher_.more();
+  parts_.host.batch_built();
   if (!batch_->parcels.empty()) save_flight();
   return true;
 }
@@ -195,8 +197,13 @@ void Lane::send_open() {
 }
 
 void Lane::send(const Parcel& parcel) {
-  HttpRequest request =
-      parts_.sink.request(parts_.sink.group_named(parcel.group), parcel.framed.body, attempt_);
+  const Sink::Group group = parts_.sink.group_named(parcel.group);
+  if (parcel.may_be_there)
+    parts_.sink.sent_again(
+        group,
+        std::accumulate(parcel.items.begin(), parcel.items.end(), std::size_t{0},
+                        [](std::size_t sum, const Item& item) { return sum + item.size_bytes; }));
+  HttpRequest request = parts_.sink.request(group, parcel.framed.body, attempt_);
   Sending sending{0, parcel.id, parts_.host.sent()};
   sending.id = parts_.transport.send(
       std::move(request),
@@ -218,7 +225,8 @@ void Lane::answered(std::uint32_t id, const HttpAnswer& answer) {
   const auto sent_at = sent->since;
   sending_.erase(sent);
   const std::size_t number = index_of(id);
-  const Parcel& parcel = batch_->parcels[number];
+  Parcel& parcel = batch_->parcels[number];
+  parcel.may_be_there = answer.status == 0;
   // Most answers say yes to all of it. For the others the items' bytes are needed.
   std::optional<Opened> opened;
   const auto bytes = [&]() -> std::string_view {

@@ -46,6 +46,7 @@ class LaneHost {
   virtual void cancelled(std::chrono::steady_clock::time_point sent_at) = 0;
   virtual void answered(std::chrono::steady_clock::time_point sent_at, const Verdict& verdict,
                         const HttpAnswer& answer) = 0;
+  virtual void batch_built() = 0;        // Nothing of it has been sent yet.
   virtual void settled(Lane& lane) = 0;  // The cursor has moved: sync() it soon.
   virtual void notice(const std::string& line) = 0;
 };

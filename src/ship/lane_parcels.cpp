@@ -36,7 +36,10 @@ void Lane::adopt_flight() {
     return parts_.host.notice("lines on their way are encoded again, as the sink is set up now");
   }
   cursor_file_.go_on_at(batch_->serial);
-  for (Parcel& parcel : batch_->parcels) parcel.id = next_parcel_++;
+  for (Parcel& parcel : batch_->parcels) {
+    parcel.id = next_parcel_++;
+    parcel.may_be_there = true;
+  }
   for (const auto& [path, begin] : begins_) batch_->after.try_emplace(path, begin);
   forget_unknown_logs(batch_->after);
   flight_file_.put_away(*batch_);  // A slot may be long in coming.

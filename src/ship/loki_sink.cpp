@@ -7,6 +7,7 @@
 
 #include "ship/compress.h"
 #include "ship/internal/http_words.h"
+#include "ship/internal/kept_rates.h"
 #include "ship/internal/label_rules.h"
 #include "ship/internal/loki_answer.h"
 #include "ship/internal/loki_entry.h"
@@ -56,6 +57,9 @@ class LokiSink final : public Sink {
   std::string text_of(std::string_view item) const override {
     return internal::line_of(item, encoding_).value_or("");
   }
+  void sent_again(Group group, std::size_t bytes) override;
+  std::optional<std::string> take_rates() override;
+  void restore_rates(std::string_view json) override;
 
  private:
   // What one label set but for `shard` is made of. A copy of the origin: another may come to lie at
@@ -82,8 +86,9 @@ class LokiSink final : public Sink {
     std::string pairs;
   };
 
+  void measure(internal::StreamShards& shards, std::size_t bytes, std::int64_t time_ns);
   Base& base_of(const Event& event);
-  std::unique_ptr<Base> make_base(const Event& event) const;
+  std::unique_ptr<Base> make_base(const Event& event);
   void append_fields(const Event& event);
   Group group_with(LabelMap labels);
   Group add_group(std::string labels_text, const LabelMap& labels);
@@ -105,6 +110,8 @@ class LokiSink final : public Sink {
   std::unordered_map<std::string, Group> by_name_;
   std::unordered_map<std::string, std::unique_ptr<Base>> bases_;
   Base* last_ = nullptr;
+  internal::KeptRates kept_;  // Of bases that had no event since this process began.
+  bool measured_ = false;
   std::string key_;  // Of a base; kept for its room.
 
   mutable std::array<Metadata, 64> metadata_;  // By pid and severity: eight instances take turns.
@@ -158,7 +165,7 @@ LokiSink::Base& LokiSink::base_of(const Event& event) {
   return *base;
 }
 
-std::unique_ptr<LokiSink::Base> LokiSink::make_base(const Event& event) const {
+std::unique_ptr<LokiSink::Base> LokiSink::make_base(const Event& event) {
   auto base = std::make_unique<Base>();
   const Origin& origin = *event.origin;
   base->app = origin.app;
@@ -187,14 +194,34 @@ std::unique_ptr<LokiSink::Base> LokiSink::make_base(const Event& event) const {
     for (const std::string& name : label_fields_)
       if (const auto value = field(event, name))
         add(internal::label_name(name), internal::label_value(*value));
+  if (const auto rate = kept_.take(internal::labels_text(labels))) base->shards.go_on_from(*rate);
   return base;
+}
+
+void LokiSink::measure(internal::StreamShards& shards, std::size_t bytes, std::int64_t time_ns) {
+  if (!shards.add(bytes)) return;
+  shards.look(clock_ != nullptr ? clock_->steady_now().time_since_epoch()
+                                : std::chrono::nanoseconds(time_ns));
+  measured_ = true;
+}
+
+// Of a flight, its stream may not have had an event yet.
+void LokiSink::sent_again(Group group, std::size_t bytes) {
+  auto labels = internal::parse_labels(name_of(group));
+  if (!labels || clock_ == nullptr) return;
+  labels->erase("shard");
+  const std::string text = internal::labels_text(*labels);
+  for (const auto& [key, base] : bases_)
+    if (internal::labels_text(base->labels) == text) return measure(base->shards, bytes, 0);
+  internal::StreamShards shards;
+  if (const auto rate = kept_.take(text)) shards.go_on_from(*rate);
+  measure(shards, bytes, 0);
+  if (shards.worth_keeping()) kept_.put(text, shards.measure());
 }
 
 Sink::Group LokiSink::group_of(const Event& event) {
   Base& base = base_of(event);
-  if (base.shards.add(event.text.size() + kMetadataBytes))
-    base.shards.look(clock_ != nullptr ? clock_->steady_now().time_since_epoch()
-                                       : std::chrono::nanoseconds(event.time_ns));
+  measure(base.shards, event.text.size() + kMetadataBytes, event.time_ns);
   const bool divided = base.shards.count() > 1;
   const unsigned shard = base.shards.shard_of(event.seq);
   Group& group = base.groups[divided ? 1 + shard : 0];
@@ -202,6 +229,19 @@ Sink::Group LokiSink::group_of(const Event& event) {
   LabelMap labels = base.labels;
   if (divided) labels["shard"] = std::to_string(shard);
   return group = group_with(std::move(labels));
+}
+
+std::optional<std::string> LokiSink::take_rates() {
+  if (!std::exchange(measured_, false)) return std::nullopt;
+  internal::KeptRates::Rates busy;
+  for (const auto& [key, base] : bases_)
+    if (base->shards.worth_keeping())
+      busy[internal::labels_text(base->labels)] = base->shards.measure();
+  return kept_.text(std::move(busy));
+}
+
+void LokiSink::restore_rates(std::string_view json) {
+  if (clock_ != nullptr) kept_.read(json, clock_->steady_now().time_since_epoch());
 }
 
 Sink::Group LokiSink::group_with(LabelMap labels) {

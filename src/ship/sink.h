@@ -100,6 +100,14 @@ class Sink {
                         std::string_view bytes) const = 0;
   virtual std::string text_of(
       std::string_view item) const = 0;  // The line in it, for dead letters.
+
+  // Again, though the store may have it: it counts twice there.
+  virtual void sent_again(Group /*group*/, std::size_t /*bytes*/) {}
+  // What group_of() goes by and the next process has to know, to go on as this one would have:
+  // kept in <state>/ship/<sink id>/rates.json before a batch is sent. nullopt: as it was when last
+  // asked.
+  virtual std::optional<std::string> take_rates() { return std::nullopt; }
+  virtual void restore_rates(std::string_view /*json*/) {}
 };
 
 // What a sink needs beyond its spec.

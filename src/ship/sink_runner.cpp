@@ -8,6 +8,7 @@
 namespace pmx::ship {
 namespace {
 
+constexpr const char* kRatesFile = "rates.json";
 constexpr auto kSyncAfter = std::chrono::milliseconds(500);  // Of the second that is promised.
 
 std::string seconds_text(std::chrono::nanoseconds left) {
@@ -23,6 +24,8 @@ Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkContext context, Runn
   const SinkSpec& spec = runner->context_.spec;
   runner->context_.clock = &runner->parts_.clock;
   runner->sink_ = make_sink(runner->context_);
+  if (const auto rates = runner->parts_.state.read_file(runner->rates_path()))
+    runner->sink_->restore_rates(*rates);
   runner->filter_ = PMX_TRY_WITHIN(spec.name, EventFilter::create(spec.filter));
   if (spec.redact.any())
     runner->redactor_ = PMX_TRY_WITHIN(spec.name, redact::Redactor::create(spec.redact));
@@ -31,6 +34,15 @@ Result<std::unique_ptr<SinkRunner>> SinkRunner::create(SinkContext context, Runn
                                 {spec.name, sink_id(spec), runner->parts_.name_is_shared}));
   runner->transport_ = std::move(transport);
   return runner;
+}
+
+std::string SinkRunner::rates_path() const {
+  return parts_.home + "/state/ship/" + sink_id(context_.spec) + "/" + kRatesFile;
+}
+
+// Where it cannot be kept, the next daemon measures anew.
+void SinkRunner::batch_built() {
+  if (const auto rates = sink_->take_rates()) (void)parts_.state.replace_file(rates_path(), *rates);
 }
 
 void SinkRunner::set_lane(const std::string& base, const LaneFile& file) {

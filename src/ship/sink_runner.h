@@ -85,12 +85,14 @@ class SinkRunner final : private LaneHost {
   void cancelled(std::chrono::steady_clock::time_point sent_at) override;
   void answered(std::chrono::steady_clock::time_point sent_at, const Verdict& verdict,
                 const HttpAnswer& answer) override;
+  void batch_built() override;
   void settled(Lane& lane) override;
   void notice(const std::string& line) override;
   void pump();
   void sync();
   void sync_soon();
   void retire(const std::string& base);
+  std::string rates_path() const;
   std::string state_text() const;
   struct RetryJob;
   void retry_next();

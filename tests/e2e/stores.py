@@ -288,6 +288,11 @@ class Loki(Store):
                  for stream in answer["data"]["result"] for value in stream["values"]]
         return sorted(found, key=lambda entry: entry.time_ns)
 
+    def metric(self, name: str) -> float:
+        """The sum over all its labels."""
+        return sum(float(line.rsplit(" ", 1)[1]) for line in self.request("/metrics").decode().splitlines()
+                   if line.split("{")[0].split(" ")[0] == name)
+
     def push(self, lines: list[str]) -> None:
         now = time.time_ns()
         values = [[str(now + at), line, {"n": str(at)}] for at, line in enumerate(lines)]

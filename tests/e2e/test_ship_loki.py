@@ -2,7 +2,7 @@
 import time
 
 import stores
-from harness import Home, check, run_tests, size, text_of
+from harness import Home, check, run_tests, size, text_of, wait_for
 from shipping import (Scratch, check_numbered, faults, sink, start_workers, wait_until_printed,
                       wait_until_shipped)
 
@@ -14,9 +14,10 @@ PATIENCE = size(120, 1200)
 
 def write_chunks(loki: stores.Loki) -> None:
     """What Loki has in memory goes to its store, where a block that came twice is dropped: until then a
-    batch whose answer was lost may show twice, if a block of it had been cut in between."""
+    batch whose answer was lost may show twice, if a block of it had been cut in between. While it is on
+    its way a query may find it in neither place."""
     loki.request("/flush", b"")
-    time.sleep(2)
+    wait_for("all that Loki has is in its store", lambda: loki.metric("loki_ingester_memory_chunks") == 0)
 
 
 def check_loki(loki: stores.Loki, names: list[str], count: int, stream="stdout") -> None:

@@ -90,6 +90,7 @@ class LaneTest : public ::testing::Test, protected LaneHost {
   void cancelled(std::chrono::steady_clock::time_point) override {}
   void answered(std::chrono::steady_clock::time_point, const Verdict&, const HttpAnswer&) override {
   }
+  void batch_built() override {}
   void settled(Lane& lane) override { synced_ = lane.sync(); }
   void notice(const std::string& line) override { notices_.push_back(line); }
 

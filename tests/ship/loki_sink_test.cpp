@@ -287,6 +287,25 @@ TEST_F(LokiSinkTest, TheClockDecidesWhereOldLinesAreCaughtUp) {
   EXPECT_NE(labels(event(text, 10'000)).find("shard="), std::string::npos);
 }
 
+TEST_F(LokiSinkTest, AnotherProcessDividesAsTheLastOneDid) {
+  test::FakeClock clock;
+  context_.clock = &clock;
+  EXPECT_FALSE(sink().take_rates());
+  const std::string text(1000, 'x');
+  for (std::uint64_t seq = 0; seq < 5'000; ++seq) (void)sink().group_of(event(text, seq));
+  const auto rates = sink().take_rates();
+  ASSERT_TRUE(rates);
+  EXPECT_FALSE(sink().take_rates());  // Nothing new.
+  const std::string before = labels(event(text, 5'000));
+  EXPECT_NE(before.find("shard="), std::string::npos);
+  sink_.reset();
+  sink().restore_rates("nonsense");
+  sink().restore_rates(*rates);
+  EXPECT_EQ(labels(event(text, 5'000)), before);
+  origin_.app = "quiet";
+  EXPECT_EQ(labels(event(text, 5'000)).find("shard="), std::string::npos);
+}
+
 TEST_F(LokiSinkTest, ARequestSaysWhoAndWhatItIs) {
   context_.spec.tenant = "team-a";
   context_.spec.auth.kind = SinkAuth::Kind::kBasic;

@@ -55,6 +55,28 @@ TEST_F(StreamShardsTest, TimeThatGoesBackStartsTheMeasureAgain) {
   EXPECT_EQ(shards_.count(), 1U);
 }
 
+TEST_F(StreamShardsTest, ShortLivesOneAfterTheOtherMeasureAsOne) {
+  for (int life = 0; life < 10; ++life) {
+    flow(2'250'000, 300ms);
+    const StreamShards::Measure measure = shards_.measure();
+    EXPECT_TRUE(shards_.worth_keeping());
+    shards_ = StreamShards();
+    shards_.go_on_from(measure);
+  }
+  EXPECT_EQ(shards_.count(), 4U);
+}
+
+TEST_F(StreamShardsTest, AMeasureOfBeforeABootOrOfNobodyDoesNoHarm) {
+  shards_.go_on_from({3, 0, now_});  // No power of two.
+  shards_.go_on_from({64, 0, now_});
+  EXPECT_EQ(shards_.count(), 1U);
+  shards_.go_on_from({4, 1'000'000'000, now_ + 1h});
+  flow(100'000, 5s);
+  EXPECT_EQ(shards_.count(), 4U);
+  flow(100'000, 200s);
+  EXPECT_EQ(shards_.count(), 1U);
+}
+
 TEST_F(StreamShardsTest, ALinesShardFollowsFromItsNumber) {
   EXPECT_EQ(shards_.shard_of(123'456), 0U);
   flow(2'000'000, 2s);

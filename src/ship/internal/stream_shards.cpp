@@ -8,7 +8,6 @@ namespace {
 
 using std::chrono::nanoseconds;
 constexpr nanoseconds kSecond = std::chrono::seconds(1), kWindow = std::chrono::seconds(2);
-constexpr std::uint64_t kLookEveryBytes = 64U << 10U;  // A look asks the clock: not for each line.
 
 }  // namespace
 
@@ -37,6 +36,16 @@ void StreamShards::look(nanoseconds now) {
   begin_ = now;
   bytes_ = 0;
   next_look_bytes_ = kLookEveryBytes;
+}
+
+void StreamShards::go_on_from(const Measure& measure) {
+  if (measure.count > kMaxShards || !std::has_single_bit(measure.count)) return;
+  count_ = measure.count;
+  bytes_ = measure.bytes;
+  next_look_bytes_ = bytes_ + kLookEveryBytes;
+  begin_ = measure.begin;
+  quiet_ = measure.quiet;
+  began_ = true;
 }
 
 }  // namespace pmx::ship::internal

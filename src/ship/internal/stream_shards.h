@@ -10,7 +10,8 @@
 //
 // The measure is what was added within a second or more, by the time that the caller gives. The
 // number goes up at once, by powers of two to kMaxShards; down by half after kQuiet below a
-// quarter.
+// quarter. A daemon that takes over goes on from the last one's Measure: daemons that end one after
+// the other within the measure's second would else each send as much as a quiet stream may.
 #pragma once
 
 #include <chrono>
@@ -37,7 +38,21 @@ class StreamShards {
   }
   void look(std::chrono::nanoseconds now);
 
+  struct Measure {
+    unsigned count = 1;
+    std::uint64_t bytes = 0;  // Since `begin`.
+    std::chrono::nanoseconds begin{0}, quiet{0};
+  };
+  Measure measure() const { return {count_, bytes_, begin_, quiet_}; }
+  // Of an earlier process that had the same clock. One that cannot be is ignored.
+  void go_on_from(const Measure& measure);
+  // Of others the next process may know nothing.
+  bool worth_keeping() const { return count_ > 1 || bytes_ >= kLookEveryBytes; }
+
  private:
+  static constexpr std::uint64_t kLookEveryBytes =
+      64U << 10U;  // A look asks the clock: not for each line.
+
   unsigned count_ = 1;
   std::uint64_t bytes_ = 0, next_look_bytes_ = 0;  // Since begin_.
   bool began_ = false;
