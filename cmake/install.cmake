@@ -28,5 +28,7 @@ install(FILES ${PROJECT_BINARY_DIR}/completions/pmx.zsh
 install(FILES ${PROJECT_BINARY_DIR}/completions/pmx.fish
         DESTINATION ${data}/fish/vendor_completions.d RENAME pmx.fish)
 
+install(FILES ${PROJECT_SOURCE_DIR}/config/ecosystem.schema.json ${PROJECT_SOURCE_DIR}/config/pmx.yaml
+        DESTINATION ${data}/pmx)
 configure_file(${PROJECT_SOURCE_DIR}/config/pmx.service ${PROJECT_BINARY_DIR}/pmx.service @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/pmx.service DESTINATION lib/systemd/system)

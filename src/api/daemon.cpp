@@ -33,9 +33,7 @@ using supervisor::Pipeline;
 
 constexpr const char* kListenerName = "listen.control";
 constexpr const char* kEchoName = "echo";
-constexpr std::chrono::seconds kDrainPatience{5};
-constexpr std::chrono::seconds kShipPatience{5};
-constexpr std::chrono::seconds kListenRetry{5};
+constexpr std::chrono::seconds kDrainPatience{5}, kShipPatience{5}, kListenRetry{5};
 constexpr std::chrono::seconds kLeavePatience{10};
 constexpr int kExitCannotStart = 127;  // As a shell says it of a command that it cannot start.
 
@@ -78,6 +76,7 @@ class Daemon {
   std::unique_ptr<HomeSettings> home_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<LoopTimers> timers_;
+  std::unique_ptr<LoopWatches> watches_;
   std::unique_ptr<KeeperLink> link_;
   std::vector<RunSpec> held_runs_;
   std::unique_ptr<Shipping> shipping_;
@@ -99,6 +98,7 @@ Daemon::~Daemon() { server_.reset(); }
 Result<void> Daemon::connect() {
   loop_ = PMX_TRY(EventLoop::create());
   timers_ = std::make_unique<LoopTimers>(*loop_);
+  watches_ = std::make_unique<LoopWatches>(*loop_);
   KeeperLink::Events events;
   events.child_changed = [this](const Child& child) {
     // Before the supervisor is there, the keeper's table already says it.
@@ -223,7 +223,7 @@ Result<void> Daemon::start_supervisor() {
   workers_ = std::make_unique<supervisor::Supervisor>(
       std::move(options),
       supervisor::SupervisorParts{
-          *link_, *pipeline_, files_, *timers_, clock_, home_->codec(),
+          *link_, *pipeline_, files_, *timers_, *watches_, clock_, home_->codec(),
           [this](const std::string& line) { notice(line); },
           [this](const supervisor::WorkerRecord& record) { shipping_->before_launch(record); },
           [this] { shipping_->list_changed(); }});

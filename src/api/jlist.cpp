@@ -1,8 +1,11 @@
 #include "api/jlist.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <unordered_set>
+
+#include "supervisor/spawn_request.h"
 
 namespace pmx::api {
 namespace {
@@ -34,14 +37,18 @@ Json signal_of(const supervisor::ExitFacts& exit) {
   return signal_name(*exit.signal);
 }
 
-Json last_exit(const WorkerRecord& record) {
+Json last_exit(const WorkerRecord& record, const std::vector<RunId>& open) {
   if (!record.last_exit) return nullptr;
+  const RunId run = record.last_exit->run;
+  // A string: JavaScript's numbers are too short for it.
   return Json::object({{"code", code_of(*record.last_exit)},
                        {"signal", signal_of(*record.last_exit)},
                        {"at", record.last_exit->at_ns / 1'000'000},
                        {"ran_ms", record.last_exit->ran_ns / 1'000'000},
                        {"max_rss", record.last_exit->rss_kib * 1024},
-                       {"cause", name_of(record.last_exit->cause)}});
+                       {"cause", name_of(record.last_exit->cause)},
+                       {"run", std::to_string(run.value)},
+                       {"recorded", std::find(open.begin(), open.end(), run) == open.end()}});
 }
 
 Json logs_of(const LogFiles& files, const std::vector<LogStatus>& all) {
@@ -98,7 +105,8 @@ Json or_null(const std::string& text) {
 
 }  // namespace
 
-Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
+Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
+  const WorkerRecord& record = worker.record();
   const AppSpec& app = record.spec;
   Members env({
       {"name", app.name},
@@ -135,9 +143,9 @@ Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
   env.add("gid", or_null(app.gid));
   env.add("unique_id", record.unique_id);
   env.add(app.instance_var, record.instance);
-  env.add("axm_actions", Json::array());
-  for (const char* const key : {"axm_monitor", "axm_options", "axm_dynamic"})
-    env.add(key, Json::object());
+  env.add("axm_actions", record.actions.is_array() ? record.actions : Json::array());
+  env.add("axm_monitor", worker.monitor());
+  for (const char* const key : {"axm_options", "axm_dynamic"}) env.add(key, Json::object());
   env.add("versioning", nullptr);
   for (const char* const key : {"vizion_running", "km_link", "_km_monitored", "pmx_module"})
     env.add(key, false);
@@ -148,7 +156,7 @@ Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
   if (detail == Detail::kShort) return env.take();
   const Json canonical = codec_.to_json(app);
   for (const auto& [key, value] : canonical.members())
-    if (key != "env") env.add(key, value);
+    if (key != "env" && key != "own_env") env.add(key, value);
   // PM2 shows the environment twice: flat, where a name of its own wins, and whole.
   Json::Object variables;
   if (detail == Detail::kDump) {
@@ -156,8 +164,10 @@ Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
     env.add("env", Json(std::move(variables)));
     return env.take();
   }
+  const auto number = supervisor::incremented(app, app.env, record.instance);
   for (const auto& [key, value] : app.env) {
-    const std::string_view shown = secret_variables_.contains(key) ? kHidden : value;
+    std::string_view shown = secret_variables_.contains(key) ? kHidden : value;
+    if (key == app.increment_var && number) shown = *number;
     env.add(key, shown);
     variables.emplace_back(key, shown);
   }
@@ -166,7 +176,7 @@ Json ProcessList::pm2_env(const WorkerRecord& record, Detail detail) const {
 }
 
 Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& logs,
-                          std::size_t open_runs, Detail detail) {
+                          const std::vector<RunId>& open, Detail detail) {
   const WorkerRecord& record = worker.record();
   supervisor::Usage usage;
   if (record.pid > 0) usage = monitor_.sample(record.run, record.pid);
@@ -175,21 +185,20 @@ Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& lo
   return Json::object({
       {"pid", record.pid},
       {"name", record.spec.name},
-      {"pm2_env", pm2_env(record, detail)},
+      {"pm2_env", pm2_env(worker, detail)},
       {"pm_id", record.id.value},
       {"monit", Json::object({{"memory", usage.memory_bytes}, {"cpu", usage.cpu_percent}})},
-      {"pmx", Json::object({{"last_exit", last_exit(record)},
+      {"pmx", Json::object({{"last_exit", last_exit(record, open)},
                             {"restarts_last_minute", worker.restarts_in_last_minute()},
                             {"trouble", trouble},
-                            {"open_runs", open_runs},
+                            {"open_runs", open.size()},
                             {"logs", logs_of(record.logs, logs)}})},
   });
 }
 
 Json ProcessList::dump() const {
   Json list = Json::array();
-  for (const Worker* worker : workers_.workers())
-    list.push_back(pm2_env(worker->record(), Detail::kDump));
+  for (const Worker* worker : workers_.workers()) list.push_back(pm2_env(*worker, Detail::kDump));
   return list;
 }
 
@@ -202,11 +211,10 @@ Json ProcessList::jlist(Detail detail) {
   for (const Worker* worker : workers_.workers())
     for (const SinkSpec& sink : worker->record().spec.ship)
       if (!sink.auth.secret_env.empty()) secret_variables_.insert(sink.auth.secret_env);
-  const std::map<WorkerId, std::size_t> open_runs = workers_.open_runs();
+  std::map<WorkerId, std::vector<RunId>> open_runs = workers_.open_runs();
   for (const Worker* worker : workers_.workers()) {
     alive.insert(worker->record().run);
-    const auto open = open_runs.find(worker->record().id);
-    list.push_back(element(*worker, logs, open == open_runs.end() ? 0 : open->second, detail));
+    list.push_back(element(*worker, logs, open_runs[worker->record().id], detail));
   }
   monitor_.keep_only(alive);
   return list;

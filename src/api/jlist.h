@@ -34,8 +34,8 @@ class ProcessList {
 
  private:
   Json element(const supervisor::Worker& worker, const std::vector<supervisor::LogStatus>& logs,
-               std::size_t open_runs, Detail detail);
-  Json pm2_env(const supervisor::WorkerRecord& record, Detail detail) const;
+               const std::vector<RunId>& open, Detail detail);
+  Json pm2_env(const supervisor::Worker& worker, Detail detail) const;
 
   const supervisor::Supervisor& workers_;
   const supervisor::Pipeline& pipeline_;

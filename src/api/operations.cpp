@@ -77,6 +77,11 @@ bool is_idle(const WorkerRecord& record) {
          record.state == WorkerState::kStopping;
 }
 
+void keep_shell_env(AppSpec& spec, const AppSpec& before) {
+  for (const auto& [name, value] : before.env)
+    if (!before.own_env.contains(name)) spec.env.try_emplace(name, value);
+}
+
 void merge_env(AppSpec& spec, const Json& update_env) {
   for (const auto& [name, value] : update_env.members())
     spec.env[name] = value.is_string() ? value.as_string() : value.dump();
@@ -165,7 +170,9 @@ Result<std::optional<AppSpec>> Operations::changed_spec(WorkerId id,
     if (!changes.changes["ship_from_home"].is_bool())
       if (const Json* const ship = changes.changes.find("ship"))
         json.set("ship_from_home", ship->is_null());
+    const AppSpec before = std::move(spec);
     spec = PMX_TRY(codec_.from_json(json));
+    if (changes.keep_shell_env) keep_shell_env(spec, before);
   }
   merge_env(spec, changes.update_env);
   return std::optional<AppSpec>(std::move(spec));
@@ -345,6 +352,17 @@ void Operations::restore(std::vector<config::DumpedApp> apps, Done done) {
   const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
   for (const WorkerId id : starts) workers_.start(id, std::nullopt, gather->expect());
   gather->close();
+}
+
+Result<Json> Operations::specs(std::string_view target, std::string_view cwd) const {
+  Json list = Json::array();
+  for (const WorkerId id :
+       PMX_TRY(supervisor::resolve_target(target, cwd, workers_.candidates()))) {
+    const AppSpec& spec = workers_.find(id)->record().spec;
+    list.push_back(
+        Json::object({{"id", id.value}, {"name", spec.name}, {"spec", codec_.to_json(spec)}}));
+  }
+  return list;
 }
 
 void Operations::delete_all(Done done) {

@@ -32,6 +32,8 @@ struct Outcome {
 struct AppChanges {
   Json changes;     // Canonical keys; null takes a key back to its default.
   Json update_env;  // Variables to set.
+  // Of a new `env` in changes: what an earlier shell had and this one has not stays, as in PM2.
+  bool keep_shell_env = false;
 };
 
 // "4": so many in all; "+2": so many more.
@@ -61,6 +63,20 @@ class Operations {
   void scale(const std::string& name, ScaleTo wanted, Done done);
   // What a dump holds and the list has not, by name: in its old place, started where it ran.
   void restore(std::vector<config::DumpedApp> apps, Done done);
+  // operations_messages.cpp: to workers that run, which none of these changes.
+  // `signal` is a name, SIGUSR2; only a worker's own process gets it.
+  void send_signal(std::string_view signal, std::string_view target, std::string_view cwd,
+                   const Done& done);
+  void send_line(std::string_view id, std::string_view line, const Done& done);
+  // PM2's actions, as apps declare them by axm:action. Answers when all that were asked have
+  // replied: [{"name","pm_id","namespace","return"}], without "return" where there was none and
+  // with "trouble" where no reply came.
+  using Replied = std::function<void(Result<Json>)>;
+  void trigger(std::string_view target, std::string_view action, const Json& parameter,
+               const Replied& done);
+  // Whole specs of the workers that `target` means, environments and all:
+  // [{"id":0,"name":"web","spec":{…}}]
+  Result<Json> specs(std::string_view target, std::string_view cwd) const;
   void delete_all(Done done);
   // Ends all, and leaves the list as it is: what is wanted comes back with the next daemon.
   void stop_for_shutdown(Done done);

@@ -26,7 +26,9 @@ void answer(const Server::Respond& respond, Result<Json> result) {
   respond({200, std::move(*result)});
 }
 
-AppChanges changes_of(const Json& body) { return {body["changes"], body["update_env"]}; }
+AppChanges changes_of(const Json& body) {
+  return {body["changes"], body["update_env"], body["keep_shell_env"].as_bool()};
+}
 
 // A number is a target too: {"target":0}.
 std::string target_of(const Json& body) {
@@ -44,12 +46,16 @@ const Routes::Route Routes::kRoutes[] = {
     {"GET", "/v1/ping", &Routes::ping},
     {"GET", "/v1/list", &Routes::list},
     {"GET", "/v1/list/short", &Routes::list_short},
+    {"POST", "/v1/specs", &Routes::specs},
     {"POST", "/v1/start", &Routes::start},
     {"POST", "/v1/act", &Routes::act},
     {"POST", "/v1/scale", &Routes::scale},
     {"POST", "/v1/save", &Routes::save_dump},
     {"POST", "/v1/cleardump", &Routes::clear_dump},
     {"POST", "/v1/resurrect", &Routes::resurrect},
+    {"POST", "/v1/signal", &Routes::send_signal},
+    {"POST", "/v1/send", &Routes::send_line},
+    {"POST", "/v1/trigger", &Routes::trigger},
     {"POST", "/v1/kill", &Routes::kill},
     {"GET", "/v1/settings", &Routes::get_settings},
     {"POST", "/v1/settings", &Routes::set_settings},
@@ -89,6 +95,10 @@ void Routes::list(const Json&, const Server::Respond& respond) {
 
 void Routes::list_short(const Json&, const Server::Respond& respond) {
   respond({200, parts_.list.jlist(ProcessList::Detail::kShort)});
+}
+
+void Routes::specs(const Json& body, const Server::Respond& respond) {
+  answer(respond, parts_.operations.specs(target_of(body), body["cwd"].as_string()));
 }
 
 // False: they are none, and that has been answered.
@@ -160,6 +170,23 @@ void Routes::resurrect(const Json& body, const Server::Respond& respond) {
           outcome->messages.insert(outcome->messages.begin(), notices.begin(), notices.end());
         done(std::move(outcome));
       });
+}
+void Routes::send_signal(const Json& body, const Server::Respond& respond) {
+  parts_.operations.send_signal(body["signal"].as_string(), target_of(body),
+                                body["cwd"].as_string(), answering(respond));
+}
+void Routes::send_line(const Json& body, const Server::Respond& respond) {
+  parts_.operations.send_line(
+      body["id"].as_string(), body["line"].as_string(), [respond](Result<Outcome> outcome) {
+        if (!outcome && outcome.error().code() == Errc::kNoSpace)
+          return respond({200, Json::object({{"full", outcome.error().message()}})});
+        answering(respond)(std::move(outcome));
+      });
+}
+void Routes::trigger(const Json& body, const Server::Respond& respond) {
+  parts_.operations.trigger(
+      target_of(body), body["action"].as_string(), body["parameter"],
+      [respond](Result<Json> replies) { answer(respond, std::move(replies)); });
 }
 
 void Routes::kill(const Json&, const Server::Respond& respond) {

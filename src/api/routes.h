@@ -4,9 +4,14 @@
 //   GET  /v1/ping                                                      who is here
 //   GET  /v1/list                                                      PM2's jlist
 //   GET  /v1/list/short                                                … without settings
+//   POST /v1/specs     {"target":…,"cwd":…}                            specs of its workers
 //   POST /v1/start     {"apps":[…],"force":bool} or {"target":"web"}   ids, names, messages
-//   POST /v1/act       {"action":…,"target":…,"cwd":…,"update_env":{…},"changes":{…}}
+//   POST /v1/act       {"action":…,"target":…,"cwd":…,"update_env":{…},"changes":{…},
+//                      "keep_shell_env":bool}
 //                      both may have {"ship_secrets":{"<sink id>":"<secret>"}} beside it
+//   POST /v1/signal    {"signal":"SIGUSR2","target":…,"cwd":…}         ids, names
+//   POST /v1/send      {"id":…,"line":…}                               {"full":"why"}: not now
+//   POST /v1/trigger   {"target":…,"action":…,"parameter":…}           [{name, pm_id, …, return}]
 //   POST /v1/kill                                                      deletes all and ends
 //   GET  /v1/settings, POST /v1/settings {key: value}
 //   /v1/ship…                                                          ship_routes.h
@@ -53,12 +58,16 @@ class Routes {
   void ping(const Json& body, const Server::Respond& respond);
   void list_short(const Json& body, const Server::Respond& respond);
   void list(const Json& body, const Server::Respond& respond);
+  void specs(const Json& body, const Server::Respond& respond);
   void start(const Json& body, const Server::Respond& respond);
   void act(const Json& body, const Server::Respond& respond);
   void save_dump(const Json& body, const Server::Respond& respond);
   void clear_dump(const Json& body, const Server::Respond& respond);
   void resurrect(const Json& body, const Server::Respond& respond);
   void scale(const Json& body, const Server::Respond& respond);
+  void send_signal(const Json& body, const Server::Respond& respond);
+  void send_line(const Json& body, const Server::Respond& respond);
+  void trigger(const Json& body, const Server::Respond& respond);
   void kill(const Json& body, const Server::Respond& respond);
   void get_settings(const Json& body, const Server::Respond& respond);
   void set_settings(const Json& body, const Server::Respond& respond);

@@ -45,6 +45,10 @@ Result<void> EventLoop::watch_both(int fd, Callback on_ready) {
   return add(fd, EPOLLIN | EPOLLOUT, std::move(on_ready));
 }
 
+Result<void> EventLoop::watch_changes(int fd, Callback on_change) {
+  return add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, std::move(on_change));
+}
+
 void EventLoop::unwatch(int fd) {
   if (watched_.erase(fd) > 0) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }

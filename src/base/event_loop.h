@@ -37,6 +37,9 @@ class EventLoop {
   Result<void> watch(int fd, Callback on_readable);
   Result<void> watch_writable(int fd, Callback on_writable);  // Instead of readable.
   Result<void> watch_both(int fd, Callback on_ready);  // Either; who is called finds out which.
+  // Calls back once for each change: something has come, there is room again, or the other end is
+  // gone; and once at the start. For who leaves bytes where they are until they are complete.
+  Result<void> watch_changes(int fd, Callback on_change);
   void unwatch(int fd);
 
   TimerId call_at(TimePoint when, Callback callback);

@@ -21,10 +21,11 @@ namespace {
 // threads of the process (nptl(7)).
 class ActAs {
  public:
-  explicit ActAs(const std::optional<FileOwner>& owner) : active_(owner && ::geteuid() == 0) {
+  explicit ActAs(const std::optional<FileOwner>& owner, std::span<const gid_t> groups = {})
+      : active_(owner && ::geteuid() == 0) {
     if (!active_) return;
     group_count_ = ::getgroups(static_cast<int>(kMaxGroups), groups_);
-    ::syscall(SYS_setgroups, 0, nullptr);
+    ::syscall(SYS_setgroups, groups.size(), groups.data());
     ::setfsgid(owner->gid);
     ::setfsuid(owner->uid);
   }
@@ -175,6 +176,22 @@ Result<void> Fs::replace_file(const std::string& path, std::string_view bytes, m
   PMX_TRY(rename(temporary, path));
   if (sync == Sync::kYes) PMX_TRY(sync_directory(path.substr(0, path.rfind('/'))));
   return {};
+}
+
+Result<std::string> read_file_as(const std::optional<FileReader>& reader, const std::string& path,
+                                 std::size_t limit_bytes) {
+  std::optional<FileOwner> owner;
+  if (reader) owner = FileOwner{reader->uid, reader->gid};
+  const ActAs user(owner,
+                   reader ? std::span<const gid_t>(reader->groups) : std::span<const gid_t>());
+  const Fd fd = PMX_TRY(sys::open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  struct stat st {};
+  if (::fstat(fd.get(), &st) < 0) return system_error(errno, "stat", path);
+  if (!S_ISREG(st.st_mode)) return invalid(path + " is no regular file");
+  if (static_cast<std::uint64_t>(st.st_size) > limit_bytes)
+    return invalid(path + " has " + std::to_string(st.st_size) + " bytes, more than " +
+                   std::to_string(limit_bytes));
+  return sys::read_all(fd.get(), limit_bytes);
 }
 
 Result<std::unique_ptr<File>> RealFs::open(const std::string& path, OpenMode mode,

@@ -86,6 +86,17 @@ class Fs {
                             mode_t permissions = 0600, Sync sync = Sync::kNo);
 };
 
+// Who reads a file: a user with all groups.
+struct FileReader {
+  uid_t uid;
+  gid_t gid;
+  std::vector<gid_t> groups;
+};
+// A regular file as `reader` may read it (only root can ask so; nullopt: as we may). Unlike with
+// RealFs, links are followed: he could follow them himself.
+Result<std::string> read_file_as(const std::optional<FileReader>& reader, const std::string& path,
+                                 std::size_t limit_bytes);
+
 // Whose rights a call to the file system is made with.
 struct FileOwner {
   uid_t uid;

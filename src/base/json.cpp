@@ -56,6 +56,31 @@ Ordered to(const Json& value) {
   return nullptr;
 }
 
+// Values are made, printed and destroyed by recursion: what a worker sends must not end us by its
+// depth.
+constexpr std::size_t kMaxNesting = 2000;
+
+bool too_deep(std::string_view text) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxNesting) return true;
+    } else if (c == ']' || c == '}') {
+      if (depth > 0) --depth;
+    }
+  }
+  return false;
+}
+
 const std::string kNoString;
 const Json::Array kNoItems;
 const Json::Object kNoMembers;
@@ -64,6 +89,8 @@ const Json kNull;
 }  // namespace
 
 Result<Json> Json::parse(std::string_view text) {
+  if (too_deep(text))
+    return invalid("more than " + std::to_string(kMaxNesting) + " levels of brackets");
   try {
     return from(Ordered::parse(text));
   } catch (const nlohmann::json::exception& e) {
@@ -118,6 +145,14 @@ const Json::Object& Json::members() const {
 
 const Json* Json::find(std::string_view key) const {
   for (const auto& [name, member] : members())
+    if (name == key) return &member;
+  return nullptr;
+}
+
+Json* Json::find(std::string_view key) {
+  auto* const object = std::get_if<Object>(&value_);
+  if (object == nullptr) return nullptr;
+  for (auto& [name, member] : *object)
     if (name == key) return &member;
   return nullptr;
 }

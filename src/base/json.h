@@ -40,8 +40,9 @@ class Json {
   static Json object() { return Json(Object()); }
   static Json object(std::initializer_list<Member> members) { return Json(Object(members)); }
 
-  static Result<Json> parse(std::string_view text);  // The error says line and column.
-  std::string dump(int indent = -1) const;           // Invalid UTF-8 becomes U+FFFD.
+  // The error says line and column. At most 2,000 levels deep.
+  static Result<Json> parse(std::string_view text);
+  std::string dump(int indent = -1) const;  // Invalid UTF-8 becomes U+FFFD.
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_bool() const { return std::holds_alternative<bool>(value_); }
@@ -59,8 +60,10 @@ class Json {
   const Array& items() const;     // Empty where it is none.
   const Object& members() const;  // Empty where it is none.
 
-  const Json* find(std::string_view key) const;        // nullptr where missing.
-  const Json& operator[](std::string_view key) const;  // null where missing.
+  const Json* find(std::string_view key) const;              // nullptr where missing.
+  Json* find(std::string_view key);                          // To change it in its place.
+  Array* elements() { return std::get_if<Array>(&value_); }  // The same; nullptr where it is none.
+  const Json& operator[](std::string_view key) const;        // null where missing.
   Json& set(std::string_view key,
             Json value);  // Makes an object of null; replaces. Returns the value.
   void erase(std::string_view key);

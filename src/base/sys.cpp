@@ -199,6 +199,43 @@ Result<PeerCredentials> peer_credentials(int fd) {
   return PeerCredentials{credentials.pid, credentials.uid};
 }
 
+Result<std::size_t> peek(int socket, std::span<char> into) {
+  const auto n = retry_eintr(
+      [&] { return ::recv(socket, into.data(), into.size(), MSG_PEEK | MSG_DONTWAIT); });
+  if (n < 0) return system_error(errno, "recv");
+  return static_cast<std::size_t>(n);
+}
+
+Result<std::size_t> receive(int socket, std::span<char> into) {
+  const auto n =
+      retry_eintr([&] { return ::recv(socket, into.data(), into.size(), MSG_DONTWAIT); });
+  if (n < 0) return system_error(errno, "recv");
+  return static_cast<std::size_t>(n);
+}
+
+Result<std::size_t> send_bytes(int socket, std::string_view bytes) {
+  const auto n = retry_eintr(
+      [&] { return ::send(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL); });
+  if (n < 0) return system_error(errno, "send");
+  return static_cast<std::size_t>(n);
+}
+
+void set_buffer_size(int socket, std::size_t size_bytes) {
+  const int size = static_cast<int>(size_bytes);
+  (void)::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+Result<void> set_mark(int socket, int mark) {
+  return done(::setsockopt(socket, SOL_SOCKET, SO_PRIORITY, &mark, sizeof mark), "SO_PRIORITY");
+}
+
+Result<int> mark_of(int socket) {
+  int mark = 0;
+  socklen_t size = sizeof mark;
+  PMX_TRY(done(::getsockopt(socket, SOL_SOCKET, SO_PRIORITY, &mark, &size), "SO_PRIORITY"));
+  return mark;
+}
+
 Result<void> send_message(int socket, std::string_view bytes, std::span<const int> fds) {
   iovec part{const_cast<char*>(bytes.data()), bytes.size()};
   msghdr header{};

@@ -3,6 +3,7 @@
 
 #include "cli/app_request.h"
 #include "cli/daemon_boot.h"
+#include "cli/drift.h"
 #include "cli/handlers.h"
 #include "cli/session.h"
 #include "config/app_config.h"
@@ -55,7 +56,7 @@ Result<void> act_on_file(Session& session, const Act& act, const std::string& fi
   for (const AppSpec& app : apps) {
     Json extra = Json::object();
     if (starts_again(act)) {
-      extra.set("changes", changes_of(app));
+      set_changes(extra, app);
       add_ship_secrets(session, extra);
     }
     const Json answer = PMX_TRY(ask(session, act.action, app.name, std::move(extra)));
@@ -73,6 +74,7 @@ Result<void> act_on_word(Session& session, const Act& act, const std::string& wo
       session.console.text(
           session.console.paint(Color::kBlue, "Use --update-env to update environment variables") +
           "\n");
+    say_what_differs(session, word);
   }
   const Json answer = PMX_TRY(ask(session, act.action, word, std::move(extra)));
   print_outcome(session, act, answer);

@@ -31,6 +31,8 @@ Json option_value(const config::Setting& setting, const std::vector<std::string>
   if (setting.value.empty()) return true;
   if (setting.value.front() == '[' && values.back().empty()) return true;
   const bool repeatable = setting.value.find("...") != std::string_view::npos;
+  // PM2: a list, also of one, drops by a part of the name.
+  if (setting.key == "filter_env") return Json::Array(values.begin(), values.end());
   if (!repeatable || values.size() == 1) {
     if (setting.key != "stop_exit_codes") return values.back();
     std::string codes = values.back();  // PM2: "0,1" and "0 1" alike.
@@ -42,8 +44,9 @@ Json option_value(const config::Setting& setting, const std::vector<std::string>
 
 // PM2 applies only these options (and we what it does not have) to the apps of a file; the rest is
 // the file's to say.
-constexpr std::array<std::string_view, 8> kOptionsOverFile{
-    "uid", "gid", "cwd", "watch", "ship", "redact.builtin", "redact.patterns", "redact.keys"};
+constexpr std::array<std::string_view, 9> kOptionsOverFile{
+    "uid",        "gid", "cwd", "watch", "ship", "env_file", "redact.builtin", "redact.patterns",
+    "redact.keys"};
 
 void apply_options(Json& app, const Json& options) {
   for (const std::string_view key : kOptionsOverFile)
@@ -72,6 +75,18 @@ Result<void> take_ship(Session& session, Json& app, const config::ResolveContext
   return {};
 }
 
+Result<AppSpec> resolved(Session& session, Json& app, const config::ResolveContext& context) {
+  PMX_TRY(take_ship(session, app, context));
+  return config::resolve_app(app, context);
+}
+
+// Each mistake has its line: the last of them is the error, which the caller prints.
+Result<void> refuse(Session& session, const std::vector<std::string>& mistakes) {
+  if (mistakes.empty()) return {};
+  for (std::size_t i = 0; i + 1 < mistakes.size(); ++i) session.console.error(mistakes[i]);
+  return invalid(mistakes.back());
+}
+
 // The same for `--ship` of an app that is listed already.
 Result<void> change_ship(const Session& session, Json& changes, Json& body) {
   const Json* const written = changes.find("ship");
@@ -83,6 +98,13 @@ Result<void> change_ship(const Session& session, Json& changes, Json& body) {
   changes.set("ship", config::sinks_to_json(ship.specs));
   if (!ship.secrets.empty()) body.set("ship_secrets", config::secrets_to_json(ship.secrets));
   return {};
+}
+
+Json absolute_files(const Json& written, const std::string& cwd) {
+  Json paths = Json::array();
+  for (const Json& path : written.is_array() ? written.items() : Json::Array{written})
+    paths.push_back((std::filesystem::path(cwd) / path.as_string()).lexically_normal().string());
+  return paths;
 }
 
 // PM2: the word null as an option's value takes the key back to its default.
@@ -143,9 +165,9 @@ Result<AppSpec> script_app(Session& session, const std::string& script) {
     app.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
   config::Normalised normalised = config::normalise_app(app, "");
   for (const std::string& warning : normalised.warnings) session.console.warn(warning);
+  PMX_TRY(refuse(session, config::app_mistakes(normalised.app)));
   const config::ResolveContext context = PMX_TRY(resolve_context(session));
-  PMX_TRY(take_ship(session, normalised.app, context));
-  return config::resolve_app(normalised.app, context);
+  return resolved(session, normalised.app, context);
 }
 
 Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file) {
@@ -157,16 +179,25 @@ Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string&
   const config::ResolveContext context = PMX_TRY(resolve_context(session));
   const Json options = app_of_options(session.line);
   warn_of_ignored(session, options);
+  const std::string shown = from_stdin ? "standard input" : file;
   std::vector<AppSpec> apps;
+  std::vector<std::string> mistakes;
   for (const Json& written : chosen) {
     config::Normalised normalised =
         config::normalise_app(written, context.env_name, ecosystem.deploy[context.env_name]["env"]);
     for (const std::string& warning : normalised.warnings) session.console.warn(warning);
     apply_options(normalised.app, options);
-    const std::string shown = from_stdin ? "standard input" : file;
-    PMX_TRY_WITHIN(shown, take_ship(session, normalised.app, context));
-    apps.push_back(PMX_TRY_WITHIN(shown, config::resolve_app(normalised.app, context)));
+    const std::vector<std::string> wrong = config::app_mistakes(normalised.app);
+    for (const std::string& line : wrong) mistakes.push_back(shown + ": " + line);
+    if (!wrong.empty()) continue;
+    Result<AppSpec> app = resolved(session, normalised.app, context);
+    if (app && !from_stdin) app->config = {path, ecosystem.hash, context.env_name, context.cwd};
+    if (app)
+      apps.push_back(std::move(*app));
+    else
+      mistakes.push_back(shown + ": " + app.error().message());
   }
+  PMX_TRY(refuse(session, mistakes));
   return apps;
 }
 
@@ -189,6 +220,8 @@ Result<Json> changes_of_line(const Session& session, const std::string& target) 
       changes.set(key, (std::filesystem::path(session.cwd) / text).lexically_normal().string());
     }
   }
+  if (const Json* const files = changes.find("env_file"); files && *files != Json("null"))
+    changes.set("env_file", absolute_files(*files, session.cwd));
   Json body = Json::object();
   PMX_TRY(change_ship(session, changes, body));
   PMX_TRY(config::app_from_json(without_nulls(changes)));
@@ -205,7 +238,17 @@ Result<Json> changes_of_line(const Session& session, const std::string& target) 
 Json changes_of(const AppSpec& app) {
   Json changes = config::app_to_json(app);
   for (const char* key : {"instances", "instances_given", "exec_mode"}) changes.erase(key);
+  // What the app no longer says goes; the keys with a field are all there.
+  for (const config::Setting& setting : config::settings())
+    if (setting.role != config::Role::kApp && changes.find(setting.key) == nullptr)
+      changes.set(setting.key, Json());
   return changes;
+}
+
+void set_changes(Json& body, const AppSpec& app) {
+  body.set("changes", changes_of(app));
+  // A variable of an earlier shell that this file now leaves out must not come back.
+  body.set("keep_shell_env", app.other["filter_env"].is_null());
 }
 
 }  // namespace pmx::cli

@@ -34,5 +34,7 @@ Result<Json> changes_of_line(const Session& session, const std::string& target);
 // What of an app a restart may change: all but how many instances there are and how they share
 // files.
 Json changes_of(const AppSpec& app);
+// The same as members of a request's body.
+void set_changes(Json& body, const AppSpec& app);
 
 }  // namespace pmx::cli

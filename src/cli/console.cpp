@@ -60,6 +60,8 @@ void Console::error(std::string_view line) {
   write(options_.err_fd, paint(Color::kRed, "[PM2][ERROR] ") + std::string(line) + "\n");
 }
 
+void Console::complaint(std::string_view line) { write(options_.err_fd, std::string(line) + "\n"); }
+
 void Console::notice(std::string_view line) {
   if (!options_.silent)
     write(options_.err_fd, paint(Color::kGreen, "[PM2] ") + std::string(line) + "\n");

@@ -23,11 +23,12 @@ class Console {
   // --no-color, NO_COLOR and TERM=dumb against a terminal at `out_fd`.
   static Options detect(bool silent, bool no_color);
 
-  void data(std::string_view text);   // Standard output, never muted.
-  void text(std::string_view text);   // Standard output, muted by --silent.
-  void info(std::string_view line);   // "[PM2] …"
-  void warn(std::string_view line);   // "[PM2][WARN] …" on standard error.
-  void error(std::string_view line);  // "[PM2][ERROR] …" on standard error, never muted.
+  void data(std::string_view text);       // Standard output, never muted.
+  void text(std::string_view text);       // Standard output, muted by --silent.
+  void info(std::string_view line);       // "[PM2] …"
+  void warn(std::string_view line);       // "[PM2][WARN] …" on standard error.
+  void error(std::string_view line);      // "[PM2][ERROR] …" on standard error, never muted.
+  void complaint(std::string_view line);  // As error(), without its prefix, where PM2 has none.
   void notice(std::string_view line);  // "[PM2] …" on standard error: what is no part of an answer.
 
   std::string paint(Color color, std::string_view text) const;

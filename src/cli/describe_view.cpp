@@ -7,6 +7,7 @@
 
 #include "base/time_text.h"
 #include "base/units.h"
+#include "cli/drift.h"
 #include "cli/list_view.h"
 #include "cli/text_table.h"
 
@@ -66,6 +67,9 @@ Rows rows_of(const Json& element, std::int64_t now_ms) {
     rows.emplace_back(title, text_of(std::string_view(key) == "pm_id" ? element[key] : env[key]));
   for (const Json& sink : env["ship"].items())
     rows.emplace_back("ships to", sink["name"].as_string() + " (" + sink["url"].as_string() + ")");
+  if (!env["env_file"].items().empty()) rows.emplace_back("env file", text_of(env["env_file"]));
+  if (const std::string file = env["config"]["path"].as_string(); !file.empty())
+    rows.emplace_back("config file", file);
   rows.emplace_back("exec cwd", text_of(env["pm_cwd"]));
   rows.emplace_back("exec mode", text_of(env["exec_mode"]));
   rows.emplace_back("node.js version", text_of(env["node_version"]));
@@ -84,6 +88,20 @@ Rows rows_of(const Json& element, std::int64_t now_ms) {
   if (left_behind > 0)
     rows.emplace_back("ended runs with open output", std::to_string(left_behind));
   if (!own["trouble"].as_string().empty()) rows.emplace_back("trouble", text_of(own["trouble"]));
+  return rows;
+}
+
+// PM2's table of variables that are not in this shell as the app has them; its values are hidden
+// as everywhere.
+Rows divergent_rows(const Json& element, const DescribeOptions& options) {
+  Environment env;
+  for (const auto& [name, value] : element["pm2_env"]["env"].members())
+    env[name] = value.as_string();
+  const EnvDifference difference = env_difference(env, {}, options.shell);
+  Rows rows;
+  for (const auto* const names : {&difference.changed, &difference.gone})
+    for (const std::string& name : *names)
+      rows.emplace_back(name, shown_value(name, env[name], options.reveal));
   return rows;
 }
 
@@ -120,7 +138,8 @@ constexpr std::array<std::string_view, 12> kNotShown{
 
 }  // namespace
 
-std::string describe_table(const Console& console, const Json& element, std::int64_t now_ms) {
+std::string describe_table(const Console& console, const Json& element, std::int64_t now_ms,
+                           const DescribeOptions& options) {
   std::string out =
       console.paint(Color::kInverse, " Describing process with id " + element["pm_id"].dump() +
                                          " - name " + element["name"].as_string() + " ") +
@@ -130,10 +149,13 @@ std::string describe_table(const Console& console, const Json& element, std::int
     out += console.paint(Color::kInverse, " Log " + log["path"].as_string() + " ") + "\n";
     out += two_columns(console, log_rows(log));
   }
+  if (const Rows rows = divergent_rows(element, options); !rows.empty())
+    out += console.paint(Color::kInverse, " Divergent env variables from local env ") + "\n" +
+           two_columns(console, rows);
   return out;
 }
 
-std::string env_lines(const Console& console, const Json& element) {
+std::string env_lines(const Console& console, const Json& element, Reveal reveal) {
   std::string out;
   const auto add = [&](const std::string& key, const Json& value) {
     out += key + ": " +
@@ -141,7 +163,8 @@ std::string env_lines(const Console& console, const Json& element) {
            "\n";
   };
   const Json& env = element["pm2_env"];
-  for (const auto& [key, value] : env["env"].members()) add(key, value);
+  for (const auto& [key, value] : env["env"].members())
+    add(key, shown_value(key, value.as_string(), reveal));
   for (const auto& [key, value] : env.members()) {
     const bool shown = std::find(kNotShown.begin(), kNotShown.end(), key) == kNotShown.end();
     if (shown && env["env"].find(key) == nullptr) add(key, value);

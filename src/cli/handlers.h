@@ -36,6 +36,11 @@ int run_flush(Session& session);
 int run_reload_logs(Session& session);
 int run_rotate(Session& session);
 int run_kill(Session& session);
+// message_commands.cpp
+int run_send_signal(Session& session);
+int run_send(Session& session);
+int run_attach(Session& session);
+int run_trigger(Session& session);
 // list_commands.cpp
 int run_list(Session& session);
 int run_jlist(Session& session);

@@ -1,6 +1,7 @@
 #include "cli/home.h"
 
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -59,6 +60,16 @@ Result<void> refuse_pm2_home(const std::string& home) {
   if (!sys::connect_unix(home + "/rpc.sock")) return {};
   return invalid("a PM2 daemon lives in " + home +
                  ": end it with `pm2 kill`, or set PMX_HOME to another directory");
+}
+
+std::string shell_directory(const Environment& env, const std::string& physical) {
+  const std::string named = get(env, "PWD");
+  struct stat by_name {
+  }, by_path{};
+  const bool same = named.starts_with('/') && ::stat(named.c_str(), &by_name) == 0 &&
+                    ::stat(physical.c_str(), &by_path) == 0 && by_name.st_dev == by_path.st_dev &&
+                    by_name.st_ino == by_path.st_ino;
+  return same ? named : physical;
 }
 
 Environment current_environment() {

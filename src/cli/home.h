@@ -21,4 +21,8 @@ Result<void> refuse_pm2_home(const std::string& home);
 
 Environment current_environment();
 
+// $PWD where that is a name of `physical`, the working directory: a deploy's `current` link is to
+// stay one, so that a restart follows it.
+std::string shell_directory(const Environment& env, const std::string& physical);
+
 }  // namespace pmx::cli

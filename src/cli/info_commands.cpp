@@ -1,10 +1,13 @@
 // Commands that say something about the program itself.
+#include <array>
+
 #include "base/fs.h"
 #include "cli/command_table.h"
 #include "cli/completion.h"
 #include "cli/handlers.h"
 #include "cli/help_text.h"
 #include "cli/session.h"
+#include "config/editor_schema.h"
 #include "config/nearest.h"
 #include "config/settings_doc.h"
 
@@ -66,10 +69,21 @@ int run_completion(Session& session) {
 }
 
 int run_docs(Session& session) {
+  struct Document {
+    std::string_view name;
+    std::string (*text)();
+  };
+  constexpr std::array kDocuments{Document{"settings", &config::settings_markdown},
+                                  Document{"schema", &config::ecosystem_schema},
+                                  Document{"defaults", &config::defaults_yaml},
+                                  Document{"man", &man_page}};
   const std::string what = session.line.words.empty() ? "" : session.line.words.front();
-  if (what != "settings" && what != "man") return missing_argument(session, "settings|man");
-  session.console.data(what == "man" ? man_page() : config::settings_markdown());
-  return 0;
+  for (const Document& document : kDocuments) {
+    if (document.name != what) continue;
+    session.console.data(document.text());
+    return 0;
+  }
+  return missing_argument(session, "settings|schema|defaults|man");
 }
 
 // To be pasted into a report of a problem: nothing of an app but what list shows, no variables.

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <vector>
 
 #include "base/units.h"
@@ -12,6 +14,7 @@
 #include "cli/list_view.h"
 #include "cli/logs.h"
 #include "cli/session.h"
+#include "config/node_version.h"
 
 namespace pmx::cli {
 namespace {
@@ -26,6 +29,29 @@ std::vector<const Json*> named(const Json& list, const std::string& word) {
   for (const Json& element : list.items())
     if (element["pm_id"].dump() == word) found.push_back(&element);
   return found;
+}
+
+Reveal reveal(const Session& session) {
+  return session.line.has("reveal") ? Reveal::kYes : Reveal::kNo;
+}
+
+// The daemon's list, and what it leaves to us: which node an app runs with. Each is asked once.
+Result<Json> full_list(Session& session) {
+  Json list = PMX_TRY(session.list());
+  if (list.elements() == nullptr) return list;
+  const std::string cache = config::node_version_cache(session.home);
+  std::map<std::vector<std::string>, std::optional<std::string>> versions;
+  for (Json& element : *list.elements()) {
+    Json* const env = element.find("pm2_env");
+    if (env == nullptr) continue;
+    const std::vector<std::string> key{(*env)["exec_interpreter"].as_string(),
+                                       (*env)["env"]["PATH"].as_string(),
+                                       (*env)["pm_cwd"].as_string()};
+    const auto [version, first] = versions.try_emplace(key);
+    if (first) version->second = config::interpreter_version(key[0], key[1], key[2], cache);
+    if (version->second) env->set("node_version", *version->second);
+  }
+  return list;
 }
 
 }  // namespace
@@ -53,14 +79,14 @@ int run_list(Session& session) {
 }
 
 int run_jlist(Session& session) {
-  const Result<Json> list = session.list();
+  const Result<Json> list = full_list(session);
   if (!list) return failed(session, list.error());
   session.console.data(list->dump());
   return 0;
 }
 
 int run_prettylist(Session& session) {
-  const Result<Json> list = session.list();
+  const Result<Json> list = full_list(session);
   if (!list) return failed(session, list.error());
   session.console.data(inspect(*list));
   return 0;
@@ -68,7 +94,7 @@ int run_prettylist(Session& session) {
 
 int run_describe(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "name|id");
-  const Result<Json> list = session.list();
+  const Result<Json> list = full_list(session);
   if (!list) return failed(session, list.error());
   for (const std::string& word : session.line.words) {
     const auto found = named(*list, word);
@@ -77,7 +103,8 @@ int run_describe(Session& session) {
       return 1;
     }
     for (const Json* element : found)
-      session.console.text(describe_table(session.console, *element, session.now_ms()));
+      session.console.text(describe_table(session.console, *element, session.now_ms(),
+                                          {reveal(session), session.env}));
   }
   return 0;
 }
@@ -89,7 +116,7 @@ int run_env(Session& session) {
   const std::string& word = session.line.words.front();
   const auto found = named(*list, word);
   if (found.empty()) return failed(session, Error(Errc::kNotFound, word + " doesn't exist"));
-  session.console.data(env_lines(session.console, *found.front()));
+  session.console.data(env_lines(session.console, *found.front(), reveal(session)));
   return 0;
 }
 

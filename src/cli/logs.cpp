@@ -227,7 +227,8 @@ void LogsView::take_new_workers() {
 bool LogsView::wait() {
   const rotate::LogFollower& follower = *merge_.follower();
   // Asking for nothing on the output still tells when its reader has gone.
-  pollfd waits[] = {{output_.out_fd(), 0, 0}, {follower.fd(), POLLIN, 0}};
+  pollfd waits[] = {
+      {output_.out_fd(), 0, 0}, {follower.fd(), POLLIN, 0}, {options_.input_fd, POLLIN, 0}};
   auto timeout = follower.poll_timeout();
   const auto no_later_than = [&timeout](std::chrono::milliseconds left) {
     left = std::max(left, std::chrono::milliseconds(0));
@@ -238,7 +239,8 @@ bool LogsView::wait() {
         std::chrono::ceil<std::chrono::milliseconds>(*since + quiet_ - clock_.steady_now()));
   if (const auto settle_in = events_ ? events_->settle_in() : std::nullopt)
     no_later_than(*settle_in);
-  (void)::poll(waits, 2, timeout ? static_cast<int>(timeout->count()) : -1);
+  (void)::poll(waits, 3, timeout ? static_cast<int>(timeout->count()) : -1);
+  if (waits[2].revents != 0 && !options_.on_input()) return false;
   return (waits[0].revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -31,7 +32,10 @@ struct LogsOptions {
   std::string since, until;              // As base/time_text.h parse_time; "": no bound.
   std::string level;                     // "warn": this and worse; "": all.
   std::string grep;                      // RE2 pattern; "": all.
-  bool no_color = false;                 // --no-color. NO_COLOR in the environment does the same.
+  // pmx attach: called when `input_fd` can be read while following; false ends it all.
+  int input_fd = -1;
+  std::function<bool()> on_input = {};
+  bool no_color = false;  // --no-color. NO_COLOR in the environment does the same.
 };
 
 int run_logs(const LogsOptions& options, int out_fd, int err_fd);

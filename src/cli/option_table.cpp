@@ -26,6 +26,7 @@ constexpr std::array kOwnOptions{
     OptionRow{"-m,--mini-list", "", "A short list without a table."},
     OptionRow{"--sort", "<field[:asc|desc]>",
               "Sort by name, namespace, pid, id, cpu, memory, uptime or status."},
+    OptionRow{"--reveal", "", "Show values that look secret."},
     OptionRow{"--json", "", "Print JSON and nothing else."},
     OptionRow{"--lines", "<number>", "Lines of each log to begin with (15)."},
     OptionRow{"--nostream", "", "Print what is there and end."},

@@ -38,9 +38,10 @@ int misused(Console& console, const std::string& line) {
 
 Result<Session> make_session(CommandLine line, Console console, const std::string& called_as) {
   std::error_code unreachable;
-  const std::string cwd = std::filesystem::current_path(unreachable).string();
+  const std::string physical = std::filesystem::current_path(unreachable).string();
   if (unreachable) return invalid("the current directory is gone: cd to one that is there");
   Environment env = current_environment();
+  const std::string cwd = shell_directory(env, physical);
   std::string home = PMX_TRY(choose_home(env, called_as, cwd));
   auto start = [home, console]() mutable -> Result<void> {
     PMX_TRY(refuse_pm2_home(home));  // Before we say that we spawn anything.

@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "cli/app_request.h"
+#include "cli/drift.h"
 #include "cli/handlers.h"
 #include "cli/logs.h"
 #include "cli/session.h"
@@ -52,15 +53,17 @@ Result<void> start_file(Session& session, const std::string& file) {
       continue;
     }
     session.console.info("Applying action restartProcessId on app [" + app.name + "]");
-    Json body = Json::object({{"action", "restart"},
-                              {"target", app.name},
-                              {"cwd", session.cwd},
-                              {"changes", changes_of(app)}});
+    Json body = Json::object({{"action", "restart"}, {"target", app.name}, {"cwd", session.cwd}});
+    set_changes(body, app);
     add_ship_secrets(session, body);
     const Json answer = PMX_TRY(session.client.post("/v1/act", body));
     print_messages(session, answer);
   }
   if (missing.empty()) return {};
+  for (const AppSpec& app : missing)
+    if (app.wait_ready)
+      session.console.warn("App " + app.name +
+                           " has option 'wait_ready' set, waiting for app to be ready...");
   PMX_TRY(post_apps(session, missing));
   for (const AppSpec& app : missing)
     session.console.info("App [" + app.name + "] launched (" + std::to_string(app.instances) +
@@ -70,6 +73,7 @@ Result<void> start_file(Session& session, const std::string& file) {
 
 Result<void> start_listed(Session& session, const std::string& word) {
   Json body = PMX_TRY(changes_of_line(session, word));
+  say_what_differs(session, word);
   body.set("action", "start");
   body.set("target", word);
   body.set("cwd", session.cwd);

@@ -1,9 +1,15 @@
 // `pmx why NAME`: the story of each of its processes, and the last words of the run that ended.
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <deque>
+#include <limits>
 
 #include "base/sys.h"
+#include "base/units.h"
 #include "cli/handlers.h"
 #include "cli/logs_format.h"
 #include "cli/logs_merge.h"
@@ -15,16 +21,39 @@ namespace {
 
 constexpr std::size_t kLastWords = 10;
 constexpr std::int64_t kNsPerMs = 1'000'000;
-// Lines get their time when they are read, which is a little before or after the end is seen.
+// Lines get their time when they are read: before the start is known or after the end is. Whose
+// they are says their stream; where none is known, the time must do.
+constexpr std::int64_t kOffNs = 60'000'000'000;
 constexpr std::int64_t kAroundNs = 1'000'000'000;
+// How far before the end is looked in turn; last, from the run's begin.
+constexpr std::int64_t kMinuteNs = 60'000'000'000;
+constexpr std::array<std::int64_t, 4> kLooksNs{kMinuteNs, 30 * kMinuteNs, 24 * 60 * kMinuteNs,
+                                               std::numeric_limits<std::int64_t>::max()};
+constexpr std::chrono::seconds kRecordPatience{2};
+constexpr int kLookAgainMs = 20;
 
-// What the run that ended said last on its standard error.
-Result<std::deque<std::string>> last_words(const Session& session, const Json& element) {
+struct Ended {
+  RunId run;  // {0}: not known.
+  std::int64_t begin_ns = 0, end_ns = 0;
+  bool has(const rotate::LogLine& line) const {
+    if (run.value != 0 && line.stream.value != 0) return run_of(line.stream) == run;
+    return line.time_ns >= begin_ns - kAroundNs && line.time_ns <= end_ns + kAroundNs;
+  }
+};
+
+Ended ended_run(const Json& exit) {
+  return {{static_cast<std::uint64_t>(parse_integer(exit["run"].as_string()).value_or(0))},
+          (exit["at"].as_int() - exit["ran_ms"].as_int()) * kNsPerMs,
+          exit["at"].as_int() * kNsPerMs};
+}
+
+// What the run said on its standard error from `since_ns` on, the last of it.
+Result<std::deque<std::string>> words_since(const Session& session, const Json& element,
+                                            const Ended& ended, std::int64_t since_ns) {
   RealFs files;
-  const Json& exit = element["pmx"]["last_exit"];
   rotate::LineFilter filter;
-  filter.until_ns = exit["at"].as_int() * kNsPerMs + kAroundNs;
-  filter.since_ns = (exit["at"].as_int() - exit["ran_ms"].as_int()) * kNsPerMs - kAroundNs;
+  filter.since_ns = since_ns - kOffNs;
+  filter.until_ns = ended.end_ns + kOffNs;
   const auto workers = PMX_TRY(read_log_workers(files, session.home));
   auto sources =
       PMX_TRY(sources_of(workers, element["pm_id"].dump(), session.home, {.out = false}));
@@ -33,6 +62,7 @@ Result<std::deque<std::string>> last_words(const Session& session, const Json& e
                [&](rotate::LogReader& reader) { reader.seek_time(filter.since_ns); });
   std::deque<std::string> words;
   const auto keep = [&](const LogSource&, const rotate::LogLine& line) {
+    if (!ended.has(line)) return true;
     words.emplace_back(rotate::without_date(line));
     if (words.size() > kLastWords) words.pop_front();
     return true;
@@ -40,6 +70,39 @@ Result<std::deque<std::string>> last_words(const Session& session, const Json& e
   merge.print_all(keep);
   merge.print_unfinished(session.clock.steady_now(), keep);
   return words;
+}
+
+// A run may be years long: looked for from its end back.
+Result<std::deque<std::string>> last_words(const Session& session, const Json& element) {
+  const Ended ended = ended_run(element["pmx"]["last_exit"]);
+  std::deque<std::string> words;
+  for (const std::int64_t back_ns : kLooksNs) {
+    const std::int64_t since_ns = std::max(ended.end_ns - back_ns, ended.begin_ns);
+    words = PMX_TRY(words_since(session, element, ended, since_ns));
+    if (words.size() == kLastWords || since_ns == ended.begin_ns) break;
+  }
+  return words;
+}
+
+bool recorded(const Json& element) {
+  return element["pmx"]["last_exit"].is_null() ||
+         element["pmx"]["last_exit"]["recorded"].as_bool(true);
+}
+
+// All of that name or id. What a run said last may still be on its way to the log when its end is
+// known; where somebody else holds its output it is not waited for.
+Result<std::vector<Json>> asked_for(Session& session, const std::string& word) {
+  const auto give_up = session.clock.steady_now() + kRecordPatience;
+  while (true) {
+    const Json list = PMX_TRY(session.list());
+    std::vector<Json> found;
+    for (const Json& element : list.items())
+      if (element["name"].as_string() == word || element["pm_id"].dump() == word)
+        found.push_back(element);
+    if (std::all_of(found.begin(), found.end(), recorded)) return found;
+    if (session.clock.steady_now() > give_up) return found;
+    (void)::poll(nullptr, 0, kLookAgainMs);
+  }
 }
 
 void tell(Session& session, const Json& element) {
@@ -65,16 +128,11 @@ void tell(Session& session, const Json& element) {
 
 int run_why(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "name|id");
-  const Result<Json> list = session.list();
-  if (!list) return failed(session, list.error());
   const std::string& word = session.line.words.front();
-  bool told = false;
-  for (const Json& element : list->items()) {
-    if (element["name"].as_string() != word && element["pm_id"].dump() != word) continue;
-    tell(session, element);
-    told = true;
-  }
-  return told ? 0 : failed(session, Error(Errc::kNotFound, word + " doesn't exist"));
+  const Result<std::vector<Json>> found = asked_for(session, word);
+  if (!found) return failed(session, found.error());
+  for (const Json& element : *found) tell(session, element);
+  return !found->empty() ? 0 : failed(session, Error(Errc::kNotFound, word + " doesn't exist"));
 }
 
 }  // namespace pmx::cli

@@ -1,5 +1,6 @@
 #include "cli/why_view.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -50,7 +51,7 @@ Story story_of(const Json& element) {
   story.autorestart = env["autorestart"].as_bool(true);
   story.kill_timeout = env["kill_timeout"].as_int();
   story.min_uptime = env["min_uptime"].as_int();
-  story.delay = env["prev_restart_delay"].as_int();
+  story.delay = std::max(env["prev_restart_delay"].as_int(), env["restart_delay"].as_int());
   return story;
 }
 

@@ -30,7 +30,11 @@ Result<void> set_internal(AppSpec& app, std::string_view key, const Json& value)
   if (key == "instances_given") app.instances_given = value.as_bool();
   if (key == "ship_from_home") app.ship_from_home = value.as_bool();
   if (key == "version") app.version = value.as_string_or(app.version);
-  if (key == "username") app.username = value.as_string();
+  if (key == "own_env")
+    for (const Json& name : value.items()) app.own_env.insert(name.as_string());
+  if (key == "config")
+    app.config = {value["path"].as_string(), value["hash"].as_string(), value["env"].as_string(),
+                  value["cwd"].as_string()};
   return {};
 }
 
@@ -47,9 +51,21 @@ Result<void> set_one(AppSpec& app, std::string_view key, const Json& value) {
   if (setting == nullptr && group_of(key) == "redact") return unknown_redact(key, value);
   if (setting == nullptr) return set_internal(app, key, value);
   if (setting->key == "ship") app.ship_from_home = false;
-  if (setting->role == Role::kApp) return set_value(*setting, app, value);
-  if (setting->role == Role::kLater) app.other.set(setting->key, value);
+  if (!std::holds_alternative<std::monostate>(setting->field))
+    PMX_TRY(set_value(*setting, app, value));
+  if (setting->role != Role::kApp) app.other.set(setting->key, value);
   return {};
+}
+
+// Sets what can be set; what cannot be is named.
+std::vector<Error> set_all(AppSpec& app, const Json& json) {
+  std::vector<Error> mistakes;
+  const std::string name = json["name"].as_string_or(json["script"].as_string());
+  for (const auto& [key, value] : json.members()) {
+    auto set = set_one(app, key, value);
+    if (!set) mistakes.push_back(std::move(set).error().within("app " + name));
+  }
+  return mistakes;
 }
 
 }  // namespace
@@ -57,12 +73,18 @@ Result<void> set_one(AppSpec& app, std::string_view key, const Json& value) {
 Result<AppSpec> app_from_json(const Json& json, const AppSpec& defaults) {
   if (!json.is_object()) return invalid("an app is an object with a script, not " + json.dump());
   AppSpec app = defaults;
-  const std::string name = json["name"].as_string_or(json["script"].as_string());
-  for (const auto& [key, value] : json.members()) {
-    auto set = set_one(app, key, value);
-    if (!set) return std::move(set).error().within("app " + name);
-  }
+  std::vector<Error> mistakes = set_all(app, json);
+  if (!mistakes.empty()) return std::move(mistakes.front());
   return app;
+}
+
+std::vector<std::string> app_mistakes(const Json& json) {
+  std::vector<std::string> lines;
+  AppSpec scratch;
+  Json settled = json;
+  settled.erase("ship");  // With secrets that have no place in an app: resolve_ship() looks at it.
+  for (const Error& mistake : set_all(scratch, settled)) lines.push_back(mistake.message());
+  return lines;
 }
 
 Json app_to_json(const AppSpec& app) {
@@ -83,7 +105,12 @@ Json app_to_json(const AppSpec& app) {
   json.set("instances_given", app.instances_given);
   json.set("ship_from_home", app.ship_from_home);
   json.set("version", app.version);
-  json.set("username", app.username);
+  json.set("own_env", Json::Array(app.own_env.begin(), app.own_env.end()));
+  if (!app.config.path.empty())
+    json.set("config", Json::object({{"path", app.config.path},
+                                     {"hash", app.config.hash},
+                                     {"env", app.config.env_name},
+                                     {"cwd", app.config.cwd}}));
   for (const auto& [key, value] : app.other.members()) json.set(key, value);
   return json;
 }

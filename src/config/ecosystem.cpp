@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/crc32c.h"
 #include "base/sys.h"
 #include "config/internal/script_value.h"
 #include "config/internal/yaml.h"
 #include "config/nearest.h"
+#include "config/schema.h"
 
 namespace pmx::config {
 namespace {
@@ -17,23 +19,37 @@ bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-Result<Json> read_content(const std::string& path) {
+Result<Json> read_content(const std::string& path, RunJavaScript run) {
   if (contains(path, ".config.js") || contains(path, ".config.cjs") ||
       contains(path, ".config.mjs")) {
     // Not `.config.json`, which also contains `.config.js`.
-    if (!path.ends_with(".json")) return module_value(path);
+    if (!path.ends_with(".json")) {
+      if (run == RunJavaScript::kYes) return module_value(path);
+      return invalid("it is JavaScript");
+    }
   }
   const std::string text = path == "-" ? PMX_TRY(sys::read_all(0, kLargestFileBytes))
                                        : PMX_TRY(sys::read_file(path, kLargestFileBytes));
   if (contains(path, ".yml") || contains(path, ".yaml")) return yaml_value(text);
   Result<Json> strict = Json::parse(text);
-  if (strict) return strict;
+  if (strict || run == RunJavaScript::kNo) return strict;
   // PM2 evaluates .json as JavaScript: comments, unquoted keys and expressions are common in the
   // wild.
-  Result<Json> loose = expression_value(text);
+  Result<Json> loose = expression_value(text, path);
   if (loose || loose.error().code() != Errc::kNotFound) return loose;
   return invalid(strict.error().message() +
-                 " (and no node, bun or deno is in PATH to read it as JavaScript)");
+                 " (and there is no node, bun or deno in PATH to read it as JavaScript)");
+}
+
+// An object that is no list of apps is one app, or a mistyped word for the list.
+Result<void> check_single_app(const Json& object) {
+  for (const std::string& name : names_of(*find_setting("script")))
+    if (object.find(name) != nullptr) return {};
+  constexpr std::array<std::string_view, 2> kLists{"apps", "pm2"};
+  std::string meant;
+  for (const auto& [key, value] : object.members())
+    if (meant.empty()) meant = suggestion(key, kLists);
+  return invalid("no apps in it: expected { apps: [ { script: … } ] }" + meant);
 }
 
 }  // namespace
@@ -48,6 +64,8 @@ bool is_config_file(std::string_view name) {
 Result<Ecosystem> ecosystem_from(const Json& content) {
   Ecosystem file;
   const Json* list = &content;
+  if (!content["static"].is_null())
+    return invalid("static: folders are not served from a file: give each a server as an app");
   if (content.is_object()) {
     for (const char* key : {"apps", "pm2"})
       if (const Json* found = content.find(key)) {
@@ -60,6 +78,7 @@ Result<Ecosystem> ecosystem_from(const Json& content) {
     file.apps = list->items();
   else if (list->is_object())
     file.apps = {*list};
+  if (list == &content && content.is_object()) PMX_TRY(check_single_app(content));
   for (const Json& app : file.apps)
     if (!app.is_object()) return invalid("an app is an object with a script, not " + app.dump());
   if (content.is_object() && list != &content && !content["ship"].is_null())
@@ -69,13 +88,22 @@ Result<Ecosystem> ecosystem_from(const Json& content) {
   return file;
 }
 
-Result<Ecosystem> load_ecosystem(const std::string& path) {
+Result<std::string> config_hash(const std::string& path) {
+  const std::string text = PMX_TRY(sys::read_file(path, kLargestFileBytes));
+  return std::to_string(text.size()) + "-" + std::to_string(crc32c(text.data(), text.size()));
+}
+
+Result<Ecosystem> load_ecosystem(const std::string& path, RunJavaScript run) {
   const std::string shown = path == "-" ? "standard input" : path;
-  Result<Json> content = read_content(path);
+  // Before it is read: a change in between is then seen as one.
+  const Result<std::string> hash = path == "-" ? std::string() : config_hash(path);
+  Result<Json> content = read_content(path, run);
   if (!content && content.error().sys_errno() != 0 && content.error().code() == Errc::kNotFound)
     return Error(Errc::kNotFound, "File " + path + " not found");
   if (!content) return invalid("File " + shown + " malformated: " + content.error().message());
-  return PMX_TRY_WITHIN(shown, ecosystem_from(*content));
+  Ecosystem file = PMX_TRY_WITHIN(shown, ecosystem_from(*content));
+  if (hash) file.hash = *hash;
+  return file;
 }
 
 Result<std::vector<Json>> only_apps(std::vector<Json> apps, std::string_view only) {

@@ -10,15 +10,27 @@ namespace {
 
 bool truthy(const Json& value) {
   return !(value.is_null() || (value.is_bool() && !value.as_bool()) ||
+           (value.is_number() && value.as_double() == 0) ||
            (value.is_string() && value.as_string().empty()));
 }
 
-// PM2: the canonical key wins, else the first alias that says anything.
-void put(Json& app, const Setting& setting, std::string_view written, const Json& value) {
-  if (value.is_null()) return;
-  const bool canonical = setting.key == written || camel_case(setting.key) == written;
-  const Json* present = app.find(setting.key);
-  if (present == nullptr || canonical || !truthy(*present)) app.set(setting.key, value);
+// PM2: the canonical key wins, else the first of its other names that says anything. `group` is ""
+// or "rotate.", which the written names of a group's members do not have.
+const Json* chosen_value(const Json& written, const Setting& setting, std::string_view group) {
+  const Json* chosen = nullptr;
+  bool canonical = true;
+  for (const std::string& name : names_of(setting)) {
+    const Json& value = written[std::string_view(name).substr(group.size())];
+    if (!value.is_null() && (canonical || truthy(value))) return &value;
+    if (!value.is_null() && chosen == nullptr) chosen = &value;
+    canonical = false;
+  }
+  return chosen;
+}
+
+void put(Json& app, const Setting& setting, const Json& written, std::string_view group = "") {
+  if (app.find(setting.key) != nullptr) return;  // Another of its names has come before.
+  if (const Json* const value = chosen_value(written, setting, group)) app.set(setting.key, *value);
 }
 
 void put_unknown(Normalised& out, const std::string& name, std::string_view key) {
@@ -33,11 +45,12 @@ void put_rotate(Normalised& out, const std::string& name, const Json& value) {
     out.app.set("rotate.every", "");
     return;
   }
+  constexpr std::string_view kGroup = "rotate.";
   for (const auto& [key, member] : value.members()) {
-    const std::string full = "rotate." + key;
+    const std::string full = std::string(kGroup) + key;
     const Setting* setting = find_setting(full);
     if (setting != nullptr)
-      put(out.app, *setting, full, member);
+      put(out.app, *setting, value, kGroup);
     else
       put_unknown(out, name, full);
   }
@@ -83,14 +96,15 @@ Normalised normalise_app(const Json& written, const std::string& env_name, const
     } else if (key == "redact") {
       out.app.set(key, value);  // app_from_json() refuses what is wrong in it.
     } else if (const Setting* setting = find_setting(key)) {
-      put(out.app, *setting, key, value);
-      if (setting->role == Role::kLater && truthy(value))
+      const bool first = out.app.find(setting->key) == nullptr;
+      put(out.app, *setting, written);
+      if (first && setting->role == Role::kLater && truthy(out.app[setting->key]))
         later += (later.empty() ? "" : ", ") + std::string(setting->key);
-    } else if (!key.starts_with("env_")) {
+    } else if (!key.starts_with("env_") && key != "$schema") {
       put_unknown(out, name, key);
     }
   }
-  if (!later.empty()) out.warnings.push_back("app " + name + ": no effect yet: " + later);
+  if (!later.empty()) out.warnings.push_back("app " + name + ": without effect here: " + later);
   choose_env(out, written, name, env_name, deploy_env);
   return out;
 }

@@ -12,8 +12,10 @@
 #include "config/internal/interpreter.h"
 #include "config/internal/path_lookup.h"
 #include "config/internal/value_text.h"
+#include "config/node_version.h"
 #include "config/resolve_ship.h"
 #include "config/schema.h"
+#include "supervisor/env_files.h"
 
 namespace pmx::config {
 namespace {
@@ -23,12 +25,14 @@ std::string value_of(const std::map<std::string, std::string>& env, const std::s
   return found == env.end() ? "" : found->second;
 }
 
+bool flag(const Json& value) { return as_bool(value).value_or(false); }
+
 // PM2: one name drops that variable, a list drops every variable whose name contains an entry.
 // `true` drops all in PM2's documentation (and nothing in its code).
 std::map<std::string, std::string> shell_environment(const Json& app,
                                                      const ResolveContext& context) {
   const Json& filter = app["filter_env"];
-  if (filter.is_bool() && filter.as_bool()) return {};
+  if (flag(filter)) return {};
   std::map<std::string, std::string> env = context.env;
   std::erase_if(env, [](const auto& variable) { return is_ship_variable(variable.first); });
   if (filter.is_string()) env.erase(filter.as_string());
@@ -42,9 +46,13 @@ std::map<std::string, std::string> shell_environment(const Json& app,
 
 void resolve_environment(AppSpec& app, const Json& json, const ResolveContext& context) {
   std::map<std::string, std::string> env = shell_environment(json, context);
-  for (auto& [name, value] : app.env) env[name] = std::move(value);
-  if (!json["port"].is_null()) env["PORT"] = scalar_text(json["port"]);
+  if (!json["port"].is_null()) app.env["PORT"] = scalar_text(json["port"]);
   env["PWD"] = app.cwd;
+  app.own_env.clear();
+  for (auto& [name, value] : app.env) {
+    app.own_env.insert(name);
+    env[name] = std::move(value);
+  }
   app.env = std::move(env);
 }
 
@@ -73,8 +81,10 @@ bool resolve_shell_line(AppSpec& app) {
   return true;
 }
 
-Result<void> resolve_script(AppSpec& app, bool interpreter_given) {
+Result<void> resolve_script(AppSpec& app, bool interpreter_given, const std::string& home) {
   if (resolve_shell_line(app)) return {};
+  if (app.script == "serve" && !is_file(absolute_path(app.cwd, app.script)))
+    return invalid("script: \"serve\" is PM2's file server: name a server's own program or path");
   const std::string path = absolute_path(app.cwd, app.script, value_of(app.env, "HOME"));
   if (is_file(path)) {
     app.script = path;
@@ -83,7 +93,7 @@ Result<void> resolve_script(AppSpec& app, bool interpreter_given) {
   } else {
     return Error(Errc::kNotFound, "Script not found: " + path);
   }
-  return choose_interpreter(app, interpreter_given);
+  return choose_interpreter(app, interpreter_given, node_version_cache(home));
 }
 
 void resolve_mode(AppSpec& app, const Json& json, const ResolveContext& context) {
@@ -91,7 +101,7 @@ void resolve_mode(AppSpec& app, const Json& json, const ResolveContext& context)
   if (app.instances <= 0) app.instances += context.cpus;
   app.instances = std::max<std::int64_t>(app.instances, 1);
   const std::string_view program = base_name(app.interpreter);
-  if (json["execute_command"].as_bool())
+  if (flag(json["execute_command"]))
     app.exec_mode = "fork_mode";
   else if (json.find("exec_mode") == nullptr)
     app.exec_mode = app.instances_given && (program.ends_with("node") || program.ends_with("bun"))
@@ -112,7 +122,29 @@ void resolve_files(AppSpec& app, const ResolveContext& context) {
   }
 }
 
-Result<void> resolve_user(AppSpec& app, const ResolveContext& context, bool home_given) {
+// A file that is not there, or is wrong, is said before anything is started. Its variables are not
+// kept.
+Result<void> resolve_env_files(AppSpec& app) {
+  for (std::string& file : app.env_file)
+    file = absolute_path(app.cwd, file, value_of(app.env, "HOME"));
+  std::map<std::string, std::string> env = app.env;
+  for (auto& [name, value] : PMX_TRY(supervisor::read_env_files(app, std::nullopt)))
+    if (!app.own_env.contains(name)) env[name] = std::move(value);
+  if (!app.increment_var.empty()) PMX_TRY(supervisor::incremented(app, env, 0));
+  return {};
+}
+
+// The flag is given only where there is something to map: it costs time at each stack trace and
+// shows in the process's command line. Node has it from 12.12 on.
+void resolve_source_maps(AppSpec& app, const Json& json, const std::string& home) {
+  if (flag(json["disable_source_map_support"])) app.source_map_support = false;
+  if (app.source_map_support || !is_file(app.script + ".map")) return;
+  const auto version = interpreter_version(app.interpreter, value_of(app.env, "PATH"), app.cwd,
+                                           node_version_cache(home));
+  if (version && is_at_least(*version, 12, 12)) app.source_map_support = true;
+}
+
+Result<void> resolve_user(AppSpec& app, const ResolveContext& context) {
   if (!app.gid.empty()) {
     if (!context.is_root) return invalid("gid: only root can set it");
     if (!parse_integer(app.gid) && ::getgrnam(app.gid.c_str()) == nullptr)
@@ -131,8 +163,7 @@ Result<void> resolve_user(AppSpec& app, const ResolveContext& context, bool home
     }
   }
   const passwd* user = ::getpwuid(uid);
-  app.username = user != nullptr ? user->pw_name : std::to_string(uid);
-  if (!app.uid.empty() && user != nullptr && !home_given) app.env["HOME"] = user->pw_dir;
+  if (app.username.empty()) app.username = user != nullptr ? user->pw_name : std::to_string(uid);
   return {};
 }
 
@@ -154,20 +185,23 @@ std::string package_version(std::string_view script) {
 Result<AppSpec> resolve_app(const Json& json, const ResolveContext& context) {
   AppSpec app = PMX_TRY(app_from_json(json, context.defaults));
   if (app.script.empty()) return invalid("No script path - aborting");
-  const bool home_given = app.env.contains("HOME");
   if (app.name.empty()) app.name = default_name(app.script);
   if (app.name.empty()) return invalid("the app needs a name");
-  if (json["append_env_to_name"].as_bool() && !context.env_name.empty())
+  if (const std::string prefix = json["name_prefix"].as_string(); !prefix.empty())
+    app.name = prefix + ":" + app.name;
+  if (flag(json["append_env_to_name"]) && !context.env_name.empty())
     app.name += "-" + context.env_name;
 
   app.cwd = absolute_path(context.cwd, app.cwd.empty() ? context.cwd : app.cwd,
                           value_of(context.env, "HOME"));
   if (!is_directory(app.cwd)) return invalid("app " + app.name + ": cwd: no directory " + app.cwd);
   resolve_environment(app, json, context);
-  PMX_TRY(resolve_script(app, json.find("exec_interpreter") != nullptr));
+  PMX_TRY(resolve_script(app, json.find("exec_interpreter") != nullptr, context.home));
+  PMX_TRY(resolve_env_files(app));
+  resolve_source_maps(app, json, context.home);
   resolve_mode(app, json, context);
   resolve_files(app, context);
-  PMX_TRY_WITHIN("app " + app.name, resolve_user(app, context, home_given));
+  PMX_TRY_WITHIN("app " + app.name, resolve_user(app, context));
   app.version = package_version(app.script);
   return app;
 }

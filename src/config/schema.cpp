@@ -1,8 +1,8 @@
 #include "config/schema.h"
 
-#include <algorithm>
 #include <array>
 #include <cctype>
+#include <map>
 
 namespace pmx::config {
 namespace {
@@ -42,16 +42,24 @@ constexpr std::array kSettings{
             "Program that runs the script, none to run the script itself; by the script's ending where not given."},
     Setting{"node_args", "interpreter_args", "--node-args,--interpreter-args", "<arguments>", Role::kApp, in_app<&AppSpec::interpreter_args>, {}, "",
             "Arguments of the interpreter, before the script."},
+    Setting{"source_map_support", "", "--source-map-support", "", Role::kApp, in_app<&AppSpec::source_map_support>, {}, "",
+            "Run node with --enable-source-maps. Default: true where <script>.map is beside the script."},
     Setting{"exec_mode", "", "", "", Role::kApp, in_app<&AppSpec::exec_mode>, {}, "fork_mode cluster_mode fork cluster",
             "How instances run."},
     Setting{"instances", "", "-i,--instances", "<number>", Role::kApp, in_app<&AppSpec::instances>, {-1024, 1000}, "max",
             "Number of processes; max or 0 is one for each CPU, a negative number is that many fewer."},
     Setting{"instance_var", "", "--instance-var", "<name>", Role::kApp, in_app<&AppSpec::instance_var>, {}, "",
             "Environment variable that holds an instance's number."},
+    Setting{"increment_var", "", "", "", Role::kApp, in_app<&AppSpec::increment_var>, {}, "",
+            "Environment variable that is a number, and one more for each further instance."},
     Setting{"env", "", "", "", Role::kApp, in_app<&AppSpec::env>, {}, "",
             "Environment variables on top of the shell's; env_<name> is added with --env <name>."},
+    Setting{"env_file", "", "--env-file", "<path...>", Role::kApp, in_app<&AppSpec::env_file>, {}, "",
+            "Files of NAME=value lines, read at each start of a worker: over the shell's variables, under env. A ? at the end: it may be missing."},
     Setting{"uid", "user", "--uid", "<user>", Role::kApp, in_app<&AppSpec::uid>, {}, "",
             "User (name or number) that runs the app; only root can set it."},
+    Setting{"username", "", "", "", Role::kApp, in_app<&AppSpec::username>, {}, "",
+            "Name to show of the user that runs the app."},
     Setting{"gid", "", "--gid", "<group>", Role::kApp, in_app<&AppSpec::gid>, {}, "",
             "Group (name or number) that runs the app; only root can set it."},
 
@@ -120,12 +128,21 @@ constexpr std::array kSettings{
             "Time from SIGINT to SIGKILL when an app is stopped."},
     Setting{"treekill", "", "--no-treekill", "", Role::kApp, in_app<&AppSpec::treekill>, {}, "",
             "Stop the whole process group, not only the app's first process."},
+    Setting{"wait_ready", "", "--wait-ready", "", Role::kApp, in_app<&AppSpec::wait_ready>, {}, "",
+            "Online only once the app has said so: process.send('ready'), or \"ready\" and a newline to the descriptor in NODE_CHANNEL_FD."},
+    Setting{"listen_timeout", "", "--listen-timeout", "<duration>", Role::kApp, in_app<&AppSpec::listen_timeout>, {0, kDayMs}, "",
+            "Time for that; after it the command fails, and the app goes on and may still get ready. 0 is the default."},
+    Setting{"shutdown_with_message", "", "--shutdown-with-message", "", Role::kApp, in_app<&AppSpec::shutdown_with_message>, {}, "",
+            "Stop by the message 'shutdown' (process.on('message')) in place of SIGINT."},
 
-    Setting{"port", "", "", "", Role::kLoader, {}, {}, "", "Sets the environment variable PORT."},
-    Setting{"execute_command", "", "-x,--execute-command", "", Role::kLoader, {}, {}, "", "Run in fork mode."},
-    Setting{"filter_env", "", "--filter-env", "<names...>", Role::kLoader, {}, {}, "",
-            "Leave out the shell's variables whose name contains one of these; true leaves out all."},
-    Setting{"append_env_to_name", "", "", "", Role::kLoader, {}, {}, "", "Name the app <name>-<env> with --env."},
+    Setting{"name_prefix", "", "", "", Role::kLoader, Plain::kText, {}, "", "Name the app <prefix>:<name>."},
+    Setting{"port", "", "", "", Role::kLoader, Plain::kNumber, {0, 65535}, "", "Sets the environment variable PORT."},
+    Setting{"execute_command", "", "-x,--execute-command", "", Role::kLoader, Plain::kFlag, {}, "", "Run in fork mode."},
+    Setting{"filter_env", "", "--filter-env", "<names...>", Role::kLoader, Plain::kFlagOrWords, {}, "",
+            "Of the shell's variables leave out the one of this name or, with a list, all whose name contains one of these; true leaves out all."},
+    Setting{"append_env_to_name", "", "", "", Role::kLoader, Plain::kFlag, {}, "", "Name the app <name>-<env> with --env."},
+    Setting{"disable_source_map_support", "", "--disable-source-map-support", "", Role::kLoader, Plain::kFlag, {}, "",
+            "The opposite of source_map_support."},
 
     Setting{"watch", "", "--watch", "[paths]", Role::kLater, {}, {}, "", "Restart when files change."},
     Setting{"ignore_watch", "", "--ignore-watch", "<paths>", Role::kLater, {}, {}, "", "Files whose changes do not count."},
@@ -133,33 +150,30 @@ constexpr std::array kSettings{
     Setting{"watch_options", "", "", "", Role::kLater, {}, {}, "", "Options of the watcher."},
     Setting{"cron_restart", "cron", "-c,--cron,--cron-restart", "<pattern>", Role::kLater, {}, {}, "", "Restart by a cron pattern."},
     Setting{"max_memory_restart", "", "--max-memory-restart", "<size>", Role::kLater, {}, {}, "", "Restart above this memory."},
-    Setting{"wait_ready", "", "--wait-ready", "", Role::kLater, {}, {}, "", "Online only after process.send('ready')."},
-    Setting{"listen_timeout", "", "--listen-timeout", "<delay>", Role::kLater, {}, {}, "", "Wait for listening or ready."},
-    Setting{"shutdown_with_message", "", "--shutdown-with-message", "", Role::kLater, {}, {}, "", "Stop by process.send('shutdown')."},
-    Setting{"kill_retry_time", "", "", "", Role::kLater, {}, {}, "", "PM2's polling interval; pmx does not poll."},
-    Setting{"increment_var", "", "", "", Role::kLater, {}, {}, "", "Variable that grows with each instance."},
-    Setting{"source_map_support", "", "--source-map-support", "", Role::kLater, {}, {}, "", "Node's source maps."},
-    Setting{"disable_source_map_support", "", "--disable-source-map-support", "", Role::kLater, {}, {}, "", "No source maps."},
-    Setting{"pmx", "", "--no-pmx", "", Role::kLater, {}, {}, "", "PM2's agent inside Node apps."},
-    Setting{"automation", "", "--no-automation", "", Role::kLater, {}, {}, "", "PM2's agent inside Node apps."},
-    Setting{"vizion", "", "--no-vizion", "", Role::kLater, {}, {}, "", "Show git metadata."},
-    Setting{"trace", "", "--trace", "", Role::kLater, {}, {}, "", "PM2's tracing."},
-    Setting{"disable_trace", "", "--disable-trace", "", Role::kLater, {}, {}, "", "PM2's tracing."},
-    Setting{"v8", "", "--v8", "", Role::kLater, {}, {}, "", "PM2's V8 metrics."},
-    Setting{"event_loop_inspector", "", "--event-loop-inspector", "", Role::kLater, {}, {}, "", "PM2's metrics."},
-    Setting{"deep_monitoring", "", "--deep-monitoring", "", Role::kLater, {}, {}, "", "PM2's metrics."},
-    Setting{"io", "", "", "", Role::kLater, {}, {}, "", "PM2's agent."},
-    Setting{"install_url", "", "", "", Role::kLater, {}, {}, "", "PM2's modules."},
-    Setting{"post_update", "", "", "", Role::kLater, {}, {}, "", "Commands after pm2 pull."},
-    Setting{"windowsHide", "", "", "", Role::kLater, {}, {}, "", "Has no meaning on Linux."},
-    Setting{"force", "", "", "", Role::kLater, {}, {}, "", "Option -f of the command line does this."},
-    Setting{"write", "", "", "", Role::kLater, {}, {}, "", "PM2 wrote the settings to a file."},
+    Setting{"trace", "", "--trace", "", Role::kLater, Plain::kFlag, {}, "", "PM2's tracing."},
+    Setting{"v8", "", "--v8", "", Role::kLater, Plain::kFlag, {}, "", "PM2's V8 metrics."},
+    Setting{"event_loop_inspector", "", "--event-loop-inspector", "", Role::kLater, Plain::kFlag, {}, "", "PM2's metrics."},
+    Setting{"deep_monitoring", "", "--deep-monitoring", "", Role::kLater, Plain::kFlag, {}, "", "PM2's metrics."},
+    Setting{"io", "", "", "", Role::kLater, {}, {}, "", "Options of PM2's agent."},
+    Setting{"install_url", "", "", "", Role::kLater, Plain::kText, {}, "", "PM2's modules."},
+    Setting{"post_update", "", "", "", Role::kLater, Plain::kWords, {}, "", "Commands after pm2 pull."},
+    Setting{"force", "", "", "", Role::kLater, Plain::kFlag, {}, "", "Option -f of the command line does this."},
+    Setting{"write", "", "", "", Role::kLater, Plain::kFlag, {}, "", "PM2 wrote the settings to a file."},
+    Setting{"pmx", "", "--no-pmx", "", Role::kMoot, Plain::kFlagOrText, {}, "", "PM2's agent inside Node apps: there is none."},
+    Setting{"automation", "", "--no-automation", "", Role::kMoot, Plain::kFlag, {}, "", "PM2's agent inside Node apps: there is none."},
+    Setting{"vizion", "", "--no-vizion", "", Role::kMoot, Plain::kFlag, {}, "", "Git metadata, which PM2 7 shows only where its daemon was told to."},
+    Setting{"disable_trace", "", "--disable-trace", "", Role::kMoot, Plain::kFlag, {}, "", "PM2's tracing: there is none."},
+    Setting{"kill_retry_time", "", "", "", Role::kMoot, Plain::kNumber, {0, kDayMs}, "", "PM2's polling interval: an end is seen when it happens."},
+    Setting{"windowsHide", "", "", "", Role::kMoot, Plain::kFlag, {}, "", "Windows' windows."},
 };
 // clang-format on
 
 constexpr bool rows_are_complete() {
-  for (const Setting& row : kSettings)
-    if ((row.role == Role::kApp) != (row.field.index() != 0) || row.help.empty()) return false;
+  for (const Setting& row : kSettings) {
+    const bool has_field = !std::holds_alternative<std::monostate>(row.field) &&
+                           !std::holds_alternative<Plain>(row.field);
+    if ((row.role == Role::kApp) != has_field || row.help.empty()) return false;
+  }
   return true;
 }
 constexpr bool keys_are_unique() {
@@ -181,22 +195,27 @@ std::vector<std::string_view> words_of(std::string_view text) {
   return words;
 }
 
-bool is_called(const Setting& setting, std::string_view name) {
-  if (setting.key == name || camel_case(setting.key) == name) return true;
-  const auto aliases = words_of(setting.aliases);
-  return std::any_of(aliases.begin(), aliases.end(), [&](std::string_view alias) {
-    return alias == name || camel_case(alias) == name;
-  });
-}
-
 }  // namespace
 
 std::span<const Setting> settings() { return kSettings; }
 
+std::vector<std::string> names_of(const Setting& setting) {
+  std::vector<std::string> names{std::string(setting.key)};
+  for (const std::string_view alias : words_of(setting.aliases)) names.emplace_back(alias);
+  for (std::size_t i = 0, count = names.size(); i < count; ++i)
+    if (std::string camel = camel_case(names[i]); camel != names[i]) names.push_back(camel);
+  return names;
+}
+
 const Setting* find_setting(std::string_view name) {
-  const auto found = std::find_if(kSettings.begin(), kSettings.end(),
-                                  [&](const Setting& setting) { return is_called(setting, name); });
-  return found == kSettings.end() ? nullptr : &*found;
+  static const auto kByName = [] {
+    std::map<std::string, const Setting*, std::less<>> by_name;
+    for (const Setting& setting : kSettings)
+      for (std::string& known : names_of(setting)) by_name.emplace(std::move(known), &setting);
+    return by_name;
+  }();
+  const auto found = kByName.find(name);
+  return found == kByName.end() ? nullptr : found->second;
 }
 
 std::vector<std::string_view> setting_names() {

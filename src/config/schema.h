@@ -1,7 +1,8 @@
 // The table of every setting of an app: one row each, in schema.cpp, and nowhere else. From it come
 // the loader, the checks, the command line's options, aliases, suggestions and docs/SETTINGS.md.
 //
-// Invariants: keys and aliases are unique; a row of role kApp has a field, the others have none.
+// Invariants: keys and aliases are unique; a row of role kApp has a field, the others have none; a
+//             row without field and Plain type is not checked.
 #pragma once
 
 #include <cstdint>
@@ -22,19 +23,23 @@ namespace pmx::config {
 // Where a row's value lives. The type says how it is written, checked and printed: std::int64_t is
 // a number, std::uint32_t a count, std::uint64_t a size, std::vector<std::string> words,
 // RedactRules what the sink's option of the same key is.
+// A Plain value has no field: it is checked, then used up or kept as it was written.
+enum class Plain : std::uint8_t { kFlag, kFlagOrText, kFlagOrWords, kNumber, kText, kWords };
 template <class T>
 using FieldOf = T& (*)(AppSpec&);
-using Field = std::variant<
-    std::monostate, FieldOf<std::string>, FieldOf<bool>, FieldOf<std::optional<bool>>,
-    FieldOf<std::int64_t>, FieldOf<std::uint32_t>, FieldOf<int>, FieldOf<std::uint64_t>,
-    FieldOf<std::chrono::milliseconds>, FieldOf<std::vector<std::string>>,
-    FieldOf<std::vector<int>>, FieldOf<std::map<std::string, std::string>>, FieldOf<Compression>,
-    FieldOf<WhenFull>, FieldOf<SyncPolicy>, FieldOf<std::vector<SinkSpec>>, FieldOf<RedactRules>>;
+using Field = std::variant<std::monostate, FieldOf<std::string>, FieldOf<bool>,
+                           FieldOf<std::optional<bool>>, FieldOf<std::int64_t>,
+                           FieldOf<std::uint32_t>, FieldOf<int>, FieldOf<std::uint64_t>,
+                           FieldOf<std::chrono::milliseconds>, FieldOf<std::vector<std::string>>,
+                           FieldOf<std::vector<int>>, FieldOf<std::map<std::string, std::string>>,
+                           FieldOf<Compression>, FieldOf<WhenFull>, FieldOf<SyncPolicy>,
+                           FieldOf<std::vector<SinkSpec>>, FieldOf<RedactRules>, Plain>;
 
 enum class Role : std::uint8_t {
   kApp,     // Fills a field of AppSpec.
   kLoader,  // Used up while the app is resolved (resolve_app.h).
-  kLater,   // PM2's, kept in AppSpec.other and shown; has no effect yet.
+  kLater,   // PM2's, kept in AppSpec.other and shown; has no effect, which is said.
+  kMoot,    // The same, but whatever it says is so already: nobody needs to be told.
 };
 
 struct Bounds {
@@ -59,6 +64,8 @@ std::span<const Setting> settings();
 // By key, alias or the camelCase of one; "rotate.max_size" and "rotate.maxSize" as well.
 const Setting* find_setting(std::string_view name);
 std::vector<std::string_view> setting_names();  // Keys and aliases, for suggestions.
+// All that a setting may be called: its key, its aliases in their order, the camelCase of each.
+std::vector<std::string> names_of(const Setting& setting);
 
 // Sets one value, checked. The error: `rotate.max_size: "10Q" is not allowed: a size from …`.
 Result<void> set_value(const Setting& setting, AppSpec& app, const Json& value);

@@ -18,6 +18,23 @@ struct AllowedText {
     return between(what, std::to_string(row.bounds.min), std::to_string(row.bounds.max), row.words);
   }
   std::string operator()(std::monostate) const { return "not checked"; }
+  std::string operator()(Plain type) const {
+    switch (type) {
+      case Plain::kFlag:
+        return "true or false";
+      case Plain::kFlagOrText:
+        return "true, false or text";
+      case Plain::kFlagOrWords:
+        return "a name, a list of names, true or false";
+      case Plain::kNumber:
+        return number("a number");
+      case Plain::kText:
+        return "text";
+      case Plain::kWords:
+        return "a list, or text that is split at spaces";
+    }
+    return "";
+  }
   std::string operator()(FieldOf<std::string>) const {
     if (row.key == "rotate.every") return "hour, day, off or a cron pattern of five or six fields";
     if (row.key == "log_type") return "json or raw";

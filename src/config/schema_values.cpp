@@ -186,6 +186,24 @@ bool read(const Setting& row, SyncPolicy& out, const Json& value) {
 
 [[maybe_unused]] bool read(const Setting&, std::monostate&, const Json&) { return false; }
 
+bool is_plain(const Setting& row, Plain type, const Json& value) {
+  switch (type) {
+    case Plain::kFlag:
+      return as_bool(value).has_value();
+    case Plain::kFlagOrText:
+      return value.is_bool() || value.is_string();
+    case Plain::kFlagOrWords:
+      return as_bool(value).has_value() || as_words(value).has_value();
+    case Plain::kNumber:
+      return bounded_number(row, value).has_value();
+    case Plain::kText:
+      return !value.is_array() && !value.is_object();
+    case Plain::kWords:
+      return as_words(value).has_value();
+  }
+  return false;
+}
+
 Json write(const std::string& value) { return value; }
 Json write(const bool& value) { return value; }
 Json write(const std::optional<bool>& value) { return value ? Json(*value) : Json(); }
@@ -296,6 +314,8 @@ Result<void> set_value(const Setting& setting, AppSpec& app, const Json& value) 
                       std::is_same_v<T, FieldOf<std::vector<SinkSpec>>> ||
                       std::is_same_v<T, FieldOf<RedactRules>>) {
           return false;
+        } else if constexpr (std::is_same_v<T, Plain>) {
+          return is_plain(setting, field, value);
         } else {
           return read(setting, field(app), value);
         }
@@ -308,7 +328,7 @@ Result<void> set_value(const Setting& setting, AppSpec& app, const Json& value) 
 Json get_value(const Setting& setting, const AppSpec& app) {
   return std::visit(
       [&]<class T>(const T& field) -> Json {
-        if constexpr (std::is_same_v<T, std::monostate>) {
+        if constexpr (std::is_same_v<T, std::monostate> || std::is_same_v<T, Plain>) {
           return {};
         } else if constexpr (std::is_same_v<T, FieldOf<RedactRules>>) {
           return get_redact(setting, app.redact);

@@ -13,7 +13,9 @@ constexpr std::string_view kIntro = R"(# Settings
 This file is printed by `pmx docs settings` from the table in `src/config/schema.cpp`.
 
 Keys stand in an ecosystem file (`ecosystem.config.js`, `.json`, `.yaml`); most have an option of
-`pmx start`. The camelCase of every key is understood too. Keys that begin with `rotate.` stand
+`pmx start`. `config/ecosystem.schema.json` tells editors of them (`"$schema"` in JSON,
+`# yaml-language-server: $schema=` in YAML), `config/pmx.yaml` has them all with their defaults.
+The camelCase of every key is understood too. Keys that begin with `rotate.` stand
 inside `rotate: { … }`, those that begin with `redact.` inside `redact: { … }`.
 
 Sizes: `10M`, `10MB`, `10MiB` and bytes, all in powers of 1024. Durations: `1600` (ms), `10s`, `5m`,
@@ -58,6 +60,25 @@ files stays as it is. What it costs and cannot do:
 - A line above 512 KiB (256 KiB in a merged log) is looked at in pieces, which end where no secret
   is cut. Of a secret above 32 KiB in such a line a part may stay.
 - Lines wait in memory (pipe and ring) as they were printed.
+)";
+
+constexpr std::string_view kEnvFiles = R"(
+## Files of variables
+
+`env_file: ".env"` or a list of paths, relative to the app's `cwd`. They are read at every start
+of a worker, with the rights of its user: what they say is over the shell's variables and under
+the app's `env`, a later file over an earlier one. The values go to the worker and nowhere else. A
+file that is not there, or that is wrong, is a failed start with a line that says which and where;
+`.env.local?` may be missing.
+
+```
+# A comment.
+PORT=3000                      # Without quotes: up to a # or the line's end.
+export NAME='as it is, $HOME'  # Single quotes and backticks keep what is in them.
+KEY="two\nlines, \"quoted\""    # Double ones know \n \r \t \" \\ \$, and may go over lines.
+```
+
+Nothing is expanded and no command is run.
 )";
 
 constexpr std::string_view kShipping = R"(
@@ -118,32 +139,40 @@ std::string list_cell(std::string_view text, char separator) {
   return out;
 }
 
+std::string pm2_rows(Role role) {
+  std::string out = "| key | aliases | option | meaning in PM2 |\n|---|---|---|---|\n";
+  for (const Setting& row : settings())
+    if (row.role == role)
+      out += "| " + cell(row.key, true) + " | " + list_cell(row.aliases, ' ') + " | " +
+             list_cell(row.options, ',') + " | " + cell(row.help, false) + " |\n";
+  return out;
+}
+
 }  // namespace
 
 std::string settings_markdown() {
   std::string out(kIntro);
   out += "| key | aliases | option | allowed | default | meaning |\n|---|---|---|---|---|---|\n";
   for (const Setting& row : settings()) {
-    if (row.role == Role::kLater) continue;
+    if (row.role == Role::kLater || row.role == Role::kMoot) continue;
     out += "| " + cell(row.key, true) + " | " + list_cell(row.aliases, ' ') + " | " +
-           list_cell(row.options, ',') + " | " +
-           (row.role == Role::kApp ? cell(allowed_text(row), false) : "") + " | " +
+           list_cell(row.options, ',') + " | " + cell(allowed_text(row), false) + " | " +
            cell(default_text(row), true) + " | " + cell(row.help, false) + " |\n";
   }
   out += kRedaction;
+  out += kEnvFiles;
   out += kShipping;
   for (const SinkOption& row : sink_options())
     out += "| " + cell(row.key, true) + " | " + stores_text(row) + " | " +
            cell(allowed_text(row), false) + " | " + cell(default_text(row), true) + " | " +
            cell(row.help, false) + " |\n";
   out +=
-      "\n## Accepted, without effect yet\n\nKeys of PM2 that are kept and shown; `pmx start` warns "
-      "of them.\n\n";
-  out += "| key | aliases | option | meaning in PM2 |\n|---|---|---|---|\n";
-  for (const Setting& row : settings())
-    if (row.role == Role::kLater)
-      out += "| " + cell(row.key, true) + " | " + list_cell(row.aliases, ' ') + " | " +
-             list_cell(row.options, ',') + " | " + cell(row.help, false) + " |\n";
+      "\n## Accepted, without effect\n\nKeys of PM2 that are kept and shown; `pmx start` warns of "
+      "them where they ask for something.\n\n" +
+      pm2_rows(Role::kLater) +
+      "\nFor these there is nothing to warn of: what they say is so already, or was PM2's own "
+      "affair.\n\n" +
+      pm2_rows(Role::kMoot);
   return out;
 }
 

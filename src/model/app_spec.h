@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,16 @@
 #include "model/sink_spec.h"
 
 namespace pmx {
+
+inline constexpr std::chrono::milliseconds kDefaultListenTimeout{3000};
+
+// The file that an app was read from, so that a restart can say that it has changed since.
+struct ConfigSource {
+  std::string path;           // Absolute; "": the app is of no file.
+  std::string hash;           // Of its bytes.
+  std::string env_name, cwd;  // --env and the shell's directory at that time.
+  bool operator==(const ConfigSource&) const = default;
+};
 
 struct AppSpec {
   std::string name;
@@ -22,11 +33,15 @@ struct AppSpec {
   std::string interpreter = "none";  // "none": exec the script itself.
   std::vector<std::string> interpreter_args;
   std::string cwd;
-  std::map<std::string, std::string> env;  // The whole environment of the worker.
+  std::map<std::string, std::string> env;  // The whole environment, but for what env_file says.
+  std::set<std::string> own_env;           // Names in `env` that the app says, not the shell.
+  std::vector<std::string> env_file;  // Read at each start; absolute, with ? where it may miss.
   std::string exec_mode = "fork_mode";
   std::int64_t instances = 1;
   bool instances_given = false;  // PM2: `instances` named at all makes logs unmerged.
   std::string instance_var = "NODE_APP_INSTANCE";
+  std::string increment_var;  // "": none.
+  std::optional<bool> source_map_support;
   std::string version = "N/A";
   std::string uid, gid;  // As written; "" keeps ours.
   std::string username;
@@ -54,7 +69,11 @@ struct AppSpec {
   std::vector<int> stop_exit_codes;
   std::chrono::milliseconds kill_timeout{1600};
   bool treekill = true;
+  bool wait_ready = false;  // Online only once it has said "ready" over its channel.
+  std::chrono::milliseconds listen_timeout{kDefaultListenTimeout};
+  bool shutdown_with_message = false;  // "shutdown" over its channel in place of SIGINT.
 
+  ConfigSource config;
   Json other;  // Keys of PM2 that are accepted, kept and shown, and have no effect yet.
 };
 

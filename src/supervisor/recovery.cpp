@@ -51,7 +51,13 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
   add_recovered(std::move(contents.workers));
 
   std::set<WorkerId> resumed;
-  std::set<RunId> answered;
+  std::set<RunId> answered, alive;
+  for (const auto& [run, child] : children)
+    if (child.state == Child::State::kStarting || child.state == Child::State::kRunning)
+      alive.insert(run);
+  channels_.drop_all_but(alive);
+  for (const auto& [run, child] : children)
+    if (child.state == Child::State::kRunning) channels_.open(run);
   for (const auto& [run, child] : children) {
     Worker* const worker = worker_of(run);
     if (worker == nullptr) continue;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 namespace pmx::supervisor {
 namespace {
@@ -64,6 +65,15 @@ ExitCause exit_cause(const ExitFacts& exit, const KnownOfExit& known) {
   const bool outside = exit.signal && std::find(kFromOutside.begin(), kFromOutside.end(),
                                                 *exit.signal) != kFromOutside.end();
   return outside ? ExitCause::kSomebody : ExitCause::kItself;
+}
+
+std::string exit_text(const ExitFacts& exit) {
+  if (exit.signal) {
+    const char* const name = ::sigabbrev_np(*exit.signal);
+    return "via signal [SIG" + std::string(name != nullptr ? name : "?") + "]";
+  }
+  if (exit.code) return "with code [" + std::to_string(*exit.code) + "]";
+  return "with an unknown status (its keeper was killed)";
 }
 
 Verdict after_exit(const AppSpec& app, RestartMemory& memory, const ExitFacts& exit,

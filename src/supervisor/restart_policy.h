@@ -10,10 +10,12 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/app_spec.h"
+#include "model/ids.h"
 
 namespace pmx::supervisor {
 
@@ -39,9 +41,11 @@ struct ExitFacts {
   std::int64_t ran_ns = 0;    // From exec to here.
   std::uint64_t rss_kib = 0;  // The most that it had in memory; 0: not known.
   ExitCause cause = ExitCause::kItself;
+  RunId run;  // {0}: not known.
   bool operator==(const ExitFacts&) const = default;
 };
 ExitFacts exit_facts(int wait_status, std::int64_t at_ns);  // -1: not known.
+std::string exit_text(const ExitFacts& exit);               // As PM2 says it: "with code [1]".
 // What pmx itself knows of it: it had asked for the end, it had sent SIGKILL, the OOM killer has
 // been at work since the end before.
 struct KnownOfExit {

@@ -21,7 +21,8 @@ Json exit_to_json(const std::optional<ExitFacts>& exit) {
                        {"at_ns", exit->at_ns},
                        {"ran_ns", exit->ran_ns},
                        {"rss_kib", exit->rss_kib},
-                       {"cause", name_of(exit->cause)}});
+                       {"cause", name_of(exit->cause)},
+                       {"run", exit->run.value}});
 }
 
 std::optional<ExitFacts> exit_from_json(const Json& json) {
@@ -32,6 +33,7 @@ std::optional<ExitFacts> exit_from_json(const Json& json) {
   exit.at_ns = json["at_ns"].as_int();
   exit.ran_ns = json["ran_ns"].as_int();
   exit.rss_kib = static_cast<std::uint64_t>(json["rss_kib"].as_int());
+  exit.run.value = static_cast<std::uint64_t>(json["run"].as_int());
   const auto* const cause =
       std::find(kExitCauseNames.begin(), kExitCauseNames.end(), json["cause"].as_string());
   if (cause != kExitCauseNames.end())
@@ -62,6 +64,7 @@ Json to_json(const WorkerRecord& worker) {
       {"created_ns", worker.created_ns},
       {"logs", Json::object(
                    {{"out", worker.logs.out}, {"err", worker.logs.err}, {"log", worker.logs.log}})},
+      {"actions", worker.actions},
       {"trouble", worker.trouble},
   });
 }
@@ -91,6 +94,7 @@ Result<WorkerRecord> worker_from_json(const Json& json, const AppCodec& codec) {
   worker.created_ns = json["created_ns"].as_int();
   worker.logs = {json["logs"]["out"].as_string(), json["logs"]["err"].as_string(),
                  json["logs"]["log"].as_string()};
+  worker.actions = json["actions"];
   worker.trouble = json["trouble"].as_string();
   return worker;
 }

@@ -6,6 +6,7 @@
 
 #include "base/crash_point.h"
 #include "base/sys.h"
+#include "supervisor/channels.h"
 #include "supervisor/log_paths.h"
 #include "supervisor/spawn_request.h"
 
@@ -13,6 +14,8 @@ namespace pmx::supervisor {
 namespace {
 
 constexpr std::size_t kMaxRunSpecBytes = 1U << 20U;
+// Of what a worker has sent and we have not read, as the kernel counts it; the usual limit is more.
+constexpr std::size_t kChannelBufferBytes = 128U << 10U;
 
 Result<RunSpec> read_run_spec(int fd) {
   // By its path in /proc: a new open file, so that the offset which all duplicates share stays
@@ -97,6 +100,8 @@ struct RunLauncher::Prepared {
   Fd description;
   std::vector<StreamFds> streams;  // Our ends, for the pipeline.
   std::vector<Fd> write_ends;      // The worker's, in the order of spec.streams.
+  sys::SocketPair channel;         // Ours and the worker's; invalid: none.
+  sys::Pipe input;
   std::vector<IntentFd> intents;
 };
 
@@ -145,6 +150,15 @@ Result<RunLauncher::Prepared> RunLauncher::prepare(const WorkerRecord& record,
     prepared.write_ends.push_back(std::move(pipe.write_end));
     prepared.spec.streams.push_back(std::move(stream));
   }
+  if (has_channel(record.spec)) {
+    prepared.channel = PMX_TRY(sys::stream_pair());
+    sys::set_buffer_size(prepared.channel.second.get(), kChannelBufferBytes);
+  }
+  if (has_stdin(record.spec)) {
+    prepared.input = PMX_TRY(sys::pipe());
+    PMX_TRY(sys::set_nonblocking(prepared.input.write_end.get(), true));
+    (void)sys::set_pipe_size(prepared.input.write_end.get(), Channels::kIdleStdinBytes);
+  }
   prepared.intents = PMX_TRY(intents_for(prepared.spec));
   prepared.description = PMX_TRY(sys::memfd_of("pmx-run", to_json(prepared.spec).dump()));
   return prepared;
@@ -163,7 +177,10 @@ Result<void> RunLauncher::hand_over(Prepared& prepared, std::vector<std::string>
     PMX_TRY(give(ring_name(stream.id), stream.ring.get()));
     PMX_TRY(give(pipe_name(stream.id), stream.pipe_read_end.get()));
   }
-  return give(run_name(prepared.spec.run), prepared.description.get());
+  const RunId run = prepared.spec.run;
+  if (prepared.channel.first) PMX_TRY(give(channel_name(run), prepared.channel.first.get()));
+  if (prepared.input.write_end) PMX_TRY(give(stdin_name(run), prepared.input.write_end.get()));
+  return give(run_name(run), prepared.description.get());
 }
 
 Result<void> RunLauncher::launch(WorkerRecord& record, const std::vector<std::string>& shared) {
@@ -185,10 +202,16 @@ Result<void> RunLauncher::launch(WorkerRecord& record, const std::vector<std::st
   pipeline_.add_run(std::move(fds), std::move(prepared.intents));
   prepared.request.stdout_fd = prepared.write_ends[0].get();
   prepared.request.stderr_fd = prepared.write_ends[1].get();
+  prepared.request.stdin_fd = prepared.input.read_end.get();
+  prepared.request.channel_fd = prepared.channel.second.get();
   crash_point(CrashPoint::kBeforeSpawn);
   // On failure the write ends close with `prepared`: the pipeline sees the end and gives all back.
   auto spawned = link_.spawn(prepared.request);
-  if (!spawned) record.run = {};
+  if (!spawned) {
+    for (const std::string& name : {channel_name(record.run), stdin_name(record.run)})
+      link_.drop(name);
+    record.run = {};
+  }
   crash_point(CrashPoint::kAfterSpawn);
   return spawned;
 }

@@ -1,5 +1,6 @@
-// Makes one life of a worker: its pipes, rings, intents and description, handed to the keeper and
-// the pipeline before the program is started, and taken back when the pipeline is done with them.
+// Makes one life of a worker: its pipes, rings, intents, channel and description, handed to the
+// keeper and the pipeline before the program is started. What the pipeline has is taken back when
+// it is done with it; channel and standard input are channels.h's from then on.
 //
 // Owns:       which streams are alive, the number of the last run, the names of the intents.
 // Thread:     control.

@@ -5,11 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <map>
 
 #include "base/units.h"
+#include "supervisor/env_files.h"
 
 namespace pmx::supervisor {
 namespace {
@@ -94,6 +95,11 @@ bool is_program(const std::string& path) {
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+bool runs_node(const std::string& program) {
+  constexpr std::array kPrograms{"node", "nodejs", "bun", "ts-node", "tsx", "coffee", "lsc"};
+  return std::find(kPrograms.begin(), kPrograms.end(), base_name(program)) != kPrograms.end();
+}
+
 }  // namespace
 
 Result<std::optional<Identity>> identity_of(const AppSpec& app) {
@@ -111,31 +117,65 @@ Result<std::optional<Identity>> identity_of(const AppSpec& app) {
   return std::optional<Identity>(std::move(identity));
 }
 
-std::vector<std::string> environment_of(const WorkerRecord& worker, const std::string& home,
-                                        const std::optional<Identity>& identity) {
+bool has_channel(const AppSpec& app) {
+  if (app.wait_ready || app.shutdown_with_message) return true;
+  if (!app.interpreter.empty() && app.interpreter != "none") return runs_node(app.interpreter);
+  if (runs_node(app.script)) return true;
+  // A shell line, "node app.js --port 80": the shell puts node in its own place.
+  return app.args.size() >= 2 && app.args[0] == "-c" &&
+         runs_node(app.args[1].substr(0, app.args[1].find(' ')));
+}
+
+bool has_stdin(const AppSpec& app) { return app.exec_mode != "cluster_mode"; }
+
+Result<std::string> incremented(const AppSpec& app, const Variables& env, std::int64_t instance) {
+  const auto found = env.find(app.increment_var);
+  const Result<std::int64_t> base =
+      parse_integer(found == env.end() ? std::string_view("0") : std::string_view(found->second));
+  if (!base)
+    return invalid("increment_var " + app.increment_var + " of app " + app.name +
+                   ": its value is no number to count from");
+  return std::to_string(*base + instance);
+}
+
+Result<Variables> environment_of(const WorkerRecord& worker, const std::string& home,
+                                 const std::optional<Identity>& identity,
+                                 const Variables& from_files) {
   const AppSpec& app = worker.spec;
-  std::map<std::string, std::string> env = app.env;
-  if (identity && !identity->home.empty()) env["HOME"] = identity->home;
+  Variables env = app.env;
+  const auto put = [&](const std::string& name, const std::string& value) {
+    if (!app.own_env.contains(name)) env[name] = value;
+  };
+  if (identity && !identity->home.empty()) put("HOME", identity->home);
+  for (const auto& [name, value] : from_files) put(name, value);
   // A worker may itself have been started from a worker's shell: what was inherited of these names
   // describes the other one.
-  env["PWD"] = app.cwd;
-  env["name"] = app.name;
-  env["namespace"] = app.app_namespace;
-  env["pm_id"] = std::to_string(worker.id.value);
-  env["pm_exec_path"] = app.script;
-  env["pm_cwd"] = app.cwd;
-  env["exec_mode"] = app.exec_mode;
-  env["unique_id"] = worker.unique_id;
-  env["PM2_HOME"] = home;
-  env["PMX_HOME"] = home;
-  env[app.instance_var.empty() ? "NODE_APP_INSTANCE" : app.instance_var] =
-      std::to_string(worker.instance);
+  put("PWD", app.cwd);
+  put("name", app.name);
+  put("namespace", app.app_namespace);
+  put("pm_id", std::to_string(worker.id.value));
+  put("pm_exec_path", app.script);
+  put("pm_cwd", app.cwd);
+  put("exec_mode", app.exec_mode);
+  put("unique_id", worker.unique_id);
+  put("PM2_USAGE", "CLI");
+  put("PM2_HOME", home);
+  if (env.contains("PMX_HOME")) put("PMX_HOME", home);
+  put(app.instance_var.empty() ? "NODE_APP_INSTANCE" : app.instance_var,
+      std::to_string(worker.instance));
+  // A channel of whoever asked us to start this is none of the worker's.
+  for (const char* const name :
+       {"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"})
+    if (!app.own_env.contains(name)) env.erase(name);
+  if (has_channel(app)) {
+    env["NODE_CHANNEL_FD"] = "3";
+    env["NODE_CHANNEL_SERIALIZATION_MODE"] = "json";
+  }
   // Python buffers what it prints to a pipe, 8 KiB at a time: its last lines would come late.
   if (base_name(app.interpreter).starts_with("python")) env.try_emplace("PYTHONUNBUFFERED", "1");
-  std::vector<std::string> out;
-  out.reserve(env.size());
-  for (const auto& [name, value] : env) out.push_back(name + "=" + value);
-  return out;
+  if (!app.increment_var.empty())
+    env[app.increment_var] = PMX_TRY(incremented(app, env, worker.instance));
+  return env;
 }
 
 Result<std::string> find_program(const std::string& program, const AppSpec& app) {
@@ -173,12 +213,16 @@ Result<SpawnRequest> spawn_request_of(const WorkerRecord& worker, RunId run,
   // argv[0] as the user would have typed it: programs print it.
   request.argv.push_back(direct ? app.script : app.interpreter);
   if (!direct) {
+    if (app.source_map_support.value_or(false) && base_name(app.interpreter) == "node")
+      request.argv.emplace_back("--enable-source-maps");
     request.argv.insert(request.argv.end(), app.interpreter_args.begin(),
                         app.interpreter_args.end());
     request.argv.push_back(app.script);
   }
   request.argv.insert(request.argv.end(), app.args.begin(), app.args.end());
-  request.env = environment_of(worker, home, identity);
+  const Variables from_files = PMX_TRY(read_env_files(app, identity));
+  for (const auto& [name, value] : PMX_TRY(environment_of(worker, home, identity, from_files)))
+    request.env.push_back(name + "=" + value);
   if (identity) {
     request.uid = identity->uid;
     request.gid = identity->gid;

@@ -5,7 +5,9 @@
 // Errors:  kInvalidArgument and kNotFound for what the user can put right.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,9 +29,25 @@ struct Identity {
 // group.
 Result<std::optional<Identity>> identity_of(const AppSpec& app);
 
-// The environment of a worker: the app's own and PM2's small set, and nothing of the configuration.
-std::vector<std::string> environment_of(const WorkerRecord& worker, const std::string& home,
-                                        const std::optional<Identity>& identity);
+using Variables = std::map<std::string, std::string>;
+// The environment of a worker: the shell's variables, those of its files (read_env_files()), the
+// app's own, and PM2's small set; nothing of the configuration. What the app says itself is never
+// changed.
+Result<Variables> environment_of(const WorkerRecord& worker, const std::string& home,
+                                 const std::optional<Identity>& identity,
+                                 const Variables& from_files);
+
+// The value of the app's increment_var for an instance, counted up from `env`'s, else from 0. The
+// error does not show the value.
+Result<std::string> incremented(const AppSpec& app, const Variables& env, std::int64_t instance);
+
+// PM2 gives every app an IPC channel. Here those get one that can know of it (node, bun and what
+// runs JavaScript in them) and those that ask by wait_ready or shutdown_with_message: a descriptor
+// that a program does not know of goes on to its children, and a node among those fails for want of
+// it.
+bool has_channel(const AppSpec& app);
+// Lines can be sent to its standard input. PM2's fork mode has a pipe there that nobody closes.
+bool has_stdin(const AppSpec& app);
 
 // Absolute path of a program: as it is, or found in the PATH that the app has.
 Result<std::string> find_program(const std::string& program, const AppSpec& app);

@@ -29,6 +29,12 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
               parts_.link, parts_.codec),
       launcher_({options_.home, options_.home + "/logs"}, parts_.link, parts_.pipeline,
                 parts_.clock),
+      channels_(parts_.link, parts_.watches, parts_.timers,
+                {[this](RunId run, const AppMessage& message, std::string_view) {
+                   return said(run, message);
+                 },
+                 parts_.notice}),
+      triggers_(parts_.timers),
       oom_kills_(parts_.oom_kills()) {}
 
 std::uint64_t kernel_oom_kills() {
@@ -121,9 +127,9 @@ std::vector<RunId> Supervisor::live_runs_of(WorkerId id) const {
   return runs;
 }
 
-std::map<WorkerId, std::size_t> Supervisor::open_runs() const {
-  std::map<WorkerId, std::size_t> open;
-  for (const auto& [run, spec] : launcher_.live_runs()) ++open[spec.worker];
+std::map<WorkerId, std::vector<RunId>> Supervisor::open_runs() const {
+  std::map<WorkerId, std::vector<RunId>> open;
+  for (const auto& [run, spec] : launcher_.live_runs()) open[spec.worker].push_back(run);
   return open;
 }
 
@@ -178,6 +184,33 @@ void Supervisor::signal(RunId run, int signal, bool group) {
   // Gone already is what was wanted; anything else is worth a line.
   if (!sent && sent.error().code() != Errc::kNotFound)
     parts_.notice("signal " + std::to_string(signal) + ": " + sent.error().message());
+}
+
+bool Supervisor::say(RunId run, std::string_view json) {
+  return channels_.send(run, json).has_value();
+}
+
+Result<const WorkerRecord*> Supervisor::running(WorkerId id) const {
+  const Worker* const worker = find(id);
+  if (worker == nullptr) return Error(Errc::kNotFound, std::to_string(id.value) + " id unknown");
+  if (worker->record().pid > 0) return &worker->record();
+  return Error(Errc::kUnavailable, worker->record().spec.name + " (id " + std::to_string(id.value) +
+                                       ") is not running");
+}
+
+Result<void> Supervisor::say(WorkerId id, std::string_view json) {
+  const WorkerRecord* const record = PMX_TRY(running(id));
+  return channels_.send(record->run, json);
+}
+
+Result<void> Supervisor::send_line(WorkerId id, std::string_view bytes) const {
+  const WorkerRecord* const record = PMX_TRY(running(id));
+  return channels_.write_stdin(record->run, bytes);
+}
+
+Result<void> Supervisor::send_signal(WorkerId id, int signal) const {
+  const WorkerRecord* const record = PMX_TRY(running(id));
+  return parts_.link.signal(record->run, signal, false);
 }
 
 void Supervisor::sweep_group(const Child& leader, std::chrono::nanoseconds grace) {
@@ -267,6 +300,7 @@ void Supervisor::save_now() {
 }
 
 void Supervisor::acknowledge_all() {
+  channels_.release_held();
   if (exits_to_acknowledge_.empty()) return;
   crash_point(CrashPoint::kExitSaved);
   for (const RunId run : std::exchange(exits_to_acknowledge_, {}))
@@ -291,10 +325,26 @@ void Supervisor::child_changed(const Child& child) {
     // Asked before the worker acts on it: the save that its change leads to acknowledges this end.
     exits_to_acknowledge_.push_back(child.run);
     save_soon();
+    channels_.close(child.run);  // What it has said last comes before its end.
   }
   if (worker == nullptr) return;
+  // Before the worker, which may have something to say to it at once. It is heard later.
+  if (child.state == Child::State::kRunning) channels_.open(child.run);
   worker->child_changed(child);
+  if (over) triggers_.failed(worker->record().id, "ended before it replied");
   if (child.state == Child::State::kRunning) write_pid_file(worker->record());
+}
+
+// What changes the list stays in the channel until the list has been saved, as an exit stays in the
+// keeper's table.
+Channel::Took Supervisor::said(RunId run, const AppMessage& message) {
+  Worker* const worker = worker_of(run);
+  if (worker == nullptr) return Channel::Took::kDone;
+  if (message.kind == AppMessage::Kind::kReply)
+    triggers_.replied(worker->record().id, message.data);
+  if (!worker->said(message)) return Channel::Took::kDone;
+  crash_point(CrashPoint::kMessageActedOn);
+  return save_timer_ != 0 ? Channel::Took::kHold : Channel::Took::kDone;
 }
 
 void Supervisor::write_pid_file(const WorkerRecord& record) {

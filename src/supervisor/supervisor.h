@@ -21,11 +21,14 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/timers.h"
+#include "base/watches.h"
+#include "supervisor/channels.h"
 #include "supervisor/keeper_link.h"
 #include "supervisor/pipeline.h"
 #include "supervisor/roster.h"
 #include "supervisor/run_launcher.h"
 #include "supervisor/target.h"
+#include "supervisor/triggers.h"
 #include "supervisor/worker.h"
 
 namespace pmx::supervisor {
@@ -40,6 +43,7 @@ struct SupervisorParts {
   Pipeline& pipeline;
   Fs& files;
   Timers& timers;
+  Watches& watches;
   const Clock& clock;
   AppCodec codec;
   std::function<void(const std::string&)> notice;  // One line for pmx.log.
@@ -87,6 +91,12 @@ class Supervisor final : private WorkerHost {
   void restart(WorkerId id, std::optional<AppSpec> spec, Done done);
   void remove_worker(WorkerId id, Done done);
   void reset(WorkerId id);
+  // To a worker that runs, by its channel, its standard input, or a signal to its own process
+  // alone.
+  Result<void> say(WorkerId id, std::string_view json);
+  Result<void> send_line(WorkerId id, std::string_view bytes) const;
+  Result<void> send_signal(WorkerId id, int signal) const;
+  Triggers& triggers() { return triggers_; }
   void want(WorkerId id);  // Before the save that comes before a start.
   // Of every app; see Worker::change_spec().
   void change_specs(const std::function<bool(AppSpec&)>& change);
@@ -99,7 +109,7 @@ class Supervisor final : private WorkerHost {
   std::vector<TargetCandidate> candidates() const;
   std::vector<RunId> live_runs() const;  // Runs whose streams have not all ended.
   std::vector<RunId> live_runs_of(WorkerId id) const;
-  std::map<WorkerId, std::size_t> open_runs() const;  // How many of them each worker has.
+  std::map<WorkerId, std::vector<RunId>> open_runs() const;  // The same, by worker.
   std::string pid_file_of(const WorkerRecord& record) const;
   const std::string& trouble() const { return roster_.trouble(); }
 
@@ -112,6 +122,7 @@ class Supervisor final : private WorkerHost {
   // WorkerHost.
   Result<void> launch(WorkerRecord& record) override;
   void signal(RunId run, int signal, bool group) override;
+  bool say(RunId run, std::string_view json) override;
   void sweep_group(const Child& leader, std::chrono::nanoseconds grace) override;
   void run_ended(const WorkerRecord& record, RunId run) override;
   void save_soon() override;
@@ -126,6 +137,8 @@ class Supervisor final : private WorkerHost {
   void end_lost_runs(const RosterContents& contents, const std::map<RunId, Child>& children);
   void adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners);
   void acknowledge_all();
+  Channel::Took said(RunId run, const AppMessage& message);
+  Result<const WorkerRecord*> running(WorkerId id) const;
   void write_pid_file(const WorkerRecord& record);
   void forget_removed();
   std::int64_t free_instance(const std::string& name) const;
@@ -136,6 +149,8 @@ class Supervisor final : private WorkerHost {
   SupervisorParts parts_;
   Roster roster_;
   RunLauncher launcher_;
+  Channels channels_;
+  Triggers triggers_;
   std::map<WorkerId, std::unique_ptr<Worker>> workers_;
   std::uint32_t next_id_ = 0;
   std::vector<RunId> exits_to_acknowledge_;

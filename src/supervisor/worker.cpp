@@ -3,26 +3,12 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace pmx::supervisor {
 namespace {
 
 constexpr std::int64_t kMinuteNs = 60'000'000'000;
-
-bool alive(WorkerState state) {
-  return state == WorkerState::kLaunching || state == WorkerState::kOnline ||
-         state == WorkerState::kStopping;
-}
-
-std::string describe(const ExitFacts& exit) {
-  if (exit.signal)
-    return "via signal [SIG" +
-           std::string(::sigabbrev_np(*exit.signal) ? ::sigabbrev_np(*exit.signal) : "?") + "]";
-  if (exit.code) return "with code [" + std::to_string(*exit.code) + "]";
-  return "with an unknown status (its keeper was killed)";
-}
 
 }  // namespace
 
@@ -114,7 +100,7 @@ void Worker::begin(Step& step) {
       apply(WorkerEvent::kStart);
       break;
     case StepKind::kStop:
-      was_running_ = alive(record_.state);
+      was_running_ = has_run(record_.state);
       if (step.wanted == Wanted::kNoLonger) record_.should_run = false;
       kills_ = 0;
       apply(WorkerEvent::kStop);
@@ -130,9 +116,10 @@ bool Worker::finished(const Step& step) const {
   const WorkerState state = record_.state;
   switch (step.kind) {
     case StepKind::kStart:
+      if (state == WorkerState::kUnready) return late_;
       return state != WorkerState::kLaunching && state != WorkerState::kStopping;
     case StepKind::kStop:
-      return !alive(state);
+      return !has_run(state);
     case StepKind::kRemove:
       return true;
   }
@@ -142,9 +129,13 @@ bool Worker::finished(const Step& step) const {
 Result<void> Worker::outcome(const Step& step) const {
   if (step.kind != StepKind::kStart || record_.state == WorkerState::kOnline) return {};
   // It may have reached exec and ended at once: that is the app's affair, and the list shows it.
-  if (record_.state != WorkerState::kErrored && record_.run.value == 0 && record_.last_exit &&
-      record_.trouble.empty())
-    return {};
+  // One that was to say that it is ready has not done so.
+  const bool over = record_.run.value == 0 && record_.last_exit && record_.trouble.empty();
+  if (over && record_.spec.wait_ready)
+    return Error(Errc::kIo, record_.spec.name + " (id " + std::to_string(record_.id.value) +
+                                ") ended before it was ready: it exited " +
+                                exit_text(*record_.last_exit));
+  if (record_.state != WorkerState::kErrored && over) return {};
   return Error(Errc::kIo,
                record_.trouble.empty() ? record_.spec.name + " did not start" : record_.trouble);
 }
@@ -181,7 +172,14 @@ void Worker::perform(WorkerAction action) {
       if (restart_times_ns_.size() > kMaxRestartTimes) restart_times_ns_.pop_front();
       launch();
       break;
+    case WorkerAction::kAwaitReady:
+      await_ready();
+      break;
+    case WorkerAction::kMarkLate:
+      mark_late();
+      break;
     case WorkerAction::kMarkOnline:
+      timers_.cancel(std::exchange(ready_timer_, 0));
       record_.trouble.clear();
       host_.notice(label() + " online");
       break;
@@ -207,6 +205,9 @@ void Worker::perform(WorkerAction action) {
 void Worker::launch() {
   record_.trouble.clear();
   record_.pid = 0;
+  record_.actions = Json::array();
+  monitor_ = Json::object();
+  late_ = false;
   host_.notice(label() + " starting");
   auto launched = host_.launch(record_);
   if (launched) return;
@@ -247,7 +248,9 @@ void Worker::apply_verdict(const Verdict& verdict) {
 void Worker::terminate() {
   cancel_timers();
   host_.notice("Stopping app:" + record_.spec.name + " id:" + std::to_string(record_.id.value));
-  host_.signal(record_.run, SIGINT, record_.spec.treekill);
+  // An app that was asked by a message ends the rest of its group by itself, or kill_timeout does.
+  if (!record_.spec.shutdown_with_message || !host_.say(record_.run, "\"shutdown\""))
+    host_.signal(record_.run, SIGINT, record_.spec.treekill);
   kill_at_ = clock_.steady_now() + record_.spec.kill_timeout;
   kill_timer_ = timers_.call_after(record_.spec.kill_timeout, [this] {
     kill_timer_ = 0;
@@ -276,114 +279,7 @@ void Worker::kill_now() {
 void Worker::cancel_timers() {
   timers_.cancel(std::exchange(kill_timer_, 0));
   timers_.cancel(std::exchange(restart_timer_, 0));
-}
-
-// ---- What the keeper says.
-
-void Worker::child_changed(const Child& child) {
-  switch (child.state) {
-    case Child::State::kStarting:
-      break;
-    case Child::State::kRunning:
-      record_.pid = child.pid;
-      record_.start_ticks = child.start_ticks;
-      if (record_.state == WorkerState::kLaunching) record_.started_ns = clock_.system_ns();
-      apply(WorkerEvent::kRunning);
-      break;
-    case Child::State::kSpawnFailed: {
-      const RunId run = record_.run;
-      not_started(child.failed_step + ": " + std::strerror(child.spawn_errno), child.spawn_errno);
-      host_.run_ended(record_, run);
-      break;
-    }
-    case Child::State::kExited:
-      ended(child);
-      break;
-  }
-}
-
-void Worker::ended(const Child& child) {
-  const std::int64_t at_ns = child.ended_ns != 0 ? child.ended_ns : clock_.system_ns();
-  ExitFacts exit = exit_facts(child.wait_status, at_ns);
-  const bool asked = record_.state == WorkerState::kStopping;
-  // A run so short that its start was never seen has an uptime of nothing.
-  const std::int64_t started_ns =
-      record_.state == WorkerState::kLaunching ? at_ns : record_.started_ns;
-  exit.ran_ns = std::max<std::int64_t>(at_ns - started_ns, 0);
-  exit.rss_kib = child.max_rss_kib;
-  exit.cause = exit_cause(exit, {asked, asked && kills_ > 0, host_.oom_killer_was_here()});
-  record_.last_exit = exit;
-  host_.notice(label() + " exited " + describe(exit));
-  const RunId run = std::exchange(record_.run, RunId{});
-  record_.pid = 0;
-  if (asked) {
-    host_.sweep_group(child, std::max(kill_at_ - clock_.steady_now(),
-                                      std::chrono::steady_clock::duration::zero()));
-    apply(WorkerEvent::kEndedDone);
-  } else {
-    const Verdict verdict =
-        after_exit(record_.spec, record_.memory, exit, std::chrono::nanoseconds(exit.ran_ns));
-    if (verdict.kind == Verdict::Kind::kBroken) {
-      record_.trouble = "crash loop: " + std::to_string(record_.memory.unstable_ns.size()) +
-                        " ends before min_uptime (" +
-                        std::to_string(record_.spec.min_uptime.count()) + " ms), last one " +
-                        describe(exit);
-      host_.notice("Script " + record_.spec.script + " had too many unstable restarts (" +
-                   std::to_string(record_.spec.max_restarts) + "). Stopped. \"errored\"");
-    }
-    apply_verdict(verdict);
-  }
-  host_.run_ended(record_, run);
-}
-
-void Worker::adopt(const Child& child) {
-  // The daemon died between a start and its note of it: the start counts as done.
-  if (record_.state == WorkerState::kWaiting) ++record_.restarts;
-  cancel_timers();
-  record_.run = child.run;
-  record_.pid = child.pid;
-  record_.start_ticks = child.start_ticks;
-  record_.started_ns = static_cast<std::int64_t>(child.run.value);  // A run's id is its birth.
-  record_.state =
-      child.state == Child::State::kStarting ? WorkerState::kLaunching : WorkerState::kOnline;
-  host_.save_soon();
-  if (!record_.should_run) stop(Wanted::kNoLonger, nullptr);
-}
-
-void Worker::resume(const Child* child, bool again) {
-  if (child != nullptr && record_.run == child->run) {
-    if (child->state == Child::State::kRunning) {
-      const bool stopping = record_.state == WorkerState::kStopping;
-      if (record_.state == WorkerState::kLaunching)
-        record_.started_ns = static_cast<std::int64_t>(child->run.value);
-      record_.pid = child->pid;
-      record_.start_ticks = child->start_ticks;
-      record_.state = WorkerState::kOnline;
-      // A stop that was under way goes on; where it was half of a restart, so does that.
-      if (stopping && record_.should_run) {
-        restart(std::nullopt, nullptr);
-      } else if (stopping) {
-        stop(Wanted::kNoLonger, nullptr);
-      }
-    } else {
-      const bool half_restart = record_.state == WorkerState::kStopping && record_.should_run;
-      child_changed(*child);
-      if (half_restart) start(std::nullopt, nullptr);
-    }
-    return;
-  }
-  record_.run = {};
-  record_.pid = 0;
-  const bool was_waiting = record_.state == WorkerState::kWaiting;
-  if (alive(record_.state) || was_waiting) record_.state = WorkerState::kStopped;
-  if (!record_.should_run || !again) return;
-  if (was_waiting) {
-    record_.state = WorkerState::kLaunching;
-    next_delay_ = std::max(record_.spec.restart_delay, record_.memory.backoff_delay);
-    apply(WorkerEvent::kEndedAgain);
-  } else {
-    start(std::nullopt, nullptr);
-  }
+  timers_.cancel(std::exchange(ready_timer_, 0));
 }
 
 std::int64_t Worker::restarts_in_last_minute() const {

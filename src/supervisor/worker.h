@@ -1,6 +1,6 @@
 // One worker's life: the transition table applied, and a queue so that no two operations overlap.
 //
-// Owns:       the worker's record, its two timers, the steps that wait.
+// Owns:       the worker's record, its timers, the steps that wait.
 // Thread:     control.
 // Invariants: at most one run is alive; a step begins when the one before it is done; the roster is
 //             told of a change before anything follows from it.
@@ -13,10 +13,12 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/timers.h"
+#include "supervisor/app_message.h"
 #include "supervisor/keeper_link.h"
 #include "supervisor/worker_record.h"
 
@@ -29,6 +31,8 @@ class WorkerHost {
   // Makes pipes, rings and the spawn; fills record.run and record.logs. The outcome comes later.
   virtual Result<void> launch(WorkerRecord& record) = 0;
   virtual void signal(RunId run, int signal, bool group) = 0;
+  // Over the run's channel. False: there is none that anybody listens to.
+  virtual bool say(RunId run, std::string_view json) = 0;
   // The leader has exited on request; whoever is left in its group is killed after `grace`.
   virtual void sweep_group(const Child& leader, std::chrono::nanoseconds grace) = 0;
   virtual void run_ended(const WorkerRecord& record, RunId run) = 0;
@@ -62,6 +66,8 @@ class Worker {
   void want() { record_.should_run = true; }
 
   void child_changed(const Child& child);  // Of record().run.
+  // Of the same run, over its channel. True: there is something new to be saved.
+  bool said(const AppMessage& message);
   // After a daemon's start. `child` is the keeper's entry of record().run, or null; `again` asks
   // for a start where the worker is wanted and has none.
   void resume(const Child* child, bool again);
@@ -78,8 +84,9 @@ class Worker {
   const WorkerRecord& record() const { return record_; }
   WorkerRecord& record_to_save() {
     return record_;
-  }                                              // The roster keeps its text of the spec there.
-  std::int64_t restarts_in_last_minute() const;  // Those that nobody had asked for.
+  }                                                 // The roster keeps its text of the spec there.
+  std::int64_t restarts_in_last_minute() const;     // Those that nobody had asked for.
+  const Json& monitor() const { return monitor_; }  // The figures that its run has sent.
   bool removing() const { return removing_; }
 
  private:
@@ -104,6 +111,10 @@ class Worker {
   void perform(WorkerAction action);
   void launch();
   void ended(const Child& child);
+  void run_begun(const Child& child);
+  void await_ready();
+  std::chrono::milliseconds listen_timeout() const;
+  void mark_late();
   void not_started(const std::string& why, int sys_errno);
   void apply_verdict(const Verdict& verdict);
   void terminate();
@@ -119,8 +130,10 @@ class Worker {
   std::deque<std::int64_t> restart_times_ns_;
   std::chrono::milliseconds next_delay_{0};
   std::chrono::steady_clock::time_point kill_at_{};
-  Timers::Id kill_timer_ = 0, restart_timer_ = 0;
+  Timers::Id kill_timer_ = 0, restart_timer_ = 0, ready_timer_ = 0;
+  Json monitor_ = Json::object();
   int kills_ = 0;
+  bool late_ = false;         // kUnready for longer than listen_timeout.
   bool was_running_ = false;  // When a restart's stop began.
   bool removing_ = false;
   bool in_steps_ = false;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/json.h"
 #include "model/app_spec.h"
 #include "model/ids.h"
 #include "supervisor/restart_policy.h"
@@ -37,6 +38,7 @@ struct WorkerRecord {
   std::int64_t started_ns = 0;  // Realtime, of the last run that reached exec.
   std::int64_t created_ns = 0;
   LogFiles logs;
+  Json actions;         // What its run has declared for `pmx trigger` (axm:action).
   std::string trouble;  // One line; "": none.
 };
 

@@ -13,6 +13,7 @@ namespace pmx::supervisor {
 enum class WorkerState : std::uint8_t {
   kStopped,
   kLaunching,  // Handed to the keeper, not yet exec'd.
+  kUnready,    // Runs, and has not said yet that it is ready (wait_ready).
   kOnline,
   kStopping,  // Told to stop; SIGKILL follows at kill_timeout.
   kWaiting,   // Ended; will be started again after a delay.
@@ -20,20 +21,25 @@ enum class WorkerState : std::uint8_t {
 };
 
 enum class WorkerEvent : std::uint8_t {
-  kStart,        // Asked to run.
-  kRunning,      // The keeper: exec has happened.
-  kEndedAgain,   // It ended, or did not start, and policy wants it again.
-  kEndedDone,    // It ended and shall not run again.
-  kEndedBroken,  // It ended, or did not start, and trying again is pointless.
-  kStop,         // Asked to stop.
-  kKillDue,      // kill_timeout has passed.
-  kRestartDue,   // The delay of kWaiting has passed.
+  kStart,           // Asked to run.
+  kRunning,         // The keeper: exec has happened.
+  kRunningUnready,  // The same, of an app that will say when it is ready.
+  kReady,           // It has said so.
+  kReadyDue,        // listen_timeout has passed.
+  kEndedAgain,      // It ended, or did not start, and policy wants it again.
+  kEndedDone,       // It ended and shall not run again.
+  kEndedBroken,     // It ended, or did not start, and trying again is pointless.
+  kStop,            // Asked to stop.
+  kKillDue,         // kill_timeout has passed.
+  kRestartDue,      // The delay of kWaiting has passed.
 };
 
 enum class WorkerAction : std::uint8_t {
   kIgnore,
-  kLaunch,    // With a clean record of restarts: somebody asked for it.
-  kRelaunch,  // Counts a restart.
+  kLaunch,      // With a clean record of restarts: somebody asked for it.
+  kRelaunch,    // Counts a restart.
+  kAwaitReady,  // Set the timer of listen_timeout.
+  kMarkLate,    // Whoever waits for it is told; it goes on, and may still get ready.
   kMarkOnline,
   kTerminate,  // SIGINT to the group, and the kill timer.
   kKill,       // SIGKILL to the group.
@@ -56,6 +62,9 @@ using enum WorkerAction;
 inline constexpr std::array kTransitions{
     Transition{kStopped, kStart, kLaunching, kLaunch},
     Transition{kStopped, kRunning, kStopped, kIgnore},
+    Transition{kStopped, kRunningUnready, kStopped, kIgnore},
+    Transition{kStopped, kReady, kStopped, kIgnore},
+    Transition{kStopped, kReadyDue, kStopped, kIgnore},
     Transition{kStopped, kEndedAgain, kStopped, kIgnore},
     Transition{kStopped, kEndedDone, kStopped, kIgnore},
     Transition{kStopped, kEndedBroken, kStopped, kIgnore},
@@ -65,6 +74,9 @@ inline constexpr std::array kTransitions{
 
     Transition{kLaunching, kStart, kLaunching, kIgnore},
     Transition{kLaunching, kRunning, kOnline, kMarkOnline},
+    Transition{kLaunching, kRunningUnready, kUnready, kAwaitReady},
+    Transition{kLaunching, kReady, kLaunching, kIgnore},
+    Transition{kLaunching, kReadyDue, kLaunching, kIgnore},
     Transition{kLaunching, kEndedAgain, kWaiting, kWait},
     Transition{kLaunching, kEndedDone, kStopped, kSettle},
     Transition{kLaunching, kEndedBroken, kErrored, kSettle},
@@ -72,8 +84,23 @@ inline constexpr std::array kTransitions{
     Transition{kLaunching, kKillDue, kLaunching, kIgnore},
     Transition{kLaunching, kRestartDue, kLaunching, kIgnore},
 
+    Transition{kUnready, kStart, kUnready, kIgnore},
+    Transition{kUnready, kRunning, kUnready, kIgnore},
+    Transition{kUnready, kRunningUnready, kUnready, kIgnore},
+    Transition{kUnready, kReady, kOnline, kMarkOnline},
+    Transition{kUnready, kReadyDue, kUnready, kMarkLate},
+    Transition{kUnready, kEndedAgain, kWaiting, kWait},
+    Transition{kUnready, kEndedDone, kStopped, kSettle},
+    Transition{kUnready, kEndedBroken, kErrored, kSettle},
+    Transition{kUnready, kStop, kStopping, kTerminate},
+    Transition{kUnready, kKillDue, kUnready, kIgnore},
+    Transition{kUnready, kRestartDue, kUnready, kIgnore},
+
     Transition{kOnline, kStart, kOnline, kSettle},
     Transition{kOnline, kRunning, kOnline, kIgnore},
+    Transition{kOnline, kRunningUnready, kOnline, kIgnore},
+    Transition{kOnline, kReady, kOnline, kIgnore},
+    Transition{kOnline, kReadyDue, kOnline, kIgnore},
     Transition{kOnline, kEndedAgain, kWaiting, kWait},
     Transition{kOnline, kEndedDone, kStopped, kSettle},
     Transition{kOnline, kEndedBroken, kErrored, kSettle},
@@ -84,6 +111,9 @@ inline constexpr std::array kTransitions{
     Transition{kStopping, kStart, kStopping, kIgnore},
     // Told before its exec: the keeper link kept the signal and sends it now.
     Transition{kStopping, kRunning, kStopping, kIgnore},
+    Transition{kStopping, kRunningUnready, kStopping, kIgnore},
+    Transition{kStopping, kReady, kStopping, kIgnore},
+    Transition{kStopping, kReadyDue, kStopping, kIgnore},
     Transition{kStopping, kEndedAgain, kStopped, kSettle},
     Transition{kStopping, kEndedDone, kStopped, kSettle},
     Transition{kStopping, kEndedBroken, kStopped, kSettle},
@@ -93,6 +123,9 @@ inline constexpr std::array kTransitions{
 
     Transition{kWaiting, kStart, kLaunching, kLaunch},
     Transition{kWaiting, kRunning, kWaiting, kIgnore},
+    Transition{kWaiting, kRunningUnready, kWaiting, kIgnore},
+    Transition{kWaiting, kReady, kWaiting, kIgnore},
+    Transition{kWaiting, kReadyDue, kWaiting, kIgnore},
     Transition{kWaiting, kEndedAgain, kWaiting, kIgnore},
     Transition{kWaiting, kEndedDone, kWaiting, kIgnore},
     Transition{kWaiting, kEndedBroken, kWaiting, kIgnore},
@@ -102,6 +135,9 @@ inline constexpr std::array kTransitions{
 
     Transition{kErrored, kStart, kLaunching, kLaunch},
     Transition{kErrored, kRunning, kErrored, kIgnore},
+    Transition{kErrored, kRunningUnready, kErrored, kIgnore},
+    Transition{kErrored, kReady, kErrored, kIgnore},
+    Transition{kErrored, kReadyDue, kErrored, kIgnore},
     Transition{kErrored, kEndedAgain, kErrored, kIgnore},
     Transition{kErrored, kEndedDone, kErrored, kIgnore},
     Transition{kErrored, kEndedBroken, kErrored, kIgnore},
@@ -132,12 +168,18 @@ constexpr const Transition& transition(WorkerState from, WorkerEvent event) {
   return table::kTransitions.front();  // Not reached: the assertion above.
 }
 
-// PM2's words: scripts compare them.
+// PM2's words: scripts compare them. Two states have one: who reads it back gets the first.
 inline constexpr std::array<std::string_view, kWorkerStates> kStateNames{
-    "stopped", "launching", "online", "stopping", "waiting restart", "errored"};
+    "stopped", "launching", "launching", "online", "stopping", "waiting restart", "errored"};
 static_assert(!kStateNames.back().empty());
 constexpr std::string_view name_of(WorkerState state) {
   return kStateNames[static_cast<std::size_t>(state)];
+}
+
+// It has a run, or one is on its way.
+constexpr bool has_run(WorkerState state) {
+  return state == WorkerState::kLaunching || state == WorkerState::kUnready ||
+         state == WorkerState::kOnline || state == WorkerState::kStopping;
 }
 
 }  // namespace pmx::supervisor

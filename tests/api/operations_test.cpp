@@ -109,6 +109,37 @@ TEST_F(OperationsTest, RestartBringsChangesAndEnvironment) {
   EXPECT_EQ(record(WorkerId{0}).spec.env.at("B"), "2");
 }
 
+TEST_F(OperationsTest, ANewEnvironmentReplacesTheAppsOwnAndKeepsTheShells) {
+  Json app = app_json("web");
+  app.set("env", Json::object({{"SHELL", "1"}, {"OWN", "1"}, {"GONE", "1"}}));
+  app.set("own_env", Json::Array{"OWN", "GONE"});
+  running(app);
+  const Json changes = Json::object(
+      {{"env", Json::object({{"OWN", "2"}, {"NEW", "1"}})}, {"own_env", Json::Array{"OWN"}}});
+  const auto restarted = [&](bool keep) {
+    (void)post("/v1/act", Json::object({{"action", "restart"},
+                                        {"target", "web"},
+                                        {"changes", changes},
+                                        {"keep_shell_env", keep}}));
+    exits(WorkerId{0}, SIGINT);
+    all_run();
+    return record(WorkerId{0}).spec.env;
+  };
+  using Variables = std::map<std::string, std::string>;
+  EXPECT_EQ(restarted(true), (Variables{{"SHELL", "1"}, {"OWN", "2"}, {"NEW", "1"}}));
+  EXPECT_EQ(restarted(false), (Variables{{"OWN", "2"}, {"NEW", "1"}}));
+}
+
+TEST_F(OperationsTest, SpecsAreThoseOfTheTarget) {
+  running(app_json("web"));
+  running(app_json("job"));
+  const auto answer = post("/v1/specs", Json::object({{"target", "job"}, {"cwd", "/"}}));
+  ASSERT_EQ(answer->status, 200);
+  ASSERT_EQ(answer->body.items().size(), 1U);
+  EXPECT_EQ(answer->body.items()[0]["spec"]["name"], Json("job"));
+  EXPECT_EQ(post("/v1/specs", Json::object({{"target", "nope"}}))->status, 404);
+}
+
 TEST_F(OperationsTest, ABadChangeStopsNothing) {
   running(app_json("web"));
   const auto answer =

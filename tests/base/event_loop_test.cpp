@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/sys.h"
+#include "base/watches.h"
 
 namespace pmx {
 namespace {
@@ -87,6 +88,24 @@ TEST_F(EventLoopTest, WaitsForEitherDirection) {
   ASSERT_TRUE(sys::write_all(sockets.second.get(), "a"));
   loop_->run();
   EXPECT_EQ(notes_, "writable readable ");
+}
+
+TEST_F(EventLoopTest, TellsOfChangesAndNotOfWhatIsStillThere) {
+  sys::SocketPair sockets = std::move(sys::stream_pair().value());
+  LoopWatches watches(*loop_);
+  ASSERT_TRUE(watches.watch_changes(sockets.first.get(), note("x")));
+  run_until_idle();
+  EXPECT_EQ(notes_, "x");  // What was there before is told of once.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(sys::send_bytes(sockets.second.get(), "half a mess"));
+    run_until_idle();
+    run_until_idle();
+  }
+  EXPECT_EQ(notes_, "xxx");
+  sockets.second.reset();
+  run_until_idle();
+  EXPECT_EQ(notes_, "xxxx");
+  watches.unwatch(sockets.first.get());
 }
 
 TEST_F(EventLoopTest, IsQuietAboutADescriptorThatIsNoLongerWatched) {

@@ -161,6 +161,15 @@ TEST_F(FsTest, AFifoInALogsPlaceDoesNotHang) {
   EXPECT_FALSE(fs_.open(path_, OpenMode::kAppend, 0640)) << "nobody reads it";
 }
 
+TEST_F(FsTest, AReaderTakesRegularFilesOfABoundedSize) {
+  ASSERT_TRUE(fs_.replace_file(path_, "12345"));
+  EXPECT_EQ(read_file_as(std::nullopt, path_, 100).value(), "12345");
+  EXPECT_FALSE(read_file_as(std::nullopt, path_, 4));
+  EXPECT_FALSE(read_file_as(std::nullopt, dir_.path(), 100));
+  ASSERT_EQ(::mkfifo((dir_ / "fifo").c_str(), 0600), 0);
+  EXPECT_FALSE(read_file_as(std::nullopt, dir_ / "fifo", 100));
+}
+
 // Files of another user: only root can.
 class FsOwnerTest : public FsTest {
  protected:
@@ -200,6 +209,26 @@ TEST_F(FsOwnerTest, ALogThatIsASymbolicLinkIsRefused) {
   std::filesystem::create_symlink("b.log", dir_ / "his/link_to_his_own");
   EXPECT_EQ(his_.open(dir_ / "his/link_to_his_own", OpenMode::kAppend, 0640).error().sys_errno(),
             ELOOP);
+}
+
+TEST_F(FsOwnerTest, AReaderReadsThroughLinksWhatHeMayRead) {
+  const FileReader he{kNobody, kNobody, {}};
+  ASSERT_TRUE(fs_.replace_file(dir_ / "secret", "of root", 0600));
+  ASSERT_TRUE(fs_.replace_file(dir_ / "shared", "of all", 0644));
+  for (const char* name : {"secret", "shared"})
+    std::filesystem::create_symlink(dir_ / name, dir_ / ("his/" + std::string(name)));
+  EXPECT_EQ(read_file_as(he, dir_ / "his/shared", 100).value(), "of all");
+  EXPECT_EQ(read_file_as(he, dir_ / "his/secret", 100).error().sys_errno(), EACCES);
+  EXPECT_EQ(read_file_as(std::nullopt, dir_ / "his/secret", 100).value(), "of root");
+}
+
+TEST_F(FsOwnerTest, AReaderHasHisGroups) {
+  constexpr gid_t kTeam = 54321;
+  ASSERT_TRUE(fs_.replace_file(dir_ / "teams", "of the team", 0640));
+  ASSERT_EQ(::chown((dir_ / "teams").c_str(), 0, kTeam), 0);
+  ASSERT_EQ(::chmod((dir_ / "teams").c_str(), 0640), 0);
+  EXPECT_FALSE(read_file_as(FileReader{kNobody, kNobody, {}}, dir_ / "teams", 100));
+  EXPECT_TRUE(read_file_as(FileReader{kNobody, kNobody, {kTeam}}, dir_ / "teams", 100));
 }
 
 TEST_F(FsOwnerTest, OurOwnRightsAreBackAfterwards) {

@@ -85,5 +85,12 @@ TEST(JsonTest, NestingOfAThousandLevelsIsRead) {
   EXPECT_EQ(round_trip(deep), deep);
 }
 
+TEST(JsonTest, NestingWithoutEndIsRefused) {
+  const std::string deep = std::string(1'000'000, '[');
+  EXPECT_NE(Json::parse(deep).error().message().find("2000 levels"), std::string::npos);
+  const std::string text = '"' + deep + "\\\\\\\"" + deep + '"';  // In a string they nest nothing.
+  EXPECT_EQ(round_trip(text), text);
+}
+
 }  // namespace
 }  // namespace pmx

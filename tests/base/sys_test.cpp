@@ -75,6 +75,38 @@ TEST(SysTest, AnEmptyNonblockingReadIsUnavailable) {
   EXPECT_EQ(sys::read(pipe.read_end.get(), buffer).value(), 1U);
 }
 
+TEST(SysTest, WhatIsPeekedAtStaysInTheSocket) {
+  const sys::SocketPair pair = std::move(sys::stream_pair().value());
+  std::array<char, 16> buffer;
+  EXPECT_EQ(sys::peek(pair.first.get(), buffer).error().code(), Errc::kUnavailable);
+  ASSERT_EQ(sys::send_bytes(pair.second.get(), "ab").value(), 2U);
+  ASSERT_EQ(sys::send_bytes(pair.second.get(), "cd").value(), 2U);
+  EXPECT_EQ(sys::peek(pair.first.get(), buffer).value(), 4U);
+  EXPECT_EQ(std::string_view(buffer.data(), 4), "abcd");
+  EXPECT_EQ(sys::receive(pair.first.get(), std::span(buffer).first(3)).value(), 3U);
+  EXPECT_EQ(sys::peek(pair.first.get(), buffer).value(), 1U);
+}
+
+TEST(SysTest, ASocketThatIsFullOrClosedIsSaidSo) {
+  sys::SocketPair pair = std::move(sys::stream_pair().value());
+  sys::set_buffer_size(pair.first.get(), 32U << 10U);
+  auto sent = sys::send_bytes(pair.first.get(), std::string(4096, 'x'));
+  while (sent) sent = sys::send_bytes(pair.first.get(), std::string(4096, 'x'));
+  EXPECT_EQ(sent.error().code(), Errc::kUnavailable);
+  pair.second.reset();
+  EXPECT_EQ(sys::send_bytes(pair.first.get(), "x").error().sys_errno(), EPIPE);
+}
+
+TEST(SysTest, AMarkStaysWithTheSocketForWhoeverHoldsItNext) {
+  sys::SocketPair pair = std::move(sys::stream_pair().value());
+  EXPECT_EQ(sys::mark_of(pair.first.get()).value(), 0);
+  const Fd kept = std::move(sys::duplicate(pair.first.get()).value());
+  ASSERT_TRUE(sys::set_mark(pair.first.get(), 1));
+  pair.first.reset();
+  EXPECT_EQ(sys::mark_of(kept.get()).value(), 1);
+  EXPECT_EQ(sys::mark_of(pair.second.get()).value(), 0);
+}
+
 TEST(SysTest, ASealedMemfdNeitherGrowsNorShrinksNorLosesItsSeals) {
   const Fd fd = std::move(sys::memfd("ring", 8192).value());
   EXPECT_EQ(::ftruncate(fd.get(), 16384), -1);

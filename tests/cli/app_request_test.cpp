@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "cli/option_table.h"
 #include "config/app_config.h"
+#include "config/ecosystem.h"
 
 namespace pmx::cli {
 namespace {
@@ -92,6 +93,30 @@ TEST_F(AppRequestTest, StartsNothingOfAFileWithABadApp) {
             "e.json: app b: kill_timeout: \"soon\" is not allowed: a duration from 0ms to 1d");
 }
 
+TEST_F(AppRequestTest, SaysEveryMistakeOfAFile) {
+  write("e.json", R"({"apps":[{"name":"a","script":"job","kill_timeout":"soon","port":"x"},
+                              {"name":"b","script":"none"},{"name":"c","script":"job"}]})");
+  Session line = session({});
+  ::testing::internal::CaptureStderr();
+  const Result<std::vector<AppSpec>> apps = ecosystem_apps(line, "e.json");
+  EXPECT_EQ(
+      ::testing::internal::GetCapturedStderr(),
+      "[PM2][ERROR] e.json: app a: kill_timeout: \"soon\" is not allowed: a duration from 0ms to "
+      "1d\n[PM2][ERROR] e.json: app a: port: \"x\" is not allowed: a number from 0 to 65535\n");
+  ASSERT_FALSE(apps);
+  EXPECT_EQ(apps.error().message(), "e.json: Script not found: " + root_ + "/none");
+}
+
+TEST_F(AppRequestTest, RemembersTheFileOfAnApp) {
+  write("e.json", R"({"apps":[{"name":"a","script":"job","env_prod":{}}]})");
+  Session line = session({"--env", "prod"});
+  const Result<std::vector<AppSpec>> apps = ecosystem_apps(line, "e.json");
+  ASSERT_TRUE(apps) << apps.error().message();
+  EXPECT_EQ(
+      apps->front().config,
+      (ConfigSource{root_ + "/e.json", *config::config_hash(root_ + "/e.json"), "prod", root_}));
+}
+
 TEST_F(AppRequestTest, AppliesOnlyAndEnvToAFile) {
   write("e.json", R"({"apps":[{"name":"a","script":"job"},
                               {"name":"b","script":"job","env":{"X":"1"},"env_prod":{"X":"2"}}]})");
@@ -158,6 +183,26 @@ TEST_F(AppRequestTest, ChangesTheSinksOfAListedApp) {
 TEST_F(AppRequestTest, RefusesEnvWithoutAFile) {
   Session line = session({"--env", "prod"});
   EXPECT_FALSE(script_app(line, "job"));
+}
+
+TEST_F(AppRequestTest, TakesBackWhatAnAppNoLongerSays) {
+  AppSpec app;
+  app.other.set("vizion", false);
+  Json body = Json::object();
+  set_changes(body, app);
+  EXPECT_EQ(body["changes"]["vizion"], Json(false));
+  ASSERT_NE(body["changes"].find("trace"), nullptr);
+  EXPECT_TRUE(body["changes"]["trace"].is_null());
+  EXPECT_TRUE(body["keep_shell_env"].as_bool());
+  app.other.set("filter_env", true);
+  set_changes(body, app);
+  EXPECT_FALSE(body["keep_shell_env"].as_bool());
+}
+
+TEST_F(AppRequestTest, MakesEnvFilesOfALineAbsolute) {
+  const Result<Json> body = changes_of_line(session({"--env-file", "a", "--env-file", "/b?"}), "w");
+  ASSERT_TRUE(body) << body.error().message();
+  EXPECT_EQ((*body)["changes"]["env_file"].dump(), "[\"" + root_ + "/a\",\"/b?\"]");
 }
 
 TEST_F(AppRequestTest, KeepsTheNumberOfInstancesOverARestart) {

@@ -23,7 +23,7 @@ Json element() {
 }
 
 TEST(DescribeViewTest, ShowsWhatIsKnownAndSaysWhatIsNot) {
-  const std::string text = describe_table(Console(Console::Options()), element(), 5'000);
+  const std::string text = describe_table(Console(Console::Options()), element(), 5'000, {});
   EXPECT_NE(text.find(" Describing process with id 2 - name web "), std::string::npos);
   for (const char* row :
        {"│ status            │ online", "│ script args       │ -p 80", "│ interpreter       │ N/A",
@@ -34,7 +34,7 @@ TEST(DescribeViewTest, ShowsWhatIsKnownAndSaysWhatIsNot) {
 }
 
 TEST(DescribeViewTest, CountsWhatEachLogHasCapturedAndDropped) {
-  const std::string text = describe_table(Console(Console::Options()), element(), 5'000);
+  const std::string text = describe_table(Console(Console::Options()), element(), 5'000, {});
   EXPECT_NE(text.find(" Log /l/web-out.log "), std::string::npos);
   EXPECT_NE(text.find("│ captured    │ 7 lines, 0b"), std::string::npos) << text;
   EXPECT_NE(text.find("│ dropped     │ 2 lines"), std::string::npos) << text;
@@ -42,9 +42,30 @@ TEST(DescribeViewTest, CountsWhatEachLogHasCapturedAndDropped) {
 }
 
 TEST(DescribeViewTest, ListsTheEnvironmentOnce) {
-  const std::string text = env_lines(Console(Console::Options()), element());
+  const std::string text = env_lines(Console(Console::Options()), element(), Reveal::kNo);
   EXPECT_NE(text.find("NODE_ENV: test\nA: 1\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("env:"), std::string::npos) << text;
+}
+
+TEST(DescribeViewTest, HidesSecretsUntilTheyAreRevealed) {
+  Json app = element();
+  app.find("pm2_env")->find("env")->set("DB_PASSWORD", "s3cret");
+  const Console console((Console::Options()));
+  EXPECT_NE(env_lines(console, app, Reveal::kNo).find("DB_PASSWORD: [secret]\n"),
+            std::string::npos);
+  EXPECT_NE(env_lines(console, app, Reveal::kYes).find("DB_PASSWORD: s3cret\n"), std::string::npos);
+  EXPECT_EQ(describe_table(console, app, 5'000, {}).find("s3cret"), std::string::npos);
+  EXPECT_NE(describe_table(console, app, 5'000, {Reveal::kYes, {}}).find("s3cret"),
+            std::string::npos);
+}
+
+TEST(DescribeViewTest, ShowsWhereTheShellHasOtherVariables) {
+  const std::string text = describe_table(Console(Console::Options()), element(), 5'000,
+                                          {Reveal::kNo, {{"NODE_ENV", "test"}, {"A", "2"}}});
+  const std::size_t table = text.find(" Divergent env variables from local env ");
+  ASSERT_NE(table, std::string::npos) << text;
+  EXPECT_NE(text.find("│ A │ 1 │", table), std::string::npos) << text;
+  EXPECT_EQ(text.find("NODE_ENV", table), std::string::npos) << text;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "cli/home.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -28,6 +29,19 @@ TEST(HomeTest, IgnoresPm2sHomeForRun) {
 
 TEST(HomeTest, RefusesAPathThatNoSocketFitsIn) {
   EXPECT_FALSE(choose_home({{"PMX_HOME", "/" + std::string(200, 'a')}}, "pmx", "/"));
+}
+
+TEST(ShellDirectoryTest, KeepsALinkAsTheShellNamesIt) {
+  const std::filesystem::path root =
+      std::filesystem::temp_directory_path() / ("pmx-home-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(root / "releases/1");
+  std::filesystem::create_directory_symlink("releases/1", root / "current");
+  const std::string real = root / "releases/1", link = root / "current";
+  EXPECT_EQ(shell_directory({{"PWD", link}}, real), link);
+  EXPECT_EQ(shell_directory({{"PWD", "/"}}, real), real);
+  EXPECT_EQ(shell_directory({{"PWD", "current"}}, real), real);
+  EXPECT_EQ(shell_directory({}, real), real);
+  std::filesystem::remove_all(root);
 }
 
 TEST(HomeTest, RefusesAHomeInWhichPm2Answers) {

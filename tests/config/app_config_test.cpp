@@ -38,6 +38,11 @@ AppSpec unusual_app() {
   app.autorestart = false;
   app.stop_exit_codes = {0, 143};
   app.kill_timeout = 5s;
+  app.own_env = {"A"};
+  app.env_file = {"/srv/.env", "/srv/.env.local?"};
+  app.config = {"/srv/e.json", "0a1b", "production", "/srv"};
+  app.increment_var = "PORT";
+  app.source_map_support = true;
   app.other = Json::object({{"watch", true}});
   return app;
 }
@@ -49,6 +54,10 @@ TEST(AppConfigTest, TakesAnAppThroughJsonUnchanged) {
   EXPECT_EQ(app_to_json(*again), json);
   EXPECT_EQ(again->rotate, unusual_app().rotate);
   EXPECT_EQ(again->env, unusual_app().env);
+  EXPECT_EQ(again->own_env, unusual_app().own_env);
+  EXPECT_EQ(again->env_file, unusual_app().env_file);
+  EXPECT_EQ(again->config, unusual_app().config);
+  EXPECT_EQ(again->source_map_support, true);
   EXPECT_EQ(again->ship, unusual_app().ship);
   EXPECT_EQ(again->redact, unusual_app().redact);
   EXPECT_EQ(again->merge_logs, false);

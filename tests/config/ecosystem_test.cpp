@@ -96,6 +96,17 @@ TEST_F(EcosystemTest, NamesAMissingFileAsPm2Does) {
 TEST_F(EcosystemTest, RefusesAFileWithoutApps) {
   EXPECT_FALSE(load("e.json", R"({"apps":[]})"));
   EXPECT_FALSE(load("e.json", R"({"apps":["a.js"]})"));
+  EXPECT_EQ(load("e.json", R"({"app":[{"script":"a.js"}]})").error().message(),
+            root_ +
+                "/e.json: no apps in it: expected { apps: [ { script: … } ] } "
+                "(did you mean \"apps\"?)");
+}
+
+TEST_F(EcosystemTest, SaysOfServedFoldersThatThereAreNone) {
+  const Result<Ecosystem> file =
+      load("e.json", R"({"apps":[{"script":"a"}],"static":[{"path":"/srv"}]})");
+  ASSERT_FALSE(file);
+  EXPECT_NE(file.error().message().find("static: "), std::string::npos);
 }
 
 TEST_F(EcosystemTest, EvaluatesJavaScriptByTheUsersRuntime) {

@@ -23,7 +23,15 @@ TEST(NormaliseTest, TurnsAliasesIntoCanonicalKeys) {
 TEST(NormaliseTest, LetsTheCanonicalKeyWin) {
   EXPECT_EQ(normalise(R"({"out":"b","out_file":"a"})").app["out_file"], Json("a"));
   EXPECT_EQ(normalise(R"({"out_file":"a","out":"b"})").app["out_file"], Json("a"));
+  EXPECT_EQ(normalise(R"({"outFile":"b","out_file":"a"})").app["out_file"], Json("a"));
+  EXPECT_EQ(normalise(R"({"out":"b","out_file":null})").app["out_file"], Json("b"));
+}
+
+TEST(NormaliseTest, TakesTheFirstAliasThatSaysAnythingInTheTablesOrder) {
   EXPECT_EQ(normalise(R"({"out":"","output":"b"})").app["out_file"], Json("b"));
+  EXPECT_EQ(normalise(R"({"output":"b","out":"a"})").app["out_file"], Json("a"));
+  EXPECT_EQ(normalise(R"({"command":"c","cmd":"b"})").app["script"], Json("b"));
+  EXPECT_EQ(normalise(R"({"combine_logs":false})").app["merge_logs"], Json(false));
 }
 
 TEST(NormaliseTest, LeavesOutUnknownKeysWithASuggestion) {
@@ -37,7 +45,17 @@ TEST(NormaliseTest, NamesKeysWithoutEffectInOneLine) {
   const Normalised out = normalise(
       R"({"name":"web","script":"a","watch":true,"max_memory_restart":"1G","wait_ready":false})");
   EXPECT_EQ(out.app["watch"], Json(true));
-  EXPECT_THAT(out.warnings, ElementsAre("app web: no effect yet: watch, max_memory_restart"));
+  EXPECT_THAT(out.warnings, ElementsAre("app web: without effect here: watch, max_memory_restart"));
+}
+
+TEST(NormaliseTest, SaysNothingOfKeysThatNeedNothingDone) {
+  const Normalised out =
+      normalise(R"({"script":"a","pmx":false,"vizion":false,"automation":false,"windowsHide":true,)"
+                R"("kill_retry_time":100,"trace":false,"v8":0})");
+  EXPECT_THAT(out.warnings, IsEmpty());
+  EXPECT_EQ(out.app["pmx"], Json(false));
+  EXPECT_THAT(normalise(R"({"name":"a","script":"a","trace":true})").warnings,
+              ElementsAre("app a: without effect here: trace"));
 }
 
 TEST(NormaliseTest, ReadsRotateAsObjectOrOff) {

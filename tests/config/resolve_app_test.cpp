@@ -56,7 +56,6 @@ TEST_F(ResolveAppTest, PicksTheInterpreterByTheScriptsEnding) {
   EXPECT_EQ(script("run.sh").interpreter, "bash");
   const AppSpec python = script("job.py");
   EXPECT_EQ(python.interpreter, "python3");  // There is no `python` in PATH.
-  EXPECT_EQ(python.env.at("PYTHONUNBUFFERED"), "1");
   EXPECT_EQ(python.script, root_ + "/job.py");
   EXPECT_EQ(python.name, "job");
 }
@@ -66,6 +65,59 @@ TEST_F(ResolveAppTest, RunsTypeScriptByNodeWhereThereIsNoBun) {
   const AppSpec app = script("app.ts");
   EXPECT_EQ(app.interpreter, "node");
   EXPECT_EQ(app.interpreter_args, (std::vector<std::string>{"--experimental-strip-types"}));
+}
+
+TEST_F(ResolveAppTest, GivesNodeTheFlagForTypesOnlyWhereItNeedsIt) {
+  file("app.ts", "");
+  const auto with_node = [&](const std::string& version) {
+    file("bin/node", "#!/bin/sh\necho v" + version + "\n", 0755);
+    const Result<AppSpec> app = resolve_app(Json::object({{"script", "app.ts"}}), context_);
+    if (!app) return app.error().message();
+    return app->interpreter + std::to_string(app->interpreter_args.size());
+  };
+  EXPECT_EQ(with_node("22.6.0"), "node1");
+  EXPECT_EQ(with_node("22.18.0"), "node0");
+  EXPECT_EQ(with_node("23.5.0"), "node1");
+  EXPECT_EQ(with_node("24.0.0"), "node0");
+  EXPECT_EQ(with_node("20.9.0"),
+            "Script " + root_ + "/app.ts needs bun, node from 22.6 on or deno, and the node in " +
+                "PATH is 20.9.0: install one, or name an interpreter (--interpreter tsx)");
+  file("bin/deno",
+       "\x7f"
+       "ELF",
+       0755);
+  EXPECT_EQ(with_node("20.9.0"), "deno2");
+}
+
+TEST_F(ResolveAppTest, TakesAVersionOfNodeFromNvm) {
+  std::filesystem::create_directories(root_ + "/.nvm/versions/node/v20.1.0/bin");
+  file("app.js", "");
+  file(".nvm/versions/node/v20.1.0/bin/node",
+       "\x7f"
+       "ELF",
+       0755);
+  const auto with = [&](const char* interpreter) {
+    return Json::object({{"script", "app.js"}, {"exec_interpreter", interpreter}});
+  };
+  EXPECT_EQ(resolve(with("node@20")).interpreter, root_ + "/.nvm/versions/node/v20.1.0/bin/node");
+  EXPECT_EQ(refusal(with("node@18")), "Interpreter node@18 is not installed in " + root_ +
+                                          "/.nvm (there: v20.1.0): nvm install 18");
+  context_.env["NVM_DIR"] = "/nonexistent";
+  EXPECT_EQ(refusal(with("node@20")),
+            "Interpreter node@20 is not installed in /nonexistent "
+            "(nothing is): nvm install 20");
+}
+
+TEST_F(ResolveAppTest, MapsSourcesWhereAMapIsBesideTheScript) {
+  file("app.js", "");
+  file("app.js.map", "{}");
+  file("bin/node", "#!/bin/sh\necho v20.1.0\n", 0755);
+  EXPECT_EQ(script("app.js").source_map_support, true);
+  EXPECT_EQ(resolve(Json::object({{"script", "app.js"}, {"disable_source_map_support", true}}))
+                .source_map_support,
+            false);
+  file("bin/node", "#!/bin/sh\necho v12.11.0\n", 0755);
+  EXPECT_EQ(script("app.js").source_map_support, std::nullopt);
 }
 
 TEST_F(ResolveAppTest, RunsBinariesAndScriptsWithAFirstLineThemselves) {
@@ -83,6 +135,22 @@ TEST_F(ResolveAppTest, BelievesTheFirstLineOfAScriptThatIsNotExecutable) {
   const AppSpec app = script("start");
   EXPECT_EQ(app.interpreter, "/bin/sh");
   EXPECT_EQ(app.interpreter_args, (std::vector<std::string>{"-e"}));
+}
+
+TEST_F(ResolveAppTest, TakesNodeAndPythonFromTheFirstLineAsTheInterpreter) {
+  file("www", "#!/usr/bin/env node\nserve()", 0755);
+  file("flags", "#!/usr/bin/env -S A=1 node --trace-warnings\r\n", 0755);
+  file("job", "#!/usr/bin/env python3\n", 0755);
+  const AppSpec www = resolve(Json::object({{"script", "www"}, {"instances", 2}}));
+  EXPECT_EQ(www.interpreter, "node");
+  EXPECT_EQ(www.exec_mode, "cluster_mode");
+  EXPECT_EQ(script("flags").interpreter_args, (std::vector<std::string>{"--trace-warnings"}));
+  EXPECT_EQ(script("job").interpreter, "python3");
+}
+
+TEST_F(ResolveAppTest, LeavesAFirstLineToTheKernelWhereItsProgramIsNotInPath) {
+  file("tool.d", "#!/opt/none/node\n", 0755);
+  EXPECT_EQ(script("tool.d").interpreter, "none");
 }
 
 TEST_F(ResolveAppTest, RunsOtherTextByNodeAsPm2Does) {
@@ -155,6 +223,44 @@ TEST_F(ResolveAppTest, PutsTheAppsVariablesOverTheShells) {
   EXPECT_EQ(app.env.at("OWN"), "3");
   EXPECT_EQ(app.env.at("PORT"), "80");
   EXPECT_EQ(app.env.at("PWD"), root_);
+  EXPECT_EQ(app.own_env, (std::set<std::string>{"OWN", "PORT", "SHELL_VAR"}));
+}
+
+TEST_F(ResolveAppTest, LooksAtEnvFilesAndKeepsNothingOfThem) {
+  file("app.js", "");
+  file("a.env", "SHELL_VAR=file\nSECRET=s3cret\n");
+  const auto with = [&](Json files) {
+    return Json::object({{"script", "app.js"}, {"env_file", std::move(files)}});
+  };
+  const AppSpec app = resolve(with(Json::Array{"a.env", "~/b.env?"}));
+  EXPECT_EQ(app.env_file, (std::vector<std::string>{root_ + "/a.env", root_ + "/b.env?"}));
+  EXPECT_EQ(app.env.at("SHELL_VAR"), "1");
+  EXPECT_FALSE(app.env.contains("SECRET"));
+  EXPECT_EQ(refusal(with("none.env")), "env_file " + root_ +
+                                           "/none.env of app app is not there: "
+                                           "make it, or name it " +
+                                           root_ + "/none.env? where it may be missing");
+}
+
+TEST_F(ResolveAppTest, CountsOnlyFromANumber) {
+  file("app.js", "");
+  file("a.env", "PORT=3000\n");
+  context_.env["PORT"] = "http";
+  Json app = Json::object({{"script", "app.js"}, {"increment_var", "PORT"}});
+  EXPECT_EQ(refusal(app), "increment_var PORT of app app: its value is no number to count from");
+  app.set("env_file", "a.env");
+  EXPECT_EQ(refusal(app), "resolved");
+  EXPECT_EQ(resolve(app).env.at("PORT"), "http");
+}
+
+TEST_F(ResolveAppTest, NamesAnAppByPrefixAndEnvironment) {
+  file("app.js", "");
+  context_.env_name = "prod";
+  EXPECT_EQ(
+      resolve(Json::object(
+                  {{"script", "app.js"}, {"name_prefix", "team"}, {"append_env_to_name", "true"}}))
+          .name,
+      "team:app-prod");
 }
 
 TEST_F(ResolveAppTest, LeavesOutFilteredVariables) {

@@ -119,6 +119,27 @@ TEST_F(SchemaTest, ReadsSyncAsAWordOrAnInterval) {
   EXPECT_FALSE(set("sync", "1ms"));
 }
 
+TEST_F(SchemaTest, ChecksValuesThatHaveNoField) {
+  EXPECT_EQ(refusal("port", "http"), "port: \"http\" is not allowed: a number from 0 to 65535");
+  EXPECT_TRUE(set("port", "8080"));
+  EXPECT_FALSE(set("port", 65536));
+  EXPECT_EQ(refusal("execute_command", "x"),
+            "execute_command: \"x\" is not allowed: true or false");
+  for (const Json& filter : {Json("A"), Json(true), Json(Json::Array{"A", "B"})})
+    EXPECT_TRUE(set("filter_env", filter)) << filter.dump();
+  EXPECT_FALSE(set("filter_env", Json::object({{"A", 1}})));
+  EXPECT_TRUE(set("pmx", "text"));
+  EXPECT_FALSE(set("pmx", 1));
+  EXPECT_TRUE(set("post_update", "npm install"));
+  EXPECT_FALSE(set("name_prefix", Json::Array{}));
+}
+
+TEST_F(SchemaTest, KnowsEverythingThatASettingMayBeCalled) {
+  EXPECT_EQ(
+      names_of(*find_setting("out_file")),
+      (std::vector<std::string>{"out_file", "out", "output", "out_log", "outFile", "outLog"}));
+}
+
 TEST_F(SchemaTest, RefusesNulBytes) {
   EXPECT_FALSE(set("cwd", std::string("/a\0b", 4)));
   EXPECT_FALSE(set("args", Json::Array{std::string("a\0", 2)}));

@@ -80,6 +80,8 @@ def main() -> None:
     count_file = os.path.join(options.directory, name + ".count")
     first = int(open(count_file).read()) if os.path.exists(count_file) else 0
 
+    if "NODE_CHANNEL_FD" in os.environ:  # --wait-ready
+        os.write(int(os.environ["NODE_CHANNEL_FD"]), b'"ready"\n')
     printer = Printer(options.how, name)
     begin = time.monotonic()
     number = first

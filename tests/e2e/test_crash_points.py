@@ -35,7 +35,8 @@ GROUPS = {
     "end": ["end_seen", "before_end", "end_half", "after_end"],
     "recovery": ["recover_index_cut", "recover_log_opened", "recover_seek", "redo_half",
                  "redo_before_record", "after_redo", "recovered"],
-    "lives": ["before_put", "after_put", "before_spawn", "after_spawn", "exit_seen", "exit_saved"],
+    "lives": ["before_put", "after_put", "before_spawn", "after_spawn", "exit_seen", "exit_saved",
+              "message_acted_on"],
     "archive": ["archive_half", "archive_whole", "archive_named", "after_retire"],
 }
 
@@ -85,7 +86,7 @@ def start_apps(home: Home, point: str, look: str) -> None:
                         rate=3000, label="main%" if look == "merged" else None)
     home.start_numbered("side", *SMALL, *retain, how="chunks", rate=8000)
     if point in GROUPS["end"] + GROUPS["lives"]:
-        home.start_numbered("churn", *SMALL, *retain, rate=1000)
+        home.start_numbered("churn", *SMALL, *retain, "--wait-ready", "--listen-timeout", 60000, rate=1000)
 
 
 def run_until_dead(home: Home, point: str, spec: str) -> None:

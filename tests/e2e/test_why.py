@@ -24,7 +24,7 @@ def test_a_run_that_fails_at_once_is_told_with_its_last_words():
     with Home() as home:
         shell(home, "early", "echo starting; echo 'no module named x' >&2; exit 3", "--restart-delay", "60s")
         wait_for("it has ended", lambda: home.status("early") == "waiting restart")
-        told(home, "early", "exit code 3", "first second", "no module named x", "start it again")
+        told(home, "early", "exit code 3", "a wait of 60000 ms", "first second", "no module named x", "start it again")
         check("starting" not in home.run("why", "early").stdout, "standard output is told as well")
 
 

@@ -151,6 +151,98 @@ TEST_F(RecoveryTest, GarbageInTheKeepersCopyFallsBackToTheFile) {
   EXPECT_TRUE(noticed("keeper's copy"));
 }
 
+AppSpec waiting() {
+  AppSpec spec;
+  spec.name = "slow";
+  spec.script = "/bin/true";
+  spec.cwd = "/";
+  spec.wait_ready = true;
+  return spec;
+}
+
+TEST_F(RecoveryTest, OneThatIsNotReadyIsStillWaitedForAndNoLongerThanBefore) {
+  const WorkerId id = added(waiting());
+  supervisor_->start(id, std::nullopt, nullptr);
+  link_.run(record(id).run);
+  clock_.advance(2s);
+  next_daemon();
+  EXPECT_EQ(status(id), "launching");
+  clock_.advance(999ms);
+  EXPECT_TRUE(record(id).trouble.empty());
+  clock_.advance(1ms);
+  EXPECT_NE(record(id).trouble.find("has not sent 'ready'"), std::string::npos);
+  says(id, "\"ready\"");
+  EXPECT_EQ(status(id), "online");
+}
+
+TEST_F(RecoveryTest, AReadyThatNoDaemonHasSeenIsSeenByTheNext) {
+  const WorkerId id = added(waiting());
+  supervisor_->start(id, std::nullopt, nullptr);
+  supervisor_->save_now();
+  supervisor_.reset();
+  link_.run(link_.spawns_[0].run);
+  ASSERT_TRUE(sys::send_bytes(link_.channel_of(link_.spawns_[0].run), "\"ready\"\n"));
+  next_daemon();
+  watches_.changed();
+  EXPECT_EQ(status(id), "online");
+}
+
+TEST_F(RecoveryTest, AReadyThatWasNotSavedYetIsThereForTheNextDaemon) {
+  const WorkerId id = added(waiting());
+  supervisor_->start(id, std::nullopt, nullptr);
+  link_.run(record(id).run);
+  supervisor_->save_now();
+  says(id, "\"ready\"");
+  EXPECT_EQ(status(id), "online");
+  next_daemon();  // Before the list was saved.
+  EXPECT_EQ(status(id), "launching");
+  watches_.changed();
+  EXPECT_EQ(status(id), "online");
+  settle();  // Saved: now it is out of the channel.
+  EXPECT_EQ(
+      sys::pipe_bytes_waiting(link_.get("chan." + std::to_string(record(id).run.value))->get())
+          .value(),
+      0U);
+  next_daemon();
+  EXPECT_EQ(status(id), "online");
+}
+
+TEST_F(RecoveryTest, AStopByMessageThatWasUnderWayGoesOnByMessage) {
+  AppSpec spec = waiting();
+  spec.wait_ready = false;
+  spec.shutdown_with_message = true;
+  const WorkerId id = online(spec);
+  const RunId run = record(id).run;
+  supervisor_->stop(id, Worker::Wanted::kNoLonger, nullptr);
+  settle();
+  EXPECT_EQ(all_of(link_.channel_of(run)), "\"shutdown\"\n");
+  next_daemon();
+  EXPECT_EQ(status(id), "stopping");
+  EXPECT_EQ(all_of(link_.channel_of(run)), "\"shutdown\"\n");
+  EXPECT_TRUE(link_.signals_.empty());
+}
+
+TEST_F(RecoveryTest, WhatAppsHaveDeclaredIsKnownToTheNextDaemon) {
+  const WorkerId id = online(waiting());
+  says(id, R"({"type":"axm:action","data":{"action_name":"gc"}})");
+  settle();
+  next_daemon();
+  EXPECT_EQ(record(id).actions.dump(), R"([{"action_name":"gc"}])");
+}
+
+TEST_F(RecoveryTest, ChannelsAndInputsOfRunsThatAreOverAreDropped) {
+  const WorkerId id = online(waiting());
+  const RunId over = record(id).run;
+  const std::string run = std::to_string(over.value);
+  supervisor_.reset();
+  link_.exit(over, code(0), clock_.system_ns());
+  next_daemon();
+  for (const std::string& name : link_.names()) {
+    EXPECT_NE(name, "chan." + run);
+    EXPECT_NE(name, "stdin." + run);
+  }
+}
+
 TEST_F(RecoveryTest, InTheForegroundTheOneAppIsStartedOnceAndKept) {
   supervisor_.reset();
   begin({}, app("fg"));

@@ -123,7 +123,9 @@ TEST(ExitFactsTest, TellCodeSignalAndNothing) {
   EXPECT_EQ(exit_facts(3 << 8, 1).signal, std::nullopt);
   EXPECT_EQ(exit_facts(11, 1).signal, 11);
   EXPECT_EQ(exit_facts(11, 1).code, std::nullopt);
-  EXPECT_EQ(exit_facts(-1, 1), (ExitFacts{std::nullopt, std::nullopt, 1}));
+  ExitFacts nothing;
+  nothing.at_ns = 1;
+  EXPECT_EQ(exit_facts(-1, 1), nothing);
 }
 
 }  // namespace

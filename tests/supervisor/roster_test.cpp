@@ -30,7 +30,8 @@ class RosterTest : public SupervisorFixture {
     worker.memory.unstable_ns = {1, 2, 3};
     worker.memory.backoff_delay = 150ms;
     worker.last_exit =
-        supervisor::ExitFacts{std::nullopt, 9, 55, 66, 77, supervisor::ExitCause::kOutOfMemory};
+        supervisor::ExitFacts{std::nullopt, 9, 55, 66, 77, supervisor::ExitCause::kOutOfMemory,
+                              RunId{1'795'427'000'000'000'002}};
     worker.run = RunId{1'795'428'000'000'000'002};
     worker.pid = 99;
     worker.start_ticks = 1234;

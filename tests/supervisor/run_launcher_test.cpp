@@ -50,6 +50,33 @@ TEST_F(RunLauncherTest, NothingIsLeftOfALaunchThatFailed) {
   EXPECT_EQ(status(id), "waiting restart");
 }
 
+TEST_F(RunLauncherTest, AChannelIsForThoseWhoKnowOfItAndAnInputForAllInForkMode) {
+  const WorkerId plain = online();
+  AppSpec spec = app("js");
+  spec.interpreter = "/usr/bin/node";
+  spec.exec_mode = "cluster_mode";
+  const WorkerId node = online(spec);
+  const std::string of_plain = std::to_string(record(plain).run.value);
+  const std::string of_node = std::to_string(record(node).run.value);
+  EXPECT_FALSE(holds("chan." + of_plain));
+  EXPECT_TRUE(holds("stdin." + of_plain));
+  EXPECT_TRUE(holds("chan." + of_node));
+  EXPECT_FALSE(holds("stdin." + of_node));
+  exits(plain, code(0));
+  exits(node, code(0));
+  EXPECT_FALSE(holds("stdin." + of_plain));
+  EXPECT_FALSE(holds("chan." + of_node));
+}
+
+TEST_F(RunLauncherTest, NothingIsLeftOfASpawnThatFailed) {
+  link_.spawn_errno_ = EMFILE;
+  AppSpec spec = app();
+  spec.wait_ready = true;
+  supervisor_->start(added(spec), std::nullopt, note());
+  for (const std::string& name : link_.names())
+    EXPECT_FALSE(name.starts_with("chan.") || name.starts_with("stdin.")) << name;
+}
+
 TEST_F(RunLauncherTest, DescriptorsAreDroppedWhenTheirStreamsHaveEnded) {
   const WorkerId id = online();
   const RunId run = record(id).run;

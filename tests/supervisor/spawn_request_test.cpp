@@ -59,14 +59,68 @@ TEST_F(SpawnRequestTest, TheEnvironmentHasPm2sSmallSetAndNoConfiguration) {
   worker_.spec.other = Json::object({{"watch", true}});
   const auto env = request().env;
   for (const char* const entry :
-       {"LANG=C", "name=web", "pm_id=4", "NODE_APP_INSTANCE=2", "PM2_HOME=/h", "PMX_HOME=/h",
+       {"LANG=C", "name=web", "pm_id=4", "NODE_APP_INSTANCE=2", "PM2_HOME=/h", "PM2_USAGE=CLI",
         "unique_id=u-1", "pm_exec_path=/bin/sh", "PWD=/tmp", "namespace=default"})
     EXPECT_TRUE(has(env, entry)) << entry;
   const auto leaks = std::count_if(env.begin(), env.end(), [](const std::string& entry) {
     return entry.starts_with("watch") || entry.starts_with("status") ||
-           entry.starts_with("instances") || entry.starts_with("autorestart");
+           entry.starts_with("instances") || entry.starts_with("autorestart") ||
+           entry.starts_with("PMX_");
   });
   EXPECT_EQ(leaks, 0);
+}
+
+TEST_F(SpawnRequestTest, WhatTheAppSaysItselfIsNeverChanged) {
+  for (const char* const name : {"name", "status", "pm_id", "NODE_APP_INSTANCE", "PM2_HOME"}) {
+    worker_.spec.env[name] = "own";
+    worker_.spec.own_env.insert(name);
+  }
+  const auto env = request().env;
+  for (const char* const entry :
+       {"name=own", "status=own", "pm_id=own", "NODE_APP_INSTANCE=own", "PM2_HOME=own"})
+    EXPECT_TRUE(has(env, entry)) << entry;
+}
+
+TEST_F(SpawnRequestTest, AHomeInTheShellIsThatOfTheDaemon) {
+  worker_.spec.env["PMX_HOME"] = "/another";
+  EXPECT_TRUE(has(request().env, "PMX_HOME=/h"));
+}
+
+TEST_F(SpawnRequestTest, FilesStandOverTheShellAndUnderTheApp) {
+  worker_.spec.env = {{"SHELL", "shell"}, {"BOTH", "shell"}, {"OWN", "app"}};
+  worker_.spec.own_env = {"OWN"};
+  const auto env = environment_of(worker_, "/h", std::nullopt,
+                                  {{"BOTH", "file"}, {"OWN", "file"}, {"NEW", "file"}});
+  ASSERT_TRUE(env);
+  EXPECT_EQ(env->at("SHELL"), "shell");
+  EXPECT_EQ(env->at("BOTH"), "file");
+  EXPECT_EQ(env->at("OWN"), "app");
+  EXPECT_EQ(env->at("NEW"), "file");
+}
+
+TEST_F(SpawnRequestTest, AnInstanceHasItsOwnNumber) {
+  worker_.spec.increment_var = "PORT";
+  EXPECT_TRUE(has(request().env, "PORT=2"));
+  worker_.spec.env["PORT"] = "3000";
+  worker_.spec.own_env = {"PORT"};
+  EXPECT_TRUE(has(request().env, "PORT=3002"));
+  worker_.spec.env["PORT"] = "http";
+  EXPECT_EQ(error(), "increment_var PORT of app web: its value is no number to count from");
+}
+
+TEST_F(SpawnRequestTest, NodeMapsSourcesWhereItIsToldTo) {
+  worker_.spec.interpreter = "/usr/bin/node";
+  worker_.spec.interpreter_args = {"--trace-warnings"};
+  worker_.spec.source_map_support = true;
+  EXPECT_EQ(request().argv, (std::vector<std::string>{"/usr/bin/node", "--enable-source-maps",
+                                                      "--trace-warnings", "/bin/sh"}));
+  worker_.spec.interpreter = "/bin/sh";
+  EXPECT_EQ(request().argv[1], "--trace-warnings");
+}
+
+TEST_F(SpawnRequestTest, AMissingEnvFileIsOneClearLine) {
+  worker_.spec.env_file = {"/nonexistent/.env"};
+  EXPECT_NE(error().find("env_file /nonexistent/.env of app web is not there"), std::string::npos);
 }
 
 TEST_F(SpawnRequestTest, AnInheritedIdOfAnotherWorkerDoesNotSurvive) {
@@ -83,6 +137,42 @@ TEST_F(SpawnRequestTest, PythonDoesNotBuffer) {
   EXPECT_TRUE(has(request().env, "PYTHONUNBUFFERED=1"));
   worker_.spec.env["PYTHONUNBUFFERED"] = "";
   EXPECT_TRUE(has(request().env, "PYTHONUNBUFFERED="));
+}
+
+TEST_F(SpawnRequestTest, AChannelIsForWhatRunsJavaScriptAndForWhoAsks) {
+  const auto script = [](const std::string& interpreter, const std::string& path,
+                         std::vector<std::string> args = {}) {
+    AppSpec app;
+    app.interpreter = interpreter;
+    app.script = path;
+    app.args = std::move(args);
+    return app;
+  };
+  EXPECT_TRUE(has_channel(script("node", "/srv/app.js")));
+  EXPECT_TRUE(has_channel(script("/opt/node-22/bin/node", "/srv/app.js")));
+  EXPECT_TRUE(has_channel(script("bun", "/srv/app.ts")));
+  EXPECT_TRUE(has_channel(script("none", "/usr/bin/node", {"app.js"})));
+  EXPECT_TRUE(has_channel(script("none", "/bin/bash", {"-c", "node app.js --port 80"})));
+  EXPECT_FALSE(has_channel(script("none", "/bin/bash", {"-c", "python3 app.py"})));
+  EXPECT_FALSE(has_channel(script("python3", "/srv/node")));
+  EXPECT_FALSE(has_channel(script("none", "/usr/bin/nodejs-exporter")));
+  AppSpec asks = script("python3", "/srv/app.py");
+  asks.wait_ready = true;
+  EXPECT_TRUE(has_channel(asks));
+  asks = script("python3", "/srv/app.py");
+  asks.shutdown_with_message = true;
+  EXPECT_TRUE(has_channel(asks));
+}
+
+TEST_F(SpawnRequestTest, TheChannelsVariablesAreTheWorkersOwnOrNobodys) {
+  worker_.spec.env["NODE_CHANNEL_FD"] = "17";
+  worker_.spec.env["NODE_CHANNEL_SERIALIZATION_MODE"] = "advanced";
+  worker_.spec.env["NODE_UNIQUE_ID"] = "1";
+  for (const std::string& variable : request().env)
+    EXPECT_FALSE(variable.starts_with("NODE_CHANNEL") || variable.starts_with("NODE_UNIQUE"));
+  worker_.spec.wait_ready = true;
+  EXPECT_TRUE(has(request().env, "NODE_CHANNEL_FD=3"));
+  EXPECT_TRUE(has(request().env, "NODE_CHANNEL_SERIALIZATION_MODE=json"));
 }
 
 TEST(IdentityTest, WithoutUidAndGidWeStayWhoWeAre) {

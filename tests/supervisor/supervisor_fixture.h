@@ -11,10 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "base/sys.h"
 #include "supervisor/supervisor.h"
 #include "support/fake_clock.h"
 #include "support/fake_keeper_link.h"
 #include "support/fake_pipeline.h"
+#include "support/fake_watches.h"
 
 namespace pmx::test {
 
@@ -33,6 +35,9 @@ inline supervisor::AppCodec small_codec() {
                                  {"autorestart", app.autorestart},
                                  {"autostart", app.autostart},
                                  {"restart_delay", app.restart_delay.count()},
+                                 {"wait_ready", app.wait_ready},
+                                 {"shutdown_with_message", app.shutdown_with_message},
+                                 {"own_env", Json::Array(app.own_env.begin(), app.own_env.end())},
                                  {"env", env}});
           },
           [](const Json& json) -> Result<AppSpec> {
@@ -46,9 +51,12 @@ inline supervisor::AppCodec small_codec() {
             app.exec_mode = json["exec_mode"].as_string_or("fork_mode");
             app.autorestart = json["autorestart"].as_bool(true);
             app.autostart = json["autostart"].as_bool(true);
+            app.wait_ready = json["wait_ready"].as_bool();
+            app.shutdown_with_message = json["shutdown_with_message"].as_bool();
             app.restart_delay = std::chrono::milliseconds(json["restart_delay"].as_int());
             for (const auto& [name, value] : json["env"].members())
               app.env[name] = value.as_string();
+            for (const Json& name : json["own_env"].items()) app.own_env.insert(name.as_string());
             return app;
           }};
 }
@@ -77,9 +85,9 @@ class SupervisorFixture : public ::testing::Test {
     options.home = home_;
     options.only_app = std::move(only);
     supervisor_ = std::make_unique<supervisor::Supervisor>(
-        std::move(options),
-        supervisor::SupervisorParts{link_, pipeline_, files_, clock_, clock_, small_codec(),
-                                    [this](const std::string& line) { notices_.push_back(line); }});
+        std::move(options), supervisor::SupervisorParts{
+                                link_, pipeline_, files_, clock_, watches_, clock_, small_codec(),
+                                [this](const std::string& line) { notices_.push_back(line); }});
     supervisor_->recover(runs);
   }
   // The next daemon, on what the keeper holds.
@@ -117,6 +125,17 @@ class SupervisorFixture : public ::testing::Test {
   void exits(WorkerId id, int wait_status) {
     link_.exit(record(id).run, wait_status, clock_.system_ns());
   }
+  // Over its channel, and the loop has told of it.
+  void says(WorkerId id, const std::string& line) {
+    ASSERT_TRUE(sys::send_bytes(link_.channel_of(record(id).run), line + "\n"));
+    watches_.changed();
+  }
+  static std::string all_of(int fd) {
+    std::string bytes(65536, '\0');
+    const auto n = sys::receive(fd, bytes);
+    bytes.resize(n ? *n : 0);
+    return bytes;
+  }
   void settle() { clock_.advance(100ms); }
   const supervisor::WorkerRecord& record(WorkerId id) const {
     return supervisor_->find(id)->record();
@@ -131,6 +150,7 @@ class SupervisorFixture : public ::testing::Test {
   std::string home_;
   FakeClock clock_;
   FakeKeeperLink link_;
+  FakeWatches watches_;
   FakePipeline pipeline_;
   RealFs files_;
   std::vector<std::string> notices_, answers_;

@@ -24,6 +24,15 @@ TEST(WorkerStateTest, AnyEndWhileStoppingIsStopped) {
     EXPECT_EQ(transition(WorkerState::kStopping, event).to, WorkerState::kStopped);
 }
 
+TEST(WorkerStateTest, OnlyReadyMakesAnUnreadyOneOnline) {
+  for (std::size_t event = 0; event < kWorkerEvents; ++event) {
+    const Transition& row = transition(WorkerState::kUnready, static_cast<WorkerEvent>(event));
+    EXPECT_EQ(row.to == WorkerState::kOnline, row.event == WorkerEvent::kReady);
+  }
+  EXPECT_EQ(transition(WorkerState::kUnready, WorkerEvent::kReadyDue).to, WorkerState::kUnready);
+  EXPECT_EQ(name_of(WorkerState::kUnready), "launching");
+}
+
 TEST(WorkerStateTest, ARowTooManyOrTooFewIsSeen) {
   auto rows = table::kTransitions;
   EXPECT_TRUE(one_row_per_pair(rows));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 
@@ -197,6 +198,118 @@ TEST_F(WorkerTest, StopWhileItIsRestartedSignalsOnce) {
   EXPECT_EQ(status(id), "stopping");
   exits(id, SIGINT);
   EXPECT_EQ(status(id), "stopped");
+}
+
+class WorkerReadyTest : public SupervisorFixture {
+ protected:
+  static AppSpec waiting() {
+    AppSpec spec = app();
+    spec.wait_ready = true;
+    return spec;
+  }
+  WorkerId launched(AppSpec spec = waiting()) {
+    const WorkerId id = added(std::move(spec));
+    supervisor_->start(id, std::nullopt, note());
+    link_.run(record(id).run);
+    return id;
+  }
+};
+
+TEST_F(WorkerReadyTest, IsLaunchingUntilItSaysThatItIsReady) {
+  const WorkerId id = launched();
+  EXPECT_EQ(status(id), "launching");
+  EXPECT_TRUE(answers_.empty());
+  says(id, "\"ready\"");
+  EXPECT_EQ(status(id), "online");
+  EXPECT_EQ(answers_, std::vector<std::string>{"ok"});
+  clock_.advance(1min);
+  EXPECT_EQ(status(id), "online");
+  EXPECT_TRUE(record(id).trouble.empty());
+}
+
+TEST_F(WorkerReadyTest, ATimeoutIsAnErrorAndNoEndOfTheWorker) {
+  const WorkerId id = launched();
+  clock_.advance(2999ms);
+  EXPECT_TRUE(answers_.empty());
+  clock_.advance(1ms);
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_NE(answers_[0].find("has not sent 'ready' within 3000 ms"), std::string::npos);
+  EXPECT_EQ(status(id), "launching");
+  EXPECT_EQ(record(id).trouble, answers_[0]);
+  EXPECT_TRUE(link_.signals_.empty());
+  says(id, "\"ready\"");
+  EXPECT_EQ(status(id), "online");
+  EXPECT_TRUE(record(id).trouble.empty());
+}
+
+TEST_F(WorkerReadyTest, OneThatEndsBeforeItIsReadyHasNotStarted) {
+  const WorkerId id = launched();
+  exits(id, code(3));
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_NE(answers_[0].find("ended before it was ready: it exited with code [3]"),
+            std::string::npos);
+  settle();
+  link_.run(record(id).run);  // By the policy, as any other.
+  EXPECT_EQ(status(id), "launching");
+  says(id, "\"ready\"");
+  EXPECT_EQ(status(id), "online");
+}
+
+TEST_F(WorkerReadyTest, IsStoppedAndRestartedWhileItIsNotReady) {
+  const WorkerId id = launched();
+  clock_.advance(3s);
+  supervisor_->restart(id, std::nullopt, note());
+  exits(id, SIGINT);
+  link_.run(record(id).run);
+  EXPECT_EQ(answers_.size(), 1U);
+  says(id, "\"ready\"");
+  EXPECT_EQ(answers_.back(), "ok");
+  supervisor_->stop(id, Worker::Wanted::kNoLonger, note());
+  exits(id, SIGINT);
+  EXPECT_EQ(status(id), "stopped");
+}
+
+TEST_F(WorkerReadyTest, ReadyOfAnAppThatNobodyWaitsForIsNothing) {
+  AppSpec spec = app();
+  spec.interpreter = "/usr/bin/node";
+  const WorkerId id = online(spec);
+  says(id, "\"ready\"");
+  EXPECT_EQ(status(id), "online");
+}
+
+TEST_F(WorkerReadyTest, TheMessageInPlaceOfSigintIsFollowedBySigkill) {
+  AppSpec spec = app();
+  spec.shutdown_with_message = true;
+  const WorkerId id = online(spec);
+  const RunId run = record(id).run;
+  supervisor_->stop(id, Worker::Wanted::kNoLonger, note());
+  EXPECT_EQ(all_of(link_.channel_of(run)), "\"shutdown\"\n");
+  EXPECT_TRUE(link_.signals_.empty());
+  clock_.advance(1600ms);
+  EXPECT_EQ(link_.signals_, (std::vector<Signal>{{run, SIGKILL, true}}));
+}
+
+TEST_F(WorkerReadyTest, WhereTheChannelIsClosedSigintComesAfterAll) {
+  AppSpec spec = app();
+  spec.shutdown_with_message = true;
+  const WorkerId id = online(spec);
+  const RunId run = record(id).run;
+  ASSERT_EQ(::shutdown(link_.channel_of(run), SHUT_RDWR), 0);  // process.disconnect()
+  watches_.changed();
+  supervisor_->stop(id, Worker::Wanted::kNoLonger, note());
+  EXPECT_EQ(link_.signals_, (std::vector<Signal>{{run, SIGINT, true}}));
+}
+
+TEST_F(WorkerReadyTest, WhatItDeclaresLastsAsLongAsItsRun) {
+  const WorkerId id = launched();
+  says(id, R"({"type":"axm:action","data":{"action_name":"gc"}})");
+  says(id, R"({"type":"axm:monitor","data":{"heap":{"value":1}}})");
+  EXPECT_EQ(record(id).actions.dump(), R"([{"action_name":"gc"}])");
+  clock_.advance(100ms);  // What is said behind it is heard once it has been saved.
+  EXPECT_EQ(supervisor_->find(id)->monitor().dump(), R"({"heap":{"value":1}})");
+  exits(id, code(1));
+  EXPECT_EQ(record(id).actions.dump(), "[]");
+  EXPECT_EQ(supervisor_->find(id)->monitor().dump(), "{}");
 }
 
 TEST_F(WorkerTest, WithoutAutorestartItStaysStopped) {

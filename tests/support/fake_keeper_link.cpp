@@ -43,6 +43,9 @@ std::vector<RunId> FakeKeeperLink::starting() const {
 Result<void> FakeKeeperLink::spawn(const supervisor::SpawnRequest& request) {
   if (spawn_errno_ != 0) return system_error(spawn_errno_, "spawn");
   spawns_.push_back(request);
+  WorkerEnds& ends = ends_[request.run];
+  if (request.channel_fd >= 0) ends.channel = PMX_TRY(sys::duplicate(request.channel_fd));
+  if (request.stdin_fd >= 0) ends.input = PMX_TRY(sys::duplicate(request.stdin_fd));
   Child child;
   child.run = request.run;
   children_[request.run] = child;
@@ -86,12 +89,14 @@ void FakeKeeperLink::exit(RunId run, int wait_status, std::int64_t ended_ns) {
   child.state = Child::State::kExited;
   child.wait_status = wait_status;
   child.ended_ns = ended_ns;
+  ends_.erase(run);
   if (listener_) listener_(Child(child));
 }
 
 void FakeKeeperLink::forget_everything() {
   held_.clear();
   children_.clear();
+  ends_.clear();
   state_.clear();
   state_at_connect_.clear();
   incarnation_ = 0;

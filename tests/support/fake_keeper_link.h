@@ -54,6 +54,10 @@ class FakeKeeperLink final : public supervisor::KeeperLink {
   void forget_everything();  // The keeper was killed too.
   void add_child(const Child& child) { children_[child.run] = child; }
 
+  // What a worker has of its own, where its request had it.
+  int channel_of(RunId run) const { return ends_.at(run).channel.get(); }
+  int stdin_of(RunId run) const { return ends_.at(run).input.get(); }
+
   std::vector<supervisor::SpawnRequest> spawns_;
   std::vector<Signal> signals_;
   std::vector<RunId> acknowledged_;
@@ -66,7 +70,11 @@ class FakeKeeperLink final : public supervisor::KeeperLink {
 
  private:
   std::map<std::string, Fd, std::less<>> held_;
+  struct WorkerEnds {
+    Fd channel, input;
+  };
   std::map<RunId, Child> children_;
+  std::map<RunId, WorkerEnds> ends_;
   std::function<void(const Child&)> listener_;
   pid_t next_pid_ = 5'000'000;  // Above the kernel's PID_MAX_LIMIT: nobody is hit by mistake.
 };

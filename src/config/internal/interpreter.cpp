@@ -1,29 +1,43 @@
 // PM2 picks by the script's ending, and runs whatever else is text by node, so that an executable
 // shell script without an ending fails there. Here a script that says `#!` is believed.
+//
+// Where the line names node, bun, deno or python, that becomes the app's interpreter, as with a
+// script that has their ending: instances can then be cluster workers, node_args are node's, and
+// python does not buffer. Another program is left to the kernel, which reads such lines best.
 #include "config/internal/interpreter.h"
 
 #include <algorithm>
 #include <array>
 
+#include "config/internal/nvm.h"
 #include "config/internal/path_lookup.h"
+#include "config/node_version.h"
 #include "config/schema.h"
 
 namespace pmx::config {
 namespace {
 
 struct ByEnding {
-  std::string_view ending, program;
+  std::string_view ending;
+  std::array<std::string_view, 2> programs;  // The first of them that is there.
 };
 constexpr std::array kByEnding{
-    ByEnding{".sh", "bash"},  ByEnding{".py", "python"}, ByEnding{".rb", "ruby"},
-    ByEnding{".php", "php"},  ByEnding{".pl", "perl"},   ByEnding{".js", "node"},
-    ByEnding{".mjs", "node"}, ByEnding{".cjs", "node"},  ByEnding{".coffee", "coffee"},
-    ByEnding{".ls", "lsc"},   ByEnding{".ts", "bun"},    ByEnding{".tsx", "bun"},
+    ByEnding{".sh", {"bash", "sh"}},   ByEnding{".py", {"python", "python3"}},
+    ByEnding{".rb", {"ruby"}},         ByEnding{".php", {"php"}},
+    ByEnding{".pl", {"perl"}},         ByEnding{".js", {"node", "bun"}},
+    ByEnding{".mjs", {"node", "bun"}}, ByEnding{".cjs", {"node", "bun"}},
+    ByEnding{".coffee", {"coffee"}},   ByEnding{".ls", {"lsc"}},
 };
+constexpr std::array<std::string_view, 4> kTypeScript{".ts", ".mts", ".cts", ".tsx"};
 
 std::string_view path_of(const AppSpec& app) {
   const auto path = app.env.find("PATH");
   return path == app.env.end() ? "/usr/local/bin:/usr/bin:/bin" : std::string_view(path->second);
+}
+
+std::string_view value_of(const AppSpec& app, const std::string& name) {
+  const auto found = app.env.find(name);
+  return found == app.env.end() ? std::string_view() : std::string_view(found->second);
 }
 
 bool available(const AppSpec& app, std::string_view program) {
@@ -32,13 +46,27 @@ bool available(const AppSpec& app, std::string_view program) {
   return find_in_path(program, path_of(app)).has_value();
 }
 
-// The interpreter that a script names in its first line, for one that is not executable itself.
-void believe_first_line(AppSpec& app, std::string_view head) {
-  const std::string_view line = head.substr(2, head.find('\n') - 2);
+// "#!/usr/bin/env -S node --flag" → node, --flag. Empty where the script has no such line.
+std::vector<std::string> first_line(std::string_view head) {
+  if (!head.starts_with("#!")) return {};
+  std::string_view line = head.substr(2, head.find('\n') - 2);
+  if (line.ends_with('\r')) line.remove_suffix(1);  // The kernel would look for "node\r".
   std::vector<std::string> words = split_words(line);
-  if (words.empty()) return;
-  app.interpreter = words.front();
-  app.interpreter_args.insert(app.interpreter_args.begin(), words.begin() + 1, words.end());
+  if (words.empty() || base_name(words.front()) != "env") return words;
+  const auto program = std::find_if(words.begin() + 1, words.end(), [](const std::string& word) {
+    return !word.starts_with('-') && word.find('=') == std::string::npos;
+  });
+  return {program, words.end()};
+}
+
+bool is_known_runtime(std::string_view program) {
+  const std::string_view name = base_name(program);
+  return name == "node" || name == "bun" || name == "deno" || name.starts_with("python");
+}
+
+void use(AppSpec& app, const std::vector<std::string>& command) {
+  app.interpreter = command.front();
+  app.interpreter_args.insert(app.interpreter_args.begin(), command.begin() + 1, command.end());
 }
 
 void choose_by_content(AppSpec& app) {
@@ -48,46 +76,84 @@ void choose_by_content(AppSpec& app) {
                                                                   "ELF");
   app.interpreter = "none";
   if (binary) return;
-  if (!head.starts_with("#!"))
+  const std::vector<std::string> command = first_line(head);
+  if (command.empty())
     app.interpreter = "node";
-  else if (!is_executable_file(app.script))
-    believe_first_line(app, head);
+  else if (!is_executable_file(app.script) ||
+           (is_known_runtime(command.front()) && available(app, command.front())))
+    use(app, command);
 }
 
-void choose_by_script(AppSpec& app) {
-  const std::string_view ending = extension(app.script);
-  const auto row = std::find_if(kByEnding.begin(), kByEnding.end(),
-                                [&](const ByEnding& known) { return known.ending == ending; });
-  if (row == kByEnding.end()) return choose_by_content(app);
-  app.interpreter = row->program;
-  if (app.interpreter == "python" && !available(app, "python")) app.interpreter = "python3";
-  if (app.interpreter == "bash" && !available(app, "bash")) app.interpreter = "sh";
-  if (app.interpreter == "bun" && !available(app, "bun")) {
-    app.interpreter = "node";
-    app.interpreter_args.insert(app.interpreter_args.begin(), "--experimental-strip-types");
+// Node reads TypeScript from 22.6 on with a flag, from 22.18 and 23.6 on without; never JSX.
+Result<void> choose_for_typescript(AppSpec& app, const std::string& version_cache) {
+  std::string why = "there is none of them in PATH";
+  if (available(app, "bun")) {
+    use(app, {"bun"});
+    return {};
   }
+  if (available(app, "node")) {
+    const auto version = interpreter_version("node", path_of(app), app.cwd, version_cache);
+    const bool jsx = extension(app.script) == ".tsx";
+    if (!jsx && version &&
+        (is_at_least(*version, 23, 6) ||
+         (version->starts_with("22.") && is_at_least(*version, 22, 18)))) {
+      use(app, {"node"});
+      return {};
+    }
+    if (!jsx && (!version || is_at_least(*version, 22, 6))) {
+      use(app, {"node", "--experimental-strip-types"});
+      return {};
+    }
+    why = jsx ? "node does not read JSX" : "the node in PATH is " + *version;
+  }
+  if (available(app, "deno")) {
+    use(app, {"deno", "run", "-A"});
+    return {};
+  }
+  return invalid("Script " + app.script + " needs bun, node from 22.6 on or deno, and " + why +
+                 ": install one, or name an interpreter (--interpreter tsx)");
 }
 
-// "node@20.1.0" is a version that nvm has installed.
+Result<void> choose_by_script(AppSpec& app, const std::string& version_cache) {
+  const std::string_view ending = extension(app.script);
+  if (std::find(kTypeScript.begin(), kTypeScript.end(), ending) != kTypeScript.end())
+    return choose_for_typescript(app, version_cache);
+  const auto* const row =
+      std::find_if(kByEnding.begin(), kByEnding.end(),
+                   [&](const ByEnding& known) { return known.ending == ending; });
+  if (row == kByEnding.end()) {
+    choose_by_content(app);
+    return {};
+  }
+  app.interpreter = row->programs.front();
+  for (const std::string_view program : row->programs)
+    if (!program.empty() && !available(app, app.interpreter) && available(app, program))
+      app.interpreter = program;
+  return {};
+}
+
+// "node@20" is a version that nvm has installed.
 Result<void> resolve_nvm(AppSpec& app) {
   constexpr std::string_view kPrefix = "node@";
   if (!app.interpreter.starts_with(kPrefix)) return {};
-  const std::string version = app.interpreter.substr(kPrefix.size());
-  const auto nvm = app.env.find("NVM_DIR");
-  const auto home = app.env.find("HOME");
-  std::string root = nvm != app.env.end() ? nvm->second : "";
-  if (root.empty() && home != app.env.end()) root = home->second + "/.nvm";
-  const std::string node = root + "/versions/node/v" + version + "/bin/node";
-  if (!is_executable_file(node))
-    return invalid("Interpreter " + app.interpreter + " is not installed: there is no " + node);
-  app.interpreter = node;
+  const std::string wanted = app.interpreter.substr(kPrefix.size());
+  const std::string nvm = nvm_directory(value_of(app, "NVM_DIR"), value_of(app, "HOME"));
+  const auto node = wanted.empty() ? std::nullopt : nvm_node(nvm, wanted);
+  if (!node) {
+    std::string known;
+    for (const std::string& version : nvm_versions(nvm))
+      known += (known.empty() ? "" : ", ") + version;
+    return invalid("Interpreter " + app.interpreter + " is not installed in " + nvm + " (" +
+                   (known.empty() ? "nothing is" : "there: " + known) + "): nvm install " + wanted);
+  }
+  app.interpreter = *node;
   return {};
 }
 
 }  // namespace
 
-Result<void> choose_interpreter(AppSpec& app, bool given) {
-  if (!given) choose_by_script(app);
+Result<void> choose_interpreter(AppSpec& app, bool given, const std::string& version_cache) {
+  if (!given) PMX_TRY(choose_by_script(app, version_cache));
   PMX_TRY(resolve_nvm(app));
   if (app.interpreter == "none" || app.interpreter.empty()) {
     app.interpreter = "none";
@@ -101,9 +167,6 @@ Result<void> choose_interpreter(AppSpec& app, bool given) {
                    app.interpreter + "' to double check.)");
   if (app.interpreter.find('/') != std::string::npos)
     app.interpreter = absolute_path(app.cwd, app.interpreter);
-  // Python keeps 8 KiB back when its output is a pipe: lines would come late, and not at all after
-  // a crash.
-  if (base_name(app.interpreter).starts_with("python")) app.env.emplace("PYTHONUNBUFFERED", "1");
   return {};
 }
 

@@ -9,8 +9,9 @@
 
 namespace pmx::config {
 
-// Sets interpreter (and interpreter_args, PYTHONUNBUFFERED) of `app`, whose script, env and cwd are
+// Sets interpreter and interpreter_args of `app`, whose script, env and cwd are
 // resolved. `given`: the user named the interpreter, else it follows from the script.
-Result<void> choose_interpreter(AppSpec& app, bool given);
+// `version_cache` as node_version.h has it.
+Result<void> choose_interpreter(AppSpec& app, bool given, const std::string& version_cache);
 
 }  // namespace pmx::config

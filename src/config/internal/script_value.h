@@ -1,9 +1,13 @@
 // What a JavaScript expression or module says, as JSON: evaluated by the user's node, bun or deno
-// in a process of its own.
+// in a process of its own, with the environment, directory and arguments of this one. What it
+// prints goes to standard error.
 //
-// Errors: kNotFound without errno when none of them is in PATH.
+// Errors: kNotFound without errno when there is no runtime; kInvalidArgument with the script's own
+//         words and line.
+// Bounds: a time limit, after which the process is killed; the size of the value.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/json.h"
@@ -11,8 +15,13 @@
 
 namespace pmx::config {
 
-Result<Json> expression_value(const std::string& text);  // "{ apps: [ … ] } // with comments"
-// `module.exports`, or the default export, or the named exports.
-Result<Json> module_value(const std::string& path);
+inline constexpr std::chrono::milliseconds kScriptTime{10'000};
+
+// "{ apps: [ … ] } // with comments". `name` is the file's, for messages.
+Result<Json> expression_value(const std::string& text, const std::string& name,
+                              std::chrono::milliseconds limit = kScriptTime);
+// `module.exports`, the default export or the named exports of an absolute path; where that is a
+// function or a promise, what comes out of it.
+Result<Json> module_value(const std::string& path, std::chrono::milliseconds limit = kScriptTime);
 
 }  // namespace pmx::config

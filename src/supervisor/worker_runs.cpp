@@ -1,0 +1,170 @@
+// A worker's runs as the keeper tells of them: what has begun, how it ended, and what a daemon that
+// takes over finds.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "supervisor/worker.h"
+
+namespace pmx::supervisor {
+
+void Worker::child_changed(const Child& child) {
+  switch (child.state) {
+    case Child::State::kStarting:
+      break;
+    case Child::State::kRunning:
+      if (record_.state == WorkerState::kLaunching) record_.started_ns = clock_.system_ns();
+      run_begun(child);
+      break;
+    case Child::State::kSpawnFailed: {
+      const RunId run = record_.run;
+      not_started(child.failed_step + ": " + std::strerror(child.spawn_errno), child.spawn_errno);
+      host_.run_ended(record_, run);
+      break;
+    }
+    case Child::State::kExited:
+      ended(child);
+      break;
+  }
+}
+
+void Worker::run_begun(const Child& child) {
+  record_.pid = child.pid;
+  record_.start_ticks = child.start_ticks;
+  apply(record_.spec.wait_ready ? WorkerEvent::kRunningUnready : WorkerEvent::kRunning);
+}
+
+std::chrono::milliseconds Worker::listen_timeout() const {
+  return record_.spec.listen_timeout.count() > 0 ? record_.spec.listen_timeout
+                                                 : kDefaultListenTimeout;
+}
+
+// Counted from the run's start, not from now: the daemon may be another one since.
+void Worker::await_ready() {
+  using std::chrono::nanoseconds;
+  const nanoseconds whole = listen_timeout();
+  const nanoseconds left = whole - nanoseconds(clock_.system_ns() - record_.started_ns);
+  ready_timer_ = timers_.call_after(std::clamp(left, nanoseconds(0), whole), [this] {
+    ready_timer_ = 0;
+    apply(WorkerEvent::kReadyDue);
+  });
+}
+
+void Worker::mark_late() {
+  late_ = true;
+  record_.trouble = record_.spec.name + " (id " + std::to_string(record_.id.value) +
+                    ") is not ready: it has not sent 'ready' within " +
+                    std::to_string(listen_timeout().count()) +
+                    " ms (listen_timeout); it goes on, and is online once it does";
+  host_.notice(record_.trouble);
+}
+
+bool Worker::said(const AppMessage& message) {
+  switch (message.kind) {
+    case AppMessage::Kind::kReady: {
+      const bool waited_for = record_.state == WorkerState::kUnready;
+      apply(WorkerEvent::kReady);
+      return waited_for;
+    }
+    case AppMessage::Kind::kAction: {
+      const bool fresh = add_action(record_.actions, message.data);
+      if (fresh) host_.save_soon();
+      return fresh;
+    }
+    case AppMessage::Kind::kMonitor:
+      merge_monitor(monitor_, message.data);
+      return false;
+    default:
+      return false;
+  }
+}
+
+void Worker::ended(const Child& child) {
+  const std::int64_t at_ns = child.ended_ns != 0 ? child.ended_ns : clock_.system_ns();
+  ExitFacts exit = exit_facts(child.wait_status, at_ns);
+  const bool asked = record_.state == WorkerState::kStopping;
+  // A run so short that its start was never seen has an uptime of nothing.
+  const std::int64_t started_ns =
+      record_.state == WorkerState::kLaunching ? at_ns : record_.started_ns;
+  exit.ran_ns = std::max<std::int64_t>(at_ns - started_ns, 0);
+  exit.rss_kib = child.max_rss_kib;
+  exit.run = record_.run;
+  exit.cause = exit_cause(exit, {asked, asked && kills_ > 0, host_.oom_killer_was_here()});
+  record_.last_exit = exit;
+  host_.notice(label() + " exited " + exit_text(exit));
+  const RunId run = std::exchange(record_.run, RunId{});
+  record_.pid = 0;
+  record_.actions = Json::array();
+  monitor_ = Json::object();
+  if (asked) {
+    host_.sweep_group(child, std::max(kill_at_ - clock_.steady_now(),
+                                      std::chrono::steady_clock::duration::zero()));
+    apply(WorkerEvent::kEndedDone);
+  } else {
+    const Verdict verdict =
+        after_exit(record_.spec, record_.memory, exit, std::chrono::nanoseconds(exit.ran_ns));
+    if (verdict.kind == Verdict::Kind::kBroken) {
+      record_.trouble = "crash loop: " + std::to_string(record_.memory.unstable_ns.size()) +
+                        " ends before min_uptime (" +
+                        std::to_string(record_.spec.min_uptime.count()) + " ms), last one " +
+                        exit_text(exit);
+      host_.notice("Script " + record_.spec.script + " had too many unstable restarts (" +
+                   std::to_string(record_.spec.max_restarts) + "). Stopped. \"errored\"");
+    }
+    apply_verdict(verdict);
+  }
+  host_.run_ended(record_, run);
+}
+
+void Worker::adopt(const Child& child) {
+  // The daemon died between a start and its note of it: the start counts as done.
+  if (record_.state == WorkerState::kWaiting) ++record_.restarts;
+  cancel_timers();
+  record_.run = child.run;
+  record_.pid = child.pid;
+  record_.start_ticks = child.start_ticks;
+  record_.started_ns = static_cast<std::int64_t>(child.run.value);  // A run's id is its birth.
+  record_.actions = Json::array();
+  record_.state = WorkerState::kLaunching;
+  if (child.state == Child::State::kRunning) run_begun(child);
+  host_.save_soon();
+  if (!record_.should_run) stop(Wanted::kNoLonger, nullptr);
+}
+
+void Worker::resume(const Child* child, bool again) {
+  if (child != nullptr && record_.run == child->run) {
+    if (child->state == Child::State::kRunning) {
+      const bool stopping = record_.state == WorkerState::kStopping;
+      const bool begun = record_.state == WorkerState::kOnline || stopping;
+      const auto birth_ns = static_cast<std::int64_t>(child->run.value);
+      if (!begun) record_.started_ns = std::max(record_.started_ns, birth_ns);
+      record_.state = begun ? WorkerState::kOnline : WorkerState::kLaunching;
+      run_begun(*child);
+      // A stop that was under way goes on; where it was half of a restart, so does that.
+      if (stopping && record_.should_run) {
+        restart(std::nullopt, nullptr);
+      } else if (stopping) {
+        stop(Wanted::kNoLonger, nullptr);
+      }
+    } else {
+      const bool half_restart = record_.state == WorkerState::kStopping && record_.should_run;
+      child_changed(*child);
+      if (half_restart) start(std::nullopt, nullptr);
+    }
+    return;
+  }
+  record_.run = {};
+  record_.pid = 0;
+  const bool was_waiting = record_.state == WorkerState::kWaiting;
+  if (has_run(record_.state) || was_waiting) record_.state = WorkerState::kStopped;
+  if (!record_.should_run || !again) return;
+  if (was_waiting) {
+    record_.state = WorkerState::kLaunching;
+    next_delay_ = std::max(record_.spec.restart_delay, record_.memory.backoff_delay);
+    apply(WorkerEvent::kEndedAgain);
+  } else {
+    start(std::nullopt, nullptr);
+  }
+}
+
+}  // namespace pmx::supervisor
