@@ -51,6 +51,12 @@ Json last_exit(const WorkerRecord& record, const std::vector<RunId>& open) {
                        {"recorded", std::find(open.begin(), open.end(), run) == open.end()}});
 }
 
+Json limit_runs_ms(const WorkerRecord& record) {
+  Json runs = Json::array();
+  for (const std::int64_t time_ns : record.limit_runs_ns) runs.push_back(time_ns / 1'000'000);
+  return runs;
+}
+
 Json logs_of(const LogFiles& files, const std::vector<LogStatus>& all) {
   Json logs = Json::array();
   for (const LogStatus& log : all) {
@@ -98,6 +104,13 @@ class Members {
   std::unordered_set<std::string> keys_;
 };
 
+// PM2 has no such key then, and its users ask whether there is one.
+bool is_unset(const AppSpec& app, std::string_view key) {
+  return (key == "cron_restart" && app.cron_restart.empty()) ||
+         (key == "max_memory_restart" && app.max_memory_restart == 0) ||
+         (key == "ignore_watch" && app.watch.ignore.empty());
+}
+
 Json or_null(const std::string& text) {
   if (text.empty()) return nullptr;
   return text;
@@ -129,7 +142,7 @@ Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
   env.add("instances", app.instances);
   env.add("args", words(app.args));
   env.add("node_args", words(app.interpreter_args));
-  env.add("watch", false);
+  env.add("watch", app.watch.on);
   env.add("autorestart", app.autorestart);
   env.add("pm_out_log_path", record.logs.out.empty() ? "/dev/null" : record.logs.out);
   env.add("pm_err_log_path", record.logs.err.empty() ? "/dev/null" : record.logs.err);
@@ -156,7 +169,7 @@ Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
   if (detail == Detail::kShort) return env.take();
   const Json canonical = codec_.to_json(app);
   for (const auto& [key, value] : canonical.members())
-    if (key != "env" && key != "own_env") env.add(key, value);
+    if (key != "env" && key != "own_env" && !is_unset(app, key)) env.add(key, value);
   // PM2 shows the environment twice: flat, where a name of its own wins, and whole.
   Json::Object variables;
   if (detail == Detail::kDump) {
@@ -192,6 +205,8 @@ Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& lo
                             {"restarts_last_minute", worker.restarts_in_last_minute()},
                             {"trouble", trouble},
                             {"open_runs", open.size()},
+                            {"cron_due", record.cron_due_ns / 1'000'000},
+                            {"limit_runs_ms", limit_runs_ms(record)},
                             {"logs", logs_of(record.logs, logs)}})},
   });
 }

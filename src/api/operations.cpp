@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "api/app_warnings.h"
 #include "base/units.h"
 
 namespace pmx::api {
@@ -128,12 +129,11 @@ void Operations::start_apps(const Json& apps, bool force, Done done) {
   if (!planned) return done(std::move(planned).error());
   Outcome outcome;
   std::vector<std::pair<WorkerId, AppSpec>> starts;
+  const MemoryBound memory = memory_bound();
   for (Launch& launch : *planned) {
     AppSpec& spec = launch.spec;
-    if (spec.exec_mode == "cluster_mode" && spec.instances > 1)
-      outcome.messages.push_back(spec.name + ": " + std::to_string(spec.instances) +
-                                 " instances run as separate processes: this version has no "
-                                 "cluster mode, they cannot share a port");
+    for (std::string& line : start_warnings(spec, memory))
+      outcome.messages.push_back(std::move(line));
     std::vector<WorkerId> ids = launch.existing;
     for (std::int64_t i = 0; ids.empty() || (launch.existing.empty() && i < spec.instances); ++i) {
       auto added = workers_.add(spec);
@@ -263,8 +263,14 @@ void Operations::act(std::string_view action, std::string_view target, std::stri
     default:
       break;
   }
+  Outcome outcome = outcome_of(ids);
+  if (known->action == Action::kStop) {
+    std::vector<const WorkerRecord*> records;
+    for (const WorkerId id : ids) records.push_back(&workers_.find(id)->record());
+    outcome.messages = stop_warnings(records);
+  }
   const auto gather =
-      std::make_shared<Gather>(workers_, outcome_of(ids), once_recorded(ids, std::move(done)));
+      std::make_shared<Gather>(workers_, std::move(outcome), once_recorded(ids, std::move(done)));
   for (const WorkerId id : ids) {
     if (known->action == Action::kDelete) {
       workers_.remove_worker(id, gather->expect());

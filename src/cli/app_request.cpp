@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/sys.h"
+#include "base/units.h"
 #include "config/app_config.h"
 #include "config/ecosystem.h"
 #include "config/normalise.h"
@@ -33,6 +34,8 @@ Json option_value(const config::Setting& setting, const std::vector<std::string>
   const bool repeatable = setting.value.find("...") != std::string_view::npos;
   // PM2: a list, also of one, drops by a part of the name.
   if (setting.key == "filter_env") return Json::Array(values.begin(), values.end());
+  // PM2: seconds, where a file has milliseconds.
+  if (setting.key == "watch_delay" && parse_integer(values.back())) return values.back() + "s";
   if (!repeatable || values.size() == 1) {
     if (setting.key != "stop_exit_codes") return values.back();
     std::string codes = values.back();  // PM2: "0,1" and "0 1" alike.

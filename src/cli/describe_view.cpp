@@ -48,8 +48,9 @@ Rows rows_of(const Json& element, std::int64_t now_ms) {
             {"version", text_of(env["version"])},
             {"restarts", text_of(env["restart_time"])},
             {"uptime", online ? uptime_text(now_ms - env["pm_uptime"].as_int(now_ms)) : "0"}};
-  if (!env["max_memory_restart"].is_null())
-    rows.emplace_back("max memory restart", text_of(env["max_memory_restart"]));
+  if (env["max_memory_restart"].as_int() > 0)
+    rows.emplace_back("max memory restart",
+                      format_size(static_cast<std::uint64_t>(env["max_memory_restart"].as_int())));
   if (!env["cron_restart"].is_null())
     rows.emplace_back("cron restart", text_of(env["cron_restart"]));
   rows.emplace_back("script path", text_of(env["pm_exec_path"]));
@@ -74,7 +75,7 @@ Rows rows_of(const Json& element, std::int64_t now_ms) {
   rows.emplace_back("exec mode", text_of(env["exec_mode"]));
   rows.emplace_back("node.js version", text_of(env["node_version"]));
   rows.emplace_back("node env", text_of(env["env"]["NODE_ENV"]));
-  rows.emplace_back("watch & reload", env["watch"].as_bool() ? "✔" : "✘");
+  rows.emplace_back("watch & reload", is_watched(env) ? "✔" : "✘");
   rows.emplace_back("unstable restarts", text_of(env["unstable_restarts"]));
   const std::int64_t created_ms = env["created_at"].as_int();
   rows.emplace_back("created at", created_ms > 0 ? iso_time(created_ms * 1'000'000) : "N/A");

@@ -95,7 +95,7 @@ constexpr std::array kColumns{
            2},
     Column{"watching", 10,
            [](const Json& e, std::int64_t) {
-             return Cell{e["pm2_env"]["watch"].as_bool() ? "enabled" : "disabled"};
+             return Cell{is_watched(e["pm2_env"]) ? "enabled" : "disabled"};
            },
            2},
 };
@@ -174,6 +174,10 @@ bool before(const Json& a, const Json& b) {
 
 }  // namespace
 
+bool is_watched(const Json& pm2_env) {
+  return pm2_env["watch"].is_array() || pm2_env["watch"].as_bool();
+}
+
 std::string uptime_text(std::int64_t duration_ms) {
   struct Unit {
     std::int64_t seconds;
@@ -217,7 +221,7 @@ std::string mini_list(const Json& list, std::int64_t now_ms) {
            "\nrestarted : " + std::to_string(env["restart_time"].as_int()) +
            "\nuptime : " + uptime_of(element, now_ms) + "\nmemory usage : " + memory_of(element) +
            " \nerror log : " + env["pm_err_log_path"].as_string() +
-           "\nwatching : " + (env["watch"].as_bool() ? "yes" : "no") +
+           "\nwatching : " + (is_watched(env) ? "yes" : "no") +
            "\nPID file : " + env["pm_pid_path"].as_string() + "\n\n";
   }
   return out;

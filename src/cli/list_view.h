@@ -18,6 +18,7 @@ std::string mini_list(const Json& list, std::int64_t now_ms);
 Result<Json> sorted_list(const Json& list, const std::string& sort);
 
 // PM2's: the largest unit of which there is more than one. "90s", "2m", "3D".
+bool is_watched(const Json& pm2_env);  // Its `watch` is true, or paths.
 std::string uptime_text(std::int64_t duration_ms);
 
 }  // namespace pmx::cli

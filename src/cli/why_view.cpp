@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <vector>
 
 #include "base/time_text.h"
 #include "base/units.h"
@@ -20,13 +21,12 @@ struct Story {
   std::int64_t code = -1;  // -1: by a signal, or not known.
   std::int64_t at_ms = 0, ran_ms = 0, max_rss = 0;
   std::int64_t restarts = 0, last_minute = 0, open_runs = 0, started_ms = 0;
-  std::int64_t kill_timeout = 0, min_uptime = 0, delay = 0;
+  std::int64_t kill_timeout = 0, min_uptime = 0, delay = 0, memory_limit = 0;
+  std::vector<std::int64_t> limit_runs_ms;  // How long the last runs took to reach it.
 
   bool is(std::string_view word) const { return cause == word; }
   bool running() const { return status == "online" || status == "launching"; }
-  bool failed_early() const {
-    return ended && ran_ms < kFirstSecondMs && is("itself") && code > 0;
-  }
+  bool failed_early() const { return ended && ran_ms < kFirstSecondMs && is("itself") && code > 0; }
 };
 
 Story story_of(const Json& element) {
@@ -51,6 +51,8 @@ Story story_of(const Json& element) {
   story.autorestart = env["autorestart"].as_bool(true);
   story.kill_timeout = env["kill_timeout"].as_int();
   story.min_uptime = env["min_uptime"].as_int();
+  story.memory_limit = env["max_memory_restart"].as_int();
+  for (const Json& run : own["limit_runs_ms"].items()) story.limit_runs_ms.push_back(run.as_int());
   story.delay = std::max(env["prev_restart_delay"].as_int(), env["restart_delay"].as_int());
   return story;
 }
@@ -61,6 +63,23 @@ std::string duration_text(std::int64_t ms) {
     return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
   }
   return uptime_text(ms);
+}
+
+// A leak takes as long each time; a burst of work does not.
+bool is_leak(const Story& story) {
+  if (story.limit_runs_ms.size() < 3) return false;
+  const auto [least, most] =
+      std::minmax_element(story.limit_runs_ms.begin(), story.limit_runs_ms.end());
+  return *most <= *least + *least / 4;
+}
+
+std::string like_clockwork(const Story& story) {
+  if (!is_leak(story)) return "";
+  std::int64_t sum = 0;
+  for (const std::int64_t run : story.limit_runs_ms) sum += run;
+  const auto runs = static_cast<std::int64_t>(story.limit_runs_ms.size());
+  return ", as every " + duration_text(sum / runs) + " (the last " + std::to_string(runs) +
+         " times)";
 }
 
 std::string headline(const Story& story, std::int64_t now_ms) {
@@ -79,6 +98,12 @@ std::string how_it_ended(const Story& story) {
     return "was told to stop, had not ended after kill_timeout (" +
            std::to_string(story.kill_timeout) + " ms), and was killed by pmx";
   if (story.is("asked")) return "was told to stop, and did";
+  if (story.is("cron")) return "was restarted by its cron_restart";
+  if (story.is("files_changed")) return "was restarted because files had changed (watch)";
+  if (story.is("memory_limit"))
+    return "had more in memory than max_memory_restart (" +
+           format_size(static_cast<std::uint64_t>(story.memory_limit)) +
+           ") and was restarted by pmx" + like_clockwork(story);
   if (story.is("out_of_memory"))
     return "was killed while the kernel's out-of-memory killer was at work";
   if (story.is("somebody")) return "was sent " + story.signal + " by somebody else than pmx";
@@ -113,6 +138,11 @@ struct Advice {
   std::string_view text;
 };
 constexpr std::array kAdvice{
+    Advice{[](const Story& s) { return s.is("memory_limit") && is_leak(s); },
+           "it grows by the clock, so it is a leak and no burst of work: a heap snapshot before "
+           "the next one shows what is kept"},
+    Advice{[](const Story& s) { return s.is("memory_limit"); },
+           "raise max_memory_restart if that much is what its work needs"},
     Advice{[](const Story& s) { return s.is("kill_timeout"); },
            "raise kill_timeout, or have it end on SIGINT: what it had not finished was lost"},
     Advice{[](const Story& s) { return s.is("out_of_memory"); },

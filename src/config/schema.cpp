@@ -15,11 +15,17 @@ template <auto Member>
 auto& rotate_member(AppSpec& app) {
   return app.rotate.*Member;
 }
+template <auto Member>
+auto& watch_member(AppSpec& app) {
+  return app.watch.*Member;
+}
 // Variables, because a function template's name has no type from which Field could be chosen.
 template <auto Member>
 constexpr auto in_app = &app_member<Member>;
 template <auto Member>
 constexpr auto in_rotate = &rotate_member<Member>;
+template <auto Member>
+constexpr auto in_watch = &watch_member<Member>;
 
 constexpr std::int64_t kKib = 1024;
 constexpr std::int64_t kMostSizeBytes = kKib * kKib * kKib * kKib;
@@ -121,7 +127,9 @@ constexpr std::array kSettings{
     Setting{"restart_delay", "", "--restart-delay", "<duration>", Role::kApp, in_app<&AppSpec::restart_delay>, {0, kDayMs}, "",
             "Wait before each restart."},
     Setting{"exp_backoff_restart_delay", "", "--exp-backoff-restart-delay", "<duration>", Role::kApp, in_app<&AppSpec::exp_backoff_restart_delay>, {0, kDayMs}, "",
-            "First wait before a restart; grows by half each time, up to 15 s."},
+            "First wait before a restart; grows by half each time, up to exp_backoff_max_delay."},
+    Setting{"exp_backoff_max_delay", "", "--exp-backoff-max-delay", "<duration>", Role::kApp, in_app<&AppSpec::exp_backoff_max_delay>, {1, kDayMs}, "",
+            "The longest such wait."},
     Setting{"stop_exit_codes", "", "--stop-exit-codes", "<codes...>", Role::kApp, in_app<&AppSpec::stop_exit_codes>, {0, 255}, "",
             "Exit codes after which the app is not started again."},
     Setting{"kill_timeout", "", "-k,--kill-timeout", "<duration>", Role::kApp, in_app<&AppSpec::kill_timeout>, {0, kDayMs}, "",
@@ -134,6 +142,16 @@ constexpr std::array kSettings{
             "Time for that; after it the command fails, and the app goes on and may still get ready. 0 is the default."},
     Setting{"shutdown_with_message", "", "--shutdown-with-message", "", Role::kApp, in_app<&AppSpec::shutdown_with_message>, {}, "",
             "Stop by the message 'shutdown' (process.on('message')) in place of SIGINT."},
+    Setting{"cron_restart", "cron", "-c,--cron,--cron-restart", "<pattern>", Role::kApp, in_app<&AppSpec::cron_restart>, {}, "",
+            "Restart at these times, also when stopped. With autorestart: false a job: started at each time, left out where the last one still runs."},
+    Setting{"max_memory_restart", "", "--max-memory-restart", "<size>", Role::kApp, in_app<&AppSpec::max_memory_restart>, {kKib, kMostSizeBytes}, "off",
+            "Restart a worker whose first process has more than this in memory; one of an app at a time."},
+    Setting{"watch", "", "--watch", "[paths]", Role::kApp, in_app<&AppSpec::watch>, {}, "",
+            "Restart when files change: true for those below cwd, or paths."},
+    Setting{"ignore_watch", "", "--ignore-watch", "<paths>", Role::kApp, in_watch<&WatchPolicy::ignore>, {}, "",
+            "Whose changes do not count: names, paths, globs, or /regular expressions/; always node_modules, what begins with a dot, and the app's own logs."},
+    Setting{"watch_delay", "", "--watch-delay", "<delay>", Role::kApp, in_watch<&WatchPolicy::delay>, {0, kDayMs}, "",
+            "Wait so long after the last change; at least 0.1 s."},
 
     Setting{"name_prefix", "", "", "", Role::kLoader, Plain::kText, {}, "", "Name the app <prefix>:<name>."},
     Setting{"port", "", "", "", Role::kLoader, Plain::kNumber, {0, 65535}, "", "Sets the environment variable PORT."},
@@ -144,12 +162,7 @@ constexpr std::array kSettings{
     Setting{"disable_source_map_support", "", "--disable-source-map-support", "", Role::kLoader, Plain::kFlag, {}, "",
             "The opposite of source_map_support."},
 
-    Setting{"watch", "", "--watch", "[paths]", Role::kLater, {}, {}, "", "Restart when files change."},
-    Setting{"ignore_watch", "", "--ignore-watch", "<paths>", Role::kLater, {}, {}, "", "Files whose changes do not count."},
-    Setting{"watch_delay", "", "--watch-delay", "<delay>", Role::kLater, {}, {}, "", "Wait after a change."},
-    Setting{"watch_options", "", "", "", Role::kLater, {}, {}, "", "Options of the watcher."},
-    Setting{"cron_restart", "cron", "-c,--cron,--cron-restart", "<pattern>", Role::kLater, {}, {}, "", "Restart by a cron pattern."},
-    Setting{"max_memory_restart", "", "--max-memory-restart", "<size>", Role::kLater, {}, {}, "", "Restart above this memory."},
+    Setting{"watch_options", "", "", "", Role::kMoot, {}, {}, "", "Options of PM2's watcher: pmx watches by inotify, and what it is told by ignore_watch is enough."},
     Setting{"trace", "", "--trace", "", Role::kLater, Plain::kFlag, {}, "", "PM2's tracing."},
     Setting{"v8", "", "--v8", "", Role::kLater, Plain::kFlag, {}, "", "PM2's V8 metrics."},
     Setting{"event_loop_inspector", "", "--event-loop-inspector", "", Role::kLater, Plain::kFlag, {}, "", "PM2's metrics."},

@@ -27,13 +27,14 @@ namespace pmx::config {
 enum class Plain : std::uint8_t { kFlag, kFlagOrText, kFlagOrWords, kNumber, kText, kWords };
 template <class T>
 using FieldOf = T& (*)(AppSpec&);
-using Field = std::variant<std::monostate, FieldOf<std::string>, FieldOf<bool>,
-                           FieldOf<std::optional<bool>>, FieldOf<std::int64_t>,
-                           FieldOf<std::uint32_t>, FieldOf<int>, FieldOf<std::uint64_t>,
-                           FieldOf<std::chrono::milliseconds>, FieldOf<std::vector<std::string>>,
-                           FieldOf<std::vector<int>>, FieldOf<std::map<std::string, std::string>>,
-                           FieldOf<Compression>, FieldOf<WhenFull>, FieldOf<SyncPolicy>,
-                           FieldOf<std::vector<SinkSpec>>, FieldOf<RedactRules>, Plain>;
+using Field =
+    std::variant<std::monostate, FieldOf<std::string>, FieldOf<bool>, FieldOf<std::optional<bool>>,
+                 FieldOf<std::int64_t>, FieldOf<std::uint32_t>, FieldOf<int>,
+                 FieldOf<std::uint64_t>, FieldOf<std::chrono::milliseconds>,
+                 FieldOf<std::vector<std::string>>, FieldOf<std::vector<int>>,
+                 FieldOf<std::map<std::string, std::string>>, FieldOf<Compression>,
+                 FieldOf<WhenFull>, FieldOf<SyncPolicy>, FieldOf<std::vector<SinkSpec>>,
+                 FieldOf<RedactRules>, FieldOf<WatchPolicy>, Plain>;
 
 enum class Role : std::uint8_t {
   kApp,     // Fills a field of AppSpec.

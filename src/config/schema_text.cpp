@@ -37,6 +37,8 @@ struct AllowedText {
   }
   std::string operator()(FieldOf<std::string>) const {
     if (row.key == "rotate.every") return "hour, day, off or a cron pattern of five or six fields";
+    if (row.key == "cron_restart")
+      return "a cron pattern of five or six fields, @hourly or one of its siblings, or 0 (none)";
     if (row.key == "log_type") return "json or raw";
     if (!row.words.empty()) return "one of " + listed(row.words);
     return row.key == "log_file" ? "a path, true or false" : "text";
@@ -75,6 +77,7 @@ struct AllowedText {
   std::string operator()(FieldOf<std::vector<SinkSpec>>) const {
     return "a URL, an object of options or a list of them; false or none";
   }
+  std::string operator()(FieldOf<WatchPolicy>) const { return "true, false, a path or a list"; }
   std::string operator()(FieldOf<RedactRules>) const {
     return allowed_text(*find_sink_option(row.key));
   }
@@ -98,15 +101,6 @@ std::string between(std::string_view what, const std::string& min, const std::st
 std::string scalar_text(const Json& value) {
   if (value.is_null()) return "";
   return value.is_string() ? value.as_string() : value.dump();
-}
-
-bool looks_like_cron(std::string_view text) {
-  const auto is_known = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view(" *,-/?#").find(c) != std::string_view::npos;
-  };
-  const std::size_t fields = split_words(text).size();
-  return (fields == 5 || fields == 6) && std::all_of(text.begin(), text.end(), is_known);
 }
 
 std::string size_text(std::uint64_t size_bytes) {

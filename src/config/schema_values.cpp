@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "base/schedule.h"
 #include "base/units.h"
 #include "config/internal/value_text.h"
 #include "config/schema.h"
@@ -34,7 +35,12 @@ bool read(const Setting& row, std::string& out, const Json& value) {
   }
   if (row.key == "rotate.every") {
     if (text == "off" || text == "false") text.clear();
-    if (!text.empty() && !is_word(row, text) && !looks_like_cron(text)) return false;
+    if (!text.empty() && !Schedule::parse(text)) return false;
+  } else if (row.key == "cron_restart") {
+    if (text == "0" || text == "false") text.clear();
+    // "hour" is a rotation's.
+    const bool pattern = text.starts_with('@') || text.find(' ') != std::string::npos;
+    if (!text.empty() && !(pattern && Schedule::parse(text))) return false;
   } else if (row.key == "log_type") {
     if (text == "raw") text.clear();
     if (!text.empty() && !is_word(row, text)) return false;
@@ -184,6 +190,21 @@ bool read(const Setting& row, SyncPolicy& out, const Json& value) {
   return true;
 }
 
+bool read(const Setting&, WatchPolicy& out, const Json& value) {
+  if (const auto flag = as_bool(value)) {
+    out.on = *flag;
+    out.paths.clear();
+    return true;
+  }
+  auto paths = as_words(value);
+  if (!paths || paths->empty()) return false;
+  for (const std::string& path : *paths)
+    if (path.empty() || path.find('\0') != std::string::npos) return false;
+  out.on = true;
+  out.paths = std::move(*paths);
+  return true;
+}
+
 [[maybe_unused]] bool read(const Setting&, std::monostate&, const Json&) { return false; }
 
 bool is_plain(const Setting& row, Plain type, const Json& value) {
@@ -227,6 +248,10 @@ Json write(const Compression& value) {
 }
 Json write(const WhenFull& value) { return value == WhenFull::kDrop ? "drop" : "block"; }
 Json write(const std::vector<SinkSpec>& value) { return sinks_to_json(value); }
+Json write(const WatchPolicy& value) {
+  if (value.paths.empty()) return value.on;
+  return write(value.paths);
+}
 Json write(const SyncPolicy& value) {
   if (value.mode == SyncPolicy::Mode::kSeal) return "seal";
   if (value.mode == SyncPolicy::Mode::kBatch) return "batch";

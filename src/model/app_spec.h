@@ -25,6 +25,15 @@ struct ConfigSource {
   bool operator==(const ConfigSource&) const = default;
 };
 
+// Restart when files change.
+struct WatchPolicy {
+  bool on = false;
+  std::vector<std::string> paths;   // Absolute; none: cwd.
+  std::vector<std::string> ignore;  // As written, beside what is always ignored.
+  std::chrono::milliseconds delay{0};
+  bool operator==(const WatchPolicy&) const = default;
+};
+
 struct AppSpec {
   std::string name;
   std::string app_namespace = "default";
@@ -66,12 +75,16 @@ struct AppSpec {
   std::chrono::milliseconds min_uptime{1000};
   std::chrono::milliseconds restart_delay{0};
   std::chrono::milliseconds exp_backoff_restart_delay{0};
+  std::chrono::milliseconds exp_backoff_max_delay{15'000};
   std::vector<int> stop_exit_codes;
   std::chrono::milliseconds kill_timeout{1600};
   bool treekill = true;
   bool wait_ready = false;  // Online only once it has said "ready" over its channel.
   std::chrono::milliseconds listen_timeout{kDefaultListenTimeout};
-  bool shutdown_with_message = false;  // "shutdown" over its channel in place of SIGINT.
+  bool shutdown_with_message = false;    // "shutdown" over its channel in place of SIGINT.
+  std::string cron_restart;              // A pattern of base/schedule.h; "": none.
+  std::uint64_t max_memory_restart = 0;  // Bytes in memory (RSS) of its first process; 0: no bound.
+  WatchPolicy watch;
 
   ConfigSource config;
   Json other;  // Keys of PM2 that are accepted, kept and shown, and have no effect yet.

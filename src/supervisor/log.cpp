@@ -38,7 +38,7 @@ void Log::adopt(const LogSpec& spec) {
   spec_.merged = was_merged || spec.merged;
   schedule_.reset();
   if (!spec.rotate.every.empty()) {
-    auto schedule = rotate::Schedule::parse(spec.rotate.every);  // Checked where it was set.
+    auto schedule = Schedule::parse(spec.rotate.every);  // Checked where it was set.
     if (schedule) schedule_ = std::move(schedule).value();
   }
   schedule_next_rotation();

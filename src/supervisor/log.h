@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "base/guarded.h"
+#include "base/schedule.h"
 #include "capture/line_framer.h"
 #include "model/log_spec.h"
-#include "rotate/schedule.h"
 #include "rotate/segment_writer.h"
 #include "supervisor/stream.h"
 
@@ -112,7 +112,7 @@ class Log {
   std::size_t next_feed_ = 0;  // Where a merged log's next group begins: no stream starves.
   std::vector<rotate::StreamBatch> group_;
   std::vector<Stream*> touched_;
-  std::optional<rotate::Schedule> schedule_;
+  std::optional<Schedule> schedule_;
   std::optional<std::int64_t> next_rotation_ns_;
   std::optional<Trouble> trouble_;
   std::shared_ptr<LogCounters> counters_;

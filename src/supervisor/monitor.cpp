@@ -40,6 +40,8 @@ std::optional<ProcessReading> parse_process_stat(std::string_view stat) {
   ProcessReading reading;
   reading.cpu_ticks = field[14] + field[15];
   reading.start_ticks = field[22];
+  reading.parent = static_cast<pid_t>(field[4]);
+  reading.group = static_cast<pid_t>(field[5]);
   reading.rss_bytes = field[24] * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   return reading;
 }

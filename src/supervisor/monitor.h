@@ -24,6 +24,7 @@ struct ProcessReading {
   std::uint64_t cpu_ticks = 0;    // User and system.
   std::uint64_t start_ticks = 0;  // Since boot.
   std::uint64_t rss_bytes = 0;
+  pid_t parent = 0, group = 0;
 };
 // /proc/<pid>/stat; nullopt where it does not say (a zombie that has gone, a foreign format).
 std::optional<ProcessReading> parse_process_stat(std::string_view stat);

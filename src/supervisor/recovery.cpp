@@ -75,6 +75,7 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
     const bool idle = worker->record().run.value == 0 || !children.contains(worker->record().run);
     if (!resumed.contains(id) && idle) worker->resume(nullptr, true);
   }
+  memory_guard_.worker_began();
   save_soon();
 }
 

@@ -35,7 +35,7 @@ milliseconds next_delay(const AppSpec& app, RestartMemory& memory) {
   memory.backoff_delay = memory.backoff_delay.count() == 0
                              ? app.exp_backoff_restart_delay
                              : memory.backoff_delay + memory.backoff_delay / 2;
-  memory.backoff_delay = std::min(memory.backoff_delay, kMaxBackoffDelay);
+  memory.backoff_delay = std::min(memory.backoff_delay, app.exp_backoff_max_delay);
   return memory.backoff_delay;
 }
 

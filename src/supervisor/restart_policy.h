@@ -21,14 +21,18 @@ namespace pmx::supervisor {
 
 // Who ended a run, as far as can be told.
 enum class ExitCause : std::uint8_t {
-  kItself,       // It returned, called exit, or crashed.
-  kAsked,        // Told to stop or restart, and did.
-  kKillTimeout,  // Told to, and killed by us when kill_timeout had passed.
-  kOutOfMemory,  // SIGKILL that was not ours, while the kernel's OOM killer was at work.
-  kSomebody,     // A signal from outside, not ours.
+  kItself,        // It returned, called exit, or crashed.
+  kAsked,         // Told to stop or restart, and did.
+  kKillTimeout,   // Told to, and killed by us when kill_timeout had passed.
+  kOutOfMemory,   // SIGKILL that was not ours, while the kernel's OOM killer was at work.
+  kSomebody,      // A signal from outside, not ours.
+  kCron,          // As kAsked, by cron_restart …
+  kMemoryLimit,   // … by max_memory_restart …
+  kFilesChanged,  // … by watch.
 };
-inline constexpr std::array<std::string_view, 5> kExitCauseNames{"itself", "asked", "kill_timeout",
-                                                                 "out_of_memory", "somebody"};
+inline constexpr std::array<std::string_view, 8> kExitCauseNames{
+    "itself",   "asked", "kill_timeout", "out_of_memory",
+    "somebody", "cron",  "memory_limit", "files_changed"};
 constexpr std::string_view name_of(ExitCause cause) {
   return kExitCauseNames[static_cast<std::size_t>(cause)];
 }
@@ -60,7 +64,6 @@ struct RestartMemory {
   void clear() { *this = RestartMemory(); }
 };
 inline constexpr std::size_t kMaxUnstableKept = 1024;
-inline constexpr std::chrono::milliseconds kMaxBackoffDelay{15'000};
 inline constexpr std::chrono::milliseconds kBackoffResetUptime{30'000};
 // For a start that failed for want of something that comes back: descriptors, processes, memory.
 inline constexpr std::chrono::milliseconds kScarcityDelay{1'000};

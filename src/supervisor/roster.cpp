@@ -57,6 +57,8 @@ Json to_json(const WorkerRecord& worker) {
       {"unstable", unstable},
       {"backoff_ms", worker.memory.backoff_delay.count()},
       {"exit", exit_to_json(worker.last_exit)},
+      {"cron_due_ns", worker.cron_due_ns},
+      {"limit_runs_ns", Json::Array(worker.limit_runs_ns.begin(), worker.limit_runs_ns.end())},
       {"run", worker.run.value},
       {"pid", worker.pid},
       {"start_ticks", worker.start_ticks},
@@ -87,6 +89,9 @@ Result<WorkerRecord> worker_from_json(const Json& json, const AppCodec& codec) {
   for (const Json& at : json["unstable"].items()) worker.memory.unstable_ns.push_back(at.as_int());
   worker.memory.backoff_delay = std::chrono::milliseconds(json["backoff_ms"].as_int());
   worker.last_exit = exit_from_json(json["exit"]);
+  worker.cron_due_ns = json["cron_due_ns"].as_int();
+  for (const Json& time : json["limit_runs_ns"].items())
+    worker.limit_runs_ns.push_back(time.as_int());
   worker.run.value = static_cast<std::uint64_t>(json["run"].as_int());
   worker.pid = static_cast<pid_t>(json["pid"].as_int());
   worker.start_ticks = static_cast<std::uint64_t>(json["start_ticks"].as_int());

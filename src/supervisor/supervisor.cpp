@@ -35,6 +35,17 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
                  },
                  parts_.notice}),
       triggers_(parts_.timers),
+      strays_(parts_.clock, parts_.processes),
+      memory_guard_({parts_.timers, [this] { return workers(); },
+                     [this](pid_t pid) -> std::optional<std::uint64_t> {
+                       const auto reading = parts_.process(pid);
+                       return reading ? std::optional(reading->rss_bytes) : std::nullopt;
+                     },
+                     [this](WorkerId id, Done done) {
+                       workers_.at(id)->restart(std::nullopt, std::move(done),
+                                                ExitCause::kMemoryLimit);
+                     },
+                     parts_.notice}),
       oom_kills_(parts_.oom_kills()) {}
 
 std::uint64_t kernel_oom_kills() {
@@ -96,6 +107,7 @@ void Supervisor::want(WorkerId id) {
 
 void Supervisor::change_specs(const std::function<bool(AppSpec&)>& change) {
   for (const auto& [id, worker] : workers_) worker->change_spec(change);
+  memory_guard_.worker_began();
   save_soon();
 }
 
@@ -186,6 +198,10 @@ void Supervisor::signal(RunId run, int signal, bool group) {
     parts_.notice("signal " + std::to_string(signal) + ": " + sent.error().message());
 }
 
+void Supervisor::signal_strays(RunId run, pid_t leader, int signal) {
+  strays_.signal(run, leader, signal);
+}
+
 bool Supervisor::say(RunId run, std::string_view json) {
   return channels_.send(run, json).has_value();
 }
@@ -215,16 +231,22 @@ Result<void> Supervisor::send_signal(WorkerId id, int signal) const {
 
 void Supervisor::sweep_group(const Child& leader, std::chrono::nanoseconds grace) {
   const pid_t group = leader.pid;
-  if (group <= 1 || !sys::kill_group(group, 0)) return;  // Nobody is left.
+  if (group <= 1) return;
+  if (!sys::kill_group(group, 0) && !strays_.has(leader.run)) return;  // Nobody is left.
   const std::uint64_t number = next_sweep_++;
   sweeps_[number].group = group;
+  sweeps_[number].run = leader.run;
   sweeps_[number].timer = parts_.timers.call_after(grace, [this, number] { sweep(number); });
 }
 
 void Supervisor::sweep(std::uint64_t number) {
   const pid_t group = sweeps_.at(number).group;
+  const RunId run = sweeps_.at(number).run;
   parts_.timers.cancel(sweeps_.at(number).timer);
   sweeps_.erase(number);
+  if (const std::size_t ended = strays_.end(run); ended > 0)
+    parts_.notice(std::to_string(ended) + " process(es) that had left group " +
+                  std::to_string(group) + " after their leader had stopped were ended");
   // As long as one of the group lives, the kernel gives its number to no new process. If a process
   // has that number now, then the group had emptied and this is somebody else's.
   if (sys::start_time_ticks(group)) return;
@@ -332,7 +354,9 @@ void Supervisor::child_changed(const Child& child) {
   if (child.state == Child::State::kRunning) channels_.open(child.run);
   worker->child_changed(child);
   if (over) triggers_.failed(worker->record().id, "ended before it replied");
-  if (child.state == Child::State::kRunning) write_pid_file(worker->record());
+  if (child.state != Child::State::kRunning) return;
+  write_pid_file(worker->record());
+  memory_guard_.worker_began();
 }
 
 // What changes the list stays in the channel until the list has been saved, as an exit stays in the

@@ -24,9 +24,12 @@
 #include "base/watches.h"
 #include "supervisor/channels.h"
 #include "supervisor/keeper_link.h"
+#include "supervisor/memory_guard.h"
+#include "supervisor/monitor.h"
 #include "supervisor/pipeline.h"
 #include "supervisor/roster.h"
 #include "supervisor/run_launcher.h"
+#include "supervisor/strays.h"
 #include "supervisor/target.h"
 #include "supervisor/triggers.h"
 #include "supervisor/worker.h"
@@ -52,6 +55,8 @@ struct SupervisorParts {
   std::function<void()> list_shortened = [] {};
   // Processes that the kernel's OOM killer has ended since the machine was started.
   std::function<std::uint64_t()> oom_kills = &kernel_oom_kills;
+  std::function<std::vector<ProcessEntry>()> processes = &read_process_table;
+  std::function<std::optional<ProcessReading>(pid_t)> process = &read_process;
 };
 
 struct SupervisorOptions {
@@ -117,11 +122,13 @@ class Supervisor final : private WorkerHost {
   struct Sweep {
     Timers::Id timer = 0;
     pid_t group = 0;
+    RunId run;
   };
 
   // WorkerHost.
   Result<void> launch(WorkerRecord& record) override;
   void signal(RunId run, int signal, bool group) override;
+  void signal_strays(RunId run, pid_t leader, int signal) override;
   bool say(RunId run, std::string_view json) override;
   void sweep_group(const Child& leader, std::chrono::nanoseconds grace) override;
   void run_ended(const WorkerRecord& record, RunId run) override;
@@ -151,6 +158,8 @@ class Supervisor final : private WorkerHost {
   RunLauncher launcher_;
   Channels channels_;
   Triggers triggers_;
+  Strays strays_;
+  MemoryGuard memory_guard_;
   std::map<WorkerId, std::unique_ptr<Worker>> workers_;
   std::uint32_t next_id_ = 0;
   std::vector<RunId> exits_to_acknowledge_;

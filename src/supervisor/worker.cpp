@@ -13,7 +13,13 @@ constexpr std::int64_t kMinuteNs = 60'000'000'000;
 }  // namespace
 
 Worker::Worker(WorkerRecord record, WorkerHost& host, Timers& timers, const Clock& clock)
-    : record_(std::move(record)), host_(host), timers_(timers), clock_(clock) {}
+    : record_(std::move(record)),
+      host_(host),
+      timers_(timers),
+      clock_(clock),
+      cron_(timers, clock, [this] { cron_due(); }) {
+  arm_cron(record_.cron_due_ns);
+}
 
 Worker::~Worker() { cancel_timers(); }
 
@@ -44,10 +50,11 @@ void Worker::stop(Wanted wanted, Done done) {
   run_steps();
 }
 
-void Worker::restart(std::optional<AppSpec> spec, Done done) {
+void Worker::restart(std::optional<AppSpec> spec, Done done, ExitCause why) {
   if (!room_for(2, done)) return;
   Step stop_step{StepKind::kStop, nullptr};
   stop_step.wanted = Wanted::kStill;
+  stop_step.why = why;
   Step start_step{StepKind::kStart, std::move(done), std::move(spec)};
   start_step.counts_restart = true;
   steps_.push_back(std::move(stop_step));
@@ -65,6 +72,7 @@ void Worker::remove(Done done) {
 void Worker::reset() {
   record_.restarts = 0;
   record_.memory.clear();
+  record_.limit_runs_ns.clear();
   record_.created_ns = clock_.system_ns();
   restart_times_ns_.clear();
   host_.save_soon();
@@ -94,6 +102,7 @@ void Worker::begin(Step& step) {
       if (step.spec) {
         record_.spec = std::move(*step.spec);
         record_.spec_text.clear();
+        arm_cron(0);
       }
       if (step.counts_restart && was_running_) ++record_.restarts;
       record_.should_run = true;
@@ -103,6 +112,7 @@ void Worker::begin(Step& step) {
       was_running_ = has_run(record_.state);
       if (step.wanted == Wanted::kNoLonger) record_.should_run = false;
       kills_ = 0;
+      why_ = step.why;
       apply(WorkerEvent::kStop);
       break;
     case StepKind::kRemove:
@@ -249,8 +259,10 @@ void Worker::terminate() {
   cancel_timers();
   host_.notice("Stopping app:" + record_.spec.name + " id:" + std::to_string(record_.id.value));
   // An app that was asked by a message ends the rest of its group by itself, or kill_timeout does.
-  if (!record_.spec.shutdown_with_message || !host_.say(record_.run, "\"shutdown\""))
-    host_.signal(record_.run, SIGINT, record_.spec.treekill);
+  const bool by_message =
+      record_.spec.shutdown_with_message && host_.say(record_.run, "\"shutdown\"");
+  if (record_.spec.treekill) host_.signal_strays(record_.run, record_.pid, by_message ? 0 : SIGINT);
+  if (!by_message) host_.signal(record_.run, SIGINT, record_.spec.treekill);
   kill_at_ = clock_.steady_now() + record_.spec.kill_timeout;
   kill_timer_ = timers_.call_after(record_.spec.kill_timeout, [this] {
     kill_timer_ = 0;
@@ -263,6 +275,7 @@ void Worker::kill_now() {
   const std::string pid = std::to_string(record_.pid);
   host_.notice(label() + " with pid " + pid + " still alive after " +
                std::to_string(record_.spec.kill_timeout.count()) + "ms, sending SIGKILL");
+  if (record_.spec.treekill) host_.signal_strays(record_.run, record_.pid, SIGKILL);
   host_.signal(record_.run, SIGKILL, record_.spec.treekill);
   kill_timer_ = timers_.call_after(
       std::max(record_.spec.kill_timeout, std::chrono::milliseconds(1000)), [this] {
@@ -274,6 +287,23 @@ void Worker::kill_now() {
   if (kills_ == 2 && !steps_.empty() && steps_.front().kind == StepKind::kStop)
     complete(Error(Errc::kIo, record_.spec.name + " (pid " + pid +
                                   ") does not end even by SIGKILL: it waits for the system"));
+}
+
+// The same pattern again keeps its time.
+void Worker::arm_cron(std::int64_t due_ns) {
+  cron_.set(record_.spec.cron_restart, due_ns);
+  record_.cron_due_ns = cron_.due_ns();
+}
+
+// PM2's rule: an app that is stopped is started too. One that is meant to end by itself is a job:
+// it is left alone while it runs.
+void Worker::cron_due() {
+  record_.cron_due_ns = cron_.due_ns();
+  host_.save_soon();
+  if (!record_.spec.autorestart && (has_run(record_.state) || !steps_.empty()))
+    return host_.notice(label() + " still runs: this time of its cron_restart is left out");
+  host_.notice(label() + " is due by its cron_restart");
+  restart(std::nullopt, nullptr, ExitCause::kCron);
 }
 
 void Worker::cancel_timers() {

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/timers.h"
 #include "supervisor/app_message.h"
+#include "supervisor/cron_timer.h"
 #include "supervisor/keeper_link.h"
 #include "supervisor/worker_record.h"
 
@@ -31,6 +32,9 @@ class WorkerHost {
   // Makes pipes, rings and the spawn; fills record.run and record.logs. The outcome comes later.
   virtual Result<void> launch(WorkerRecord& record) = 0;
   virtual void signal(RunId run, int signal, bool group) = 0;
+  // Before a signal to its group: those of its descendants that have left it get the same, and are
+  // ended with what is left in the group. 0: no signal now.
+  virtual void signal_strays(RunId run, pid_t leader, int signal) = 0;
   // Over the run's channel. False: there is none that anybody listens to.
   virtual bool say(RunId run, std::string_view json) = 0;
   // The leader has exited on request; whoever is left in its group is killed after `grace`.
@@ -58,7 +62,8 @@ class Worker {
   // `spec` replaces the app when the start begins.
   void start(std::optional<AppSpec> spec, Done done);
   void stop(Wanted wanted, Done done);
-  void restart(std::optional<AppSpec> spec, Done done);
+  // `why`: what is told of the end, where nobody has asked for it by hand.
+  void restart(std::optional<AppSpec> spec, Done done, ExitCause why = ExitCause::kAsked);
   void remove(Done done);  // Stops it first. The host forgets it soon after `done`.
   void reset();            // Counters, at once.
   // A start is about to be asked for: the list says so before anything happens, so that a daemon
@@ -79,6 +84,7 @@ class Worker {
     for (Step& step : steps_)
       if (step.spec) change(*step.spec);
     if (change(record_.spec)) record_.spec_text.clear();
+    arm_cron(0);
   }
 
   const WorkerRecord& record() const { return record_; }
@@ -96,7 +102,8 @@ class Worker {
     Done done;
     std::optional<AppSpec> spec = std::nullopt;
     Wanted wanted = Wanted::kNoLonger;
-    bool counts_restart = false;  // The start half of a restart.
+    bool counts_restart = false;        // The start half of a restart.
+    ExitCause why = ExitCause::kAsked;  // Of a stop.
     bool begun = false;
   };
 
@@ -111,6 +118,7 @@ class Worker {
   void perform(WorkerAction action);
   void launch();
   void ended(const Child& child);
+  void note_limit_run(std::int64_t ran_ns);
   void run_begun(const Child& child);
   void await_ready();
   std::chrono::milliseconds listen_timeout() const;
@@ -120,6 +128,8 @@ class Worker {
   void terminate();
   void kill_now();
   void cancel_timers();
+  void arm_cron(std::int64_t due_ns);
+  void cron_due();
   std::string label() const;
 
   WorkerRecord record_;
@@ -132,6 +142,8 @@ class Worker {
   std::chrono::steady_clock::time_point kill_at_{};
   Timers::Id kill_timer_ = 0, restart_timer_ = 0, ready_timer_ = 0;
   Json monitor_ = Json::object();
+  CronTimer cron_;
+  ExitCause why_ = ExitCause::kAsked;  // Of the stop in work.
   int kills_ = 0;
   bool late_ = false;         // kUnready for longer than listen_timeout.
   bool was_running_ = false;  // When a restart's stop began.

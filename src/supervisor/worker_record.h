@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "model/app_spec.h"
@@ -21,6 +22,8 @@ struct LogFiles {
   bool operator==(const LogFiles&) const = default;
 };
 
+inline constexpr std::size_t kLimitRuns = 5;
+
 struct WorkerRecord {
   WorkerId id;
   AppSpec spec;
@@ -32,7 +35,10 @@ struct WorkerRecord {
   std::int64_t restarts = 0;
   RestartMemory memory;
   std::optional<ExitFacts> last_exit;
-  RunId run;  // 0: no run is alive.
+  std::int64_t cron_due_ns = 0;             // When cron_restart is due next; 0: never.
+  std::vector<std::int64_t> limit_runs_ns;  // How long the last kLimitRuns runs took to reach
+                                            // max_memory_restart, oldest first.
+  RunId run;                                // 0: no run is alive.
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;
   std::int64_t started_ns = 0;  // Realtime, of the last run that reached exec.

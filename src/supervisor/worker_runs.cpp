@@ -90,6 +90,8 @@ void Worker::ended(const Child& child) {
   exit.rss_kib = child.max_rss_kib;
   exit.run = record_.run;
   exit.cause = exit_cause(exit, {asked, asked && kills_ > 0, host_.oom_killer_was_here()});
+  if (exit.cause == ExitCause::kAsked) exit.cause = why_;
+  if (why_ == ExitCause::kMemoryLimit && asked) note_limit_run(exit.ran_ns);
   record_.last_exit = exit;
   host_.notice(label() + " exited " + exit_text(exit));
   const RunId run = std::exchange(record_.run, RunId{});
@@ -97,8 +99,9 @@ void Worker::ended(const Child& child) {
   record_.actions = Json::array();
   monitor_ = Json::object();
   if (asked) {
-    host_.sweep_group(child, std::max(kill_at_ - clock_.steady_now(),
-                                      std::chrono::steady_clock::duration::zero()));
+    if (record_.spec.treekill)
+      host_.sweep_group(child, std::max(kill_at_ - clock_.steady_now(),
+                                        std::chrono::steady_clock::duration::zero()));
     apply(WorkerEvent::kEndedDone);
   } else {
     const Verdict verdict =
@@ -114,6 +117,12 @@ void Worker::ended(const Child& child) {
     apply_verdict(verdict);
   }
   host_.run_ended(record_, run);
+}
+
+void Worker::note_limit_run(std::int64_t ran_ns) {
+  record_.limit_runs_ns.push_back(ran_ns);
+  if (record_.limit_runs_ns.size() > kLimitRuns)
+    record_.limit_runs_ns.erase(record_.limit_runs_ns.begin());
 }
 
 void Worker::adopt(const Child& child) {

@@ -43,7 +43,11 @@ AppSpec unusual_app() {
   app.config = {"/srv/e.json", "0a1b", "production", "/srv"};
   app.increment_var = "PORT";
   app.source_map_support = true;
-  app.other = Json::object({{"watch", true}});
+  app.cron_restart = "*/5 9-17 * * mon-fri";
+  app.max_memory_restart = 300U << 20U;
+  app.exp_backoff_max_delay = 1min;
+  app.watch = {true, {"/srv/src", "/srv/etc"}, {"tmp", "*.log"}, 2s};
+  app.other = Json::object({{"trace", true}});
   return app;
 }
 
@@ -62,7 +66,38 @@ TEST(AppConfigTest, TakesAnAppThroughJsonUnchanged) {
   EXPECT_EQ(again->redact, unusual_app().redact);
   EXPECT_EQ(again->merge_logs, false);
   EXPECT_TRUE(again->instances_given);
+  EXPECT_EQ(again->watch, unusual_app().watch);
+  EXPECT_EQ(again->cron_restart, unusual_app().cron_restart);
+  EXPECT_EQ(again->max_memory_restart, unusual_app().max_memory_restart);
+  EXPECT_EQ(again->exp_backoff_max_delay, unusual_app().exp_backoff_max_delay);
   EXPECT_EQ(again->other, unusual_app().other);
+}
+
+TEST(AppConfigTest, TakesCronPatternsAsTheyAreMeantAndNoOthers) {
+  const auto cron = [](const char* value) {
+    const auto app = app_from_json(*Json::parse(std::string(R"({"cron_restart":)") + value + "}"));
+    return app ? "[" + app->cron_restart + "]" : app.error().message();
+  };
+  EXPECT_EQ(cron(R"("0 3 * * *")"), "[0 3 * * *]");
+  EXPECT_EQ(cron(R"("*/10 * * * * *")"), "[*/10 * * * * *]");
+  EXPECT_EQ(cron(R"("@daily")"), "[@daily]");
+  EXPECT_EQ(cron("0"), "[]");  // PM2: no more.
+  EXPECT_EQ(cron(R"("0")"), "[]");
+  for (const char* const wrong : {R"("99 * * * *")", R"("hour")", R"("* * *")", "[1]", "5"})
+    EXPECT_NE(cron(wrong).find("cron_restart: "), std::string::npos) << cron(wrong);
+}
+
+TEST(AppConfigTest, TakesWatchAsSwitchPathOrList) {
+  const auto watch = [](const char* value) {
+    const auto app = app_from_json(*Json::parse(std::string(R"({"watch":)") + value + "}"));
+    return app ? app->watch : WatchPolicy{true, {"refused"}, {}, {}};
+  };
+  EXPECT_EQ(watch("true"), (WatchPolicy{true, {}, {}, {}}));
+  EXPECT_EQ(watch("false"), WatchPolicy());
+  EXPECT_EQ(watch(R"("src")"), (WatchPolicy{true, {"src"}, {}, {}}));
+  EXPECT_EQ(watch(R"(["src","etc"])"), (WatchPolicy{true, {"src", "etc"}, {}, {}}));
+  for (const char* const wrong : {"{}", "[]", R"([""])"})
+    EXPECT_EQ(watch(wrong).paths, std::vector<std::string>{"refused"}) << wrong;
 }
 
 TEST(AppConfigTest, TakesMissingKeysFromTheDefaults) {

@@ -43,9 +43,9 @@ TEST(NormaliseTest, LeavesOutUnknownKeysWithASuggestion) {
 
 TEST(NormaliseTest, NamesKeysWithoutEffectInOneLine) {
   const Normalised out = normalise(
-      R"({"name":"web","script":"a","watch":true,"max_memory_restart":"1G","wait_ready":false})");
-  EXPECT_EQ(out.app["watch"], Json(true));
-  EXPECT_THAT(out.warnings, ElementsAre("app web: without effect here: watch, max_memory_restart"));
+      R"({"name":"web","script":"a","trace":true,"deep_monitoring":true,"wait_ready":false})");
+  EXPECT_EQ(out.app["trace"], Json(true));
+  EXPECT_THAT(out.warnings, ElementsAre("app web: without effect here: trace, deep_monitoring"));
 }
 
 TEST(NormaliseTest, SaysNothingOfKeysThatNeedNothingDone) {

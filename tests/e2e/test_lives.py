@@ -48,6 +48,67 @@ def test_stop_kills_the_whole_group_after_the_timeout():
         wait_for("leader and child dead", lambda: not alive(leader) and not alive(child), 3)
 
 
+def test_stop_reaches_those_who_have_left_the_group():
+    with Home() as home:
+        script = ("setsid sh -c 'echo $$ > heeds; exec sleep 1000' & "
+                  "setsid sh -c 'trap \"\" INT; echo $$ > stubborn; while :; do sleep 0.1; done' & "
+                  "setsid sh -c 'setsid sh -c \"echo \\$\\$ > deep; exec sleep 1000\" & wait' & wait")
+        shell(home, "a", script, "--kill-timeout", "500", "--cwd", home.work)
+        files = [home.work / name for name in ("heeds", "stubborn", "deep")]
+        wait_for("its children", lambda: all(file.exists() and file.read_text() for file in files))
+        pids = [int(file.read_text()) for file in files]
+        home.run("stop", "a")
+        wait_for("all of them have ended", lambda: not any(alive(pid) for pid in pids), 10)
+        home.run("delete", "a")
+        shell(home, "b", "sh -c 'trap \"\" INT; echo $$ > kept; exec sleep 1000' & wait", "--no-treekill",
+              "--kill-timeout", "300", "--cwd", home.work)
+        kept = home.work / "kept"
+        wait_for("its child", lambda: kept.exists() and kept.read_text())
+        home.run("stop", "b")
+        time.sleep(1)  # Longer than it would have to end.
+        check(alive(int(kept.read_text())), "no-treekill ends others")
+        os.kill(int(kept.read_text()), signal.SIGKILL)
+
+
+def test_cron_restarts_and_jobs_run_at_their_times():
+    with Home() as home:
+        shell(home, "served", "echo up; exec sleep 1000", "--cron", "* * * * * *")
+        shell(home, "job", "echo ran; sleep 0.1", "--no-autorestart", "--cron-restart", "* * * * * *")
+        shell(home, "long", "echo began; sleep 1000", "--no-autorestart", "--cron", "*/2 * * * * *")
+        out = lambda name: (home.logs / f"{name}-out.log").read_text()
+        wait_for("it was restarted twice", lambda: home.app("served")["pm2_env"]["restart_time"] >= 2)
+        wait_for("the job has run three times", lambda: out("job").count("ran") >= 3)
+        check(home.app("job")["pm2_env"]["restart_time"] == 0, "a job's runs are counted as restarts")
+        check(out("long").count("began") == 1, "a job that still runs is started again")
+        wait_for("that is said", lambda: "long" in home.own_log() and "left out" in home.own_log())
+        check("cron_restart" in home.run("why", "served").stdout, "why says nothing of cron")
+        home.kill_daemon()
+        before = out("job").count("ran")
+        wait_for("the next daemon goes on", lambda: out("job").count("ran") > before)
+        stopped = home.run("stop", "served")
+        check("CRON RESTART is still UP" in stopped.stdout + stopped.stderr, f"{stopped}")
+        refused = home.run("start", "/bin/sleep", "--name", "wrong", "--cron", "99 * * * *", "--", "1", ok=False)
+        check("cron_restart" in refused.stderr and "99 * * * *" in refused.stderr, refused.stderr)
+        check(all(app["name"] != "wrong" for app in home.list()), "started all the same")
+        home.run("restart", "job", "--cron-restart", "0")
+        check("cron_restart" not in home.app("job")["pm2_env"], "0 does not end it")
+
+
+def test_a_worker_with_too_much_memory_is_restarted():
+    with Home() as home:
+        grower = "a = []\nimport time\nwhile True: a.append(bytearray(4 << 20)); time.sleep(0.05)"
+        home.start("grower", sys.executable, "--interpreter", "none", "--max-memory-restart", "80M",
+                   args=["-c", grower])
+        home.start("small", "/bin/sleep", "--max-memory-restart", "80M", args=["1000"])
+        wait_for("it was restarted three times", lambda: home.app("grower")["pm2_env"]["restart_time"] >= 3, 60)
+        check(home.app("small")["pm2_env"]["restart_time"] == 0, "a small one was restarted")
+        said = home.run("why", "grower").stdout
+        check("max_memory_restart" in said, said)
+        check("max memory restart" in home.run("describe", "grower").stdout, "describe does not show the limit")
+        warned = home.run("start", "/bin/sleep", "--name", "huge", "-i", 4, "--max-memory-restart", "900G", "--", "1000")
+        check("more than the" in warned.stdout + warned.stderr, f"not warned: {warned}")
+
+
 def test_exit_codes_and_signals_are_true():
     with Home() as home:
         shell(home, "seven", "exit 7", "--no-autorestart")

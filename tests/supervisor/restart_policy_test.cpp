@@ -66,6 +66,8 @@ TEST_F(RestartPolicyTest, BackoffGrowsByHalfUpToFifteenSeconds) {
     (void)exits(code(1), 2s);
   }
   EXPECT_EQ(exits(code(1), 2s).delay, 15s);
+  app_.exp_backoff_max_delay = 4s;
+  EXPECT_EQ(exits(code(1), 2s).delay, 4s);
 }
 
 TEST_F(RestartPolicyTest, BackoffStartsAgainAfterThirtySecondsOfUptime) {

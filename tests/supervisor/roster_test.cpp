@@ -29,9 +29,15 @@ class RosterTest : public SupervisorFixture {
     worker.restarts = 12;
     worker.memory.unstable_ns = {1, 2, 3};
     worker.memory.backoff_delay = 150ms;
-    worker.last_exit =
-        supervisor::ExitFacts{std::nullopt, 9, 55, 66, 77, supervisor::ExitCause::kOutOfMemory,
-                              RunId{1'795'427'000'000'000'002}};
+    worker.last_exit = supervisor::ExitFacts{std::nullopt,
+                                             9,
+                                             55,
+                                             66,
+                                             77,
+                                             supervisor::ExitCause::kOutOfMemory,
+                                             RunId{1'795'427'000'000'000'002}};
+    worker.cron_due_ns = 88;
+    worker.limit_runs_ns = {10, 11};
     worker.run = RunId{1'795'428'000'000'000'002};
     worker.pid = 99;
     worker.start_ticks = 1234;
@@ -53,6 +59,8 @@ class RosterTest : public SupervisorFixture {
     EXPECT_EQ(got.memory.unstable_ns, want.memory.unstable_ns);
     EXPECT_EQ(got.memory.backoff_delay, want.memory.backoff_delay);
     EXPECT_EQ(got.last_exit, want.last_exit);
+    EXPECT_EQ(got.cron_due_ns, want.cron_due_ns);
+    EXPECT_EQ(got.limit_runs_ns, want.limit_runs_ns);
     EXPECT_EQ(got.run, want.run);
     EXPECT_EQ(got.pid, want.pid);
     EXPECT_EQ(got.start_ticks, want.start_ticks);

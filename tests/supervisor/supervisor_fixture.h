@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,8 @@ inline supervisor::AppCodec small_codec() {
                                  {"autorestart", app.autorestart},
                                  {"autostart", app.autostart},
                                  {"restart_delay", app.restart_delay.count()},
+                                 {"cron_restart", app.cron_restart},
+                                 {"max_memory_restart", app.max_memory_restart},
                                  {"wait_ready", app.wait_ready},
                                  {"shutdown_with_message", app.shutdown_with_message},
                                  {"own_env", Json::Array(app.own_env.begin(), app.own_env.end())},
@@ -52,6 +55,9 @@ inline supervisor::AppCodec small_codec() {
             app.autorestart = json["autorestart"].as_bool(true);
             app.autostart = json["autostart"].as_bool(true);
             app.wait_ready = json["wait_ready"].as_bool();
+            app.cron_restart = json["cron_restart"].as_string();
+            app.max_memory_restart =
+                static_cast<std::uint64_t>(json["max_memory_restart"].as_int());
             app.shutdown_with_message = json["shutdown_with_message"].as_bool();
             app.restart_delay = std::chrono::milliseconds(json["restart_delay"].as_int());
             for (const auto& [name, value] : json["env"].members())
@@ -84,10 +90,21 @@ class SupervisorFixture : public ::testing::Test {
     supervisor::SupervisorOptions options;
     options.home = home_;
     options.only_app = std::move(only);
-    supervisor_ = std::make_unique<supervisor::Supervisor>(
-        std::move(options), supervisor::SupervisorParts{
-                                link_, pipeline_, files_, clock_, watches_, clock_, small_codec(),
-                                [this](const std::string& line) { notices_.push_back(line); }});
+    supervisor::SupervisorParts parts{
+        link_,         pipeline_,
+        files_,        clock_,
+        watches_,      clock_,
+        small_codec(), [this](const std::string& line) { notices_.push_back(line); }};
+    // The fake keeper's pids are those of real processes.
+    parts.processes = [] { return std::vector<supervisor::ProcessEntry>(); };
+    parts.process = [this](pid_t pid) -> std::optional<supervisor::ProcessReading> {
+      const auto found = rss_bytes_.find(pid);
+      if (found == rss_bytes_.end()) return std::nullopt;
+      supervisor::ProcessReading reading;
+      reading.rss_bytes = found->second;
+      return reading;
+    };
+    supervisor_ = std::make_unique<supervisor::Supervisor>(std::move(options), std::move(parts));
     supervisor_->recover(runs);
   }
   // The next daemon, on what the keeper holds.
@@ -154,6 +171,7 @@ class SupervisorFixture : public ::testing::Test {
   FakePipeline pipeline_;
   RealFs files_;
   std::vector<std::string> notices_, answers_;
+  std::map<pid_t, std::uint64_t> rss_bytes_;
   std::unique_ptr<supervisor::Supervisor> supervisor_;
 };
 

@@ -312,6 +312,53 @@ TEST_F(WorkerReadyTest, WhatItDeclaresLastsAsLongAsItsRun) {
   EXPECT_EQ(supervisor_->find(id)->monitor().dump(), "{}");
 }
 
+TEST_F(WorkerTest, CronRestartsItAlsoWhenItIsStopped) {
+  AppSpec spec = app();
+  spec.cron_restart = "*/5 * * * *";
+  const WorkerId id = online(spec);
+  clock_.advance(5min);
+  EXPECT_EQ(status(id), "stopping");
+  exits(id, SIGINT);
+  EXPECT_EQ(record(id).last_exit->cause, supervisor::ExitCause::kCron);
+  link_.run(record(id).run);
+  EXPECT_EQ(record(id).restarts, 1);
+  supervisor_->stop(id, Worker::Wanted::kNoLonger, note());
+  exits(id, SIGINT);
+  EXPECT_EQ(status(id), "stopped");
+  clock_.advance(5min);
+  EXPECT_EQ(status(id), "launching");
+}
+
+TEST_F(WorkerTest, AJobIsStartedAtItsTimesAndNeverTwiceAtOnce) {
+  AppSpec spec = app();
+  spec.cron_restart = "* * * * *";
+  spec.autorestart = false;
+  const WorkerId id = online(spec);
+  clock_.advance(90s);
+  EXPECT_EQ(status(id), "online");  // It still runs: that time is left out.
+  exits(id, code(0));
+  EXPECT_EQ(status(id), "stopped");
+  clock_.advance(60s);
+  EXPECT_EQ(status(id), "launching");
+  link_.run(record(id).run);
+  EXPECT_EQ(link_.spawns_.size(), 2U);
+  EXPECT_EQ(record(id).restarts, 0);
+}
+
+TEST_F(WorkerTest, TheNextDaemonStartsAJobThatFellDueMeanwhile) {
+  AppSpec spec = app();
+  spec.cron_restart = "*/5 * * * *";
+  spec.autorestart = false;
+  const WorkerId id = online(spec);
+  exits(id, code(0));
+  settle();
+  supervisor_.reset();
+  clock_.advance(5min);
+  next_daemon();
+  clock_.run_due();
+  EXPECT_EQ(status(id), "launching");
+}
+
 TEST_F(WorkerTest, WithoutAutorestartItStaysStopped) {
   AppSpec spec = app();
   spec.autorestart = false;

@@ -1,0 +1,61 @@
+#include "supervisor/memory_guard.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/units.h"
+
+namespace pmx::supervisor {
+namespace {
+
+struct TooLarge {
+  const Worker* worker = nullptr;
+  std::uint64_t bytes = 0;
+};
+
+// Behind the name its namespace: two apps may have one name.
+std::string app_of(const AppSpec& spec) { return spec.name + '\0' + spec.app_namespace; }
+
+bool is_bounded(const Worker* worker) {
+  return worker->record().spec.max_memory_restart > 0 && worker->record().pid > 0;
+}
+
+}  // namespace
+
+void MemoryGuard::worker_began() {
+  if (timer_ != 0) return;
+  const auto workers = parts_.workers();
+  if (std::none_of(workers.begin(), workers.end(), is_bounded)) return;
+  timer_ = parts_.timers.call_after(kLookEvery, [this] {
+    timer_ = 0;
+    look();
+  });
+}
+
+// Of each app the largest that is too large.
+void MemoryGuard::look() {
+  std::map<std::string, TooLarge> largest;
+  for (const Worker* const worker : parts_.workers()) {
+    const WorkerRecord& record = worker->record();
+    if (!is_bounded(worker)) continue;
+    const std::string app = app_of(record.spec);
+    const bool up = record.state == WorkerState::kOnline || record.state == WorkerState::kUnready;
+    if (!up || busy_.contains(app)) continue;
+    const auto bytes = parts_.rss_bytes(record.pid);
+    if (!bytes || *bytes <= record.spec.max_memory_restart) continue;
+    TooLarge& most = largest[app];
+    if (*bytes > most.bytes) most = {worker, *bytes};
+  }
+  for (const auto& [app, most] : largest) {
+    const WorkerRecord& record = most.worker->record();
+    parts_.notice("App [" + record.spec.name + ":" + std::to_string(record.id.value) + "] has " +
+                  format_size(most.bytes) + " in memory, more than its max_memory_restart (" +
+                  format_size(record.spec.max_memory_restart) + "): it is restarted");
+    busy_.insert(app);
+    parts_.restart(record.id, [this, app = app](const Result<void>&) { busy_.erase(app); });
+  }
+  worker_began();
+}
+
+}  // namespace pmx::supervisor
