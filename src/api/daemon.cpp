@@ -10,11 +10,13 @@
 #include <memory>
 #include <set>
 
+#include "api/foreground.h"
 #include "api/home_settings.h"
 #include "api/internal/process_limits.h"
 #include "api/own_log.h"
 #include "api/pm2_home.h"
 #include "api/routes.h"
+#include "api/run_file.h"
 #include "api/service_notify.h"
 #include "api/shipping.h"
 #include "base/crash_point.h"
@@ -35,7 +37,6 @@ constexpr const char* kListenerName = "listen.control";
 constexpr const char* kEchoName = "echo";
 constexpr std::chrono::seconds kDrainPatience{5}, kShipPatience{5}, kListenRetry{5};
 constexpr std::chrono::seconds kLeavePatience{10};
-constexpr int kExitCannotStart = 127;  // As a shell says it of a command that it cannot start.
 
 class Daemon {
  public:
@@ -53,7 +54,7 @@ class Daemon {
   Result<void> start_shipping();
   Result<void> start_pipeline();
   Result<void> start_supervisor();
-  Result<void> start_echo(const AppSpec& app);
+  Result<void> start_echo(const RunFile& file);
   Result<void> listen();
   Result<Fd> listener();
   void listen_or_retry();
@@ -61,7 +62,6 @@ class Daemon {
   void notice(const std::string& line) { log_->line(line); }
   void write_pid_file();
   void signal_received(int signal);
-  void app_ended(const supervisor::WorkerRecord& record);
   void shut_down();
   void finish(int exit_code);
   void end(int exit_code);
@@ -83,6 +83,7 @@ class Daemon {
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<supervisor::Echo> echo_;
   std::unique_ptr<supervisor::Supervisor> workers_;
+  std::unique_ptr<Foreground> foreground_;
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<ProcessList> list_;
   std::unique_ptr<Routes> routes_;
@@ -190,20 +191,15 @@ Result<void> Daemon::start_pipeline() {
   return {};
 }
 
-Result<void> Daemon::start_echo(const AppSpec& app) {
+Result<void> Daemon::start_echo(const RunFile& file) {
   Result<Fd> page = link_->get(kEchoName);
   if (!page) {
     page = PMX_TRY(supervisor::Echo::make_page());
     PMX_TRY(link_->put(kEchoName, page->get()));
   }
-  const supervisor::LogFiles logs =
-      supervisor::log_files(app, WorkerId{0}, options_.home + "/logs");
-  std::vector<supervisor::Echo::Source> sources;
-  if (!logs.out.empty()) sources.push_back({logs.out, STDOUT_FILENO, logs.out == logs.err});
-  if (!logs.err.empty() && logs.err != logs.out)
-    sources.push_back({logs.err, STDERR_FILENO, false});
-  echo_ =
-      PMX_TRY(supervisor::Echo::start(options_.home + "/state", std::move(sources), *page, clock_));
+  echo_ = PMX_TRY(supervisor::Echo::start(options_.home + "/state",
+                                          echo_sources(file.apps, options_.home + "/logs"),
+                                          file.style, *page, clock_));
   return {};
 }
 
@@ -211,14 +207,10 @@ Result<void> Daemon::start_supervisor() {
   supervisor::SupervisorOptions options;
   options.home = options_.home;
   if (foreground()) {
-    const std::string text = PMX_TRY(files_.read_file(options_.run_file));
-    const Json json = PMX_TRY_WITHIN(options_.run_file, Json::parse(text));
-    AppSpec app = PMX_TRY(home_->codec().from_json(json["app"]));
-    shipping_->keep_secrets(PMX_TRY(config::secrets_from_json(json["ship_secrets"])));
-    app.autorestart = false;  // Whoever started us decides what follows.
-    app.instances = 1;
-    PMX_TRY(start_echo(app));  // Before the app prints its first line.
-    options.only_app = std::move(app);
+    RunFile file = PMX_TRY(read_run_file(files_, options_.run_file, home_->codec()));
+    shipping_->keep_secrets(file.ship_secrets);
+    PMX_TRY(start_echo(file));  // Before the apps print their first lines.
+    options.only_apps = std::move(file.apps);
   }
   workers_ = std::make_unique<supervisor::Supervisor>(
       std::move(options),
@@ -228,16 +220,17 @@ Result<void> Daemon::start_supervisor() {
           [this](const supervisor::WorkerRecord& record) { shipping_->before_launch(record); },
           [this] { shipping_->list_changed(); }});
   shipping_->serve(*workers_, *pipeline_);
-  if (foreground())
+  if (foreground()) {
+    foreground_ = std::make_unique<Foreground>(Foreground::Parts{
+        *workers_, *timers_,
+        [](const std::string& line) { std::fprintf(stderr, "pmx: %s\n", line.c_str()); },
+        [this](int exit_code) { finish(exit_code); }});
     workers_->on_run_ended(
-        [this](const supervisor::WorkerRecord& record, RunId) { app_ended(record); });
+        [this](const supervisor::WorkerRecord& record, RunId) { foreground_->run_ended(record); });
+  }
   workers_->recover(held_runs_);
   shipping_->list_changed();
-  // A daemon that died between the end of the app and its own.
-  if (foreground())
-    for (const supervisor::Worker* worker : workers_->workers())
-      if (worker->record().run.value == 0 && worker->record().last_exit)
-        app_ended(worker->record());
+  if (foreground_) foreground_->look();
   return {};
 }
 
@@ -319,9 +312,9 @@ void Daemon::signal_received(int signal) {
   if (signal != SIGTERM && signal != SIGINT && signal != SIGQUIT) return;
   ++end_signals_;
   notice("told to end by SIG" + std::string(sigabbrev_np(signal)));
-  if (!foreground()) return end_signals_ == 1 ? shut_down() : workers_->signal_all(SIGKILL);
-  // The keeper has passed it on, and the app decides; who asks twice does not want to wait.
-  if (end_signals_ > 1) workers_->signal_all(SIGKILL);
+  if (foreground_) return foreground_->told_to_end(signal);
+  if (end_signals_ == 1) return shut_down();
+  workers_->signal_all(SIGKILL);
 }
 
 void Daemon::shut_down() {
@@ -329,15 +322,6 @@ void Daemon::shut_down() {
     if (!outcome) notice(outcome.error().message());
     finish(0);
   });
-}
-
-void Daemon::app_ended(const supervisor::WorkerRecord& record) {
-  if (!record.last_exit) {
-    std::fprintf(stderr, "pmx: %s\n", record.trouble.c_str());
-    return finish(kExitCannotStart);
-  }
-  if (record.last_exit->signal) return finish(128 + *record.last_exit->signal);
-  finish(record.last_exit->code.value_or(1));
 }
 
 void Daemon::finish(int exit_code) {

@@ -156,6 +156,11 @@ Result<config::ResolveContext> resolve_context(const Session& session) {
   context.is_root = ::geteuid() == 0;
   context.env_name = session.line.value("env");
   context.defaults = std::move(settings.app_defaults);
+  if (session.command == kForegroundCommand) {
+    // Whoever started us is to see a crash; and docker stop's own SIGKILL comes after 10 s.
+    context.defaults.autorestart = false;
+    context.defaults.kill_timeout = kForegroundKillTimeout;
+  }
   return context;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/handlers.h"
+#include "cli/session.h"
 
 namespace pmx::cli {
 namespace {
@@ -57,8 +58,9 @@ constexpr std::array kCommands{
     Command{"trigger", "", "trigger <id|name|namespace|all> <action> [parameter]",
             "Call an action that an app has declared (axm:action), and print what it returns.",
             Words::kTargets, "", &run_trigger},
-    Command{"run", "", "run [options] -- <program> [arguments]",
-            "Run a program in the foreground, as a container does.", Words::kFiles, "app env", &run_foreground},
+    Command{kForegroundCommand, "", "run [options] <script|ecosystem file> | -- <program> [arguments]",
+            "Run apps in the foreground, as a container does, and end as they end; also as pm2-runtime.",
+            Words::kFiles, "app env only json raw format formatted delay", &run_foreground},
     Command{"ship", "", "ship [status | test <url> | pause <sink> | resume <sink> | retry <sink>] [--json]",
             "Show what has arrived in the stores, try one, stop and continue one, send refused lines again.",
             Words::kNone, "json", &run_ship, "status test pause resume retry"},

@@ -59,8 +59,23 @@ Result<Session> make_session(CommandLine line, Console console, const std::strin
                  RealClock()};
 }
 
+// `pm2-runtime start app.js` and `pm2-runtime app.js`, as containers' images have it.
+bool is_runtime_name(std::string_view called_as) {
+  const std::string_view name = called_as.substr(called_as.rfind('/') + 1);
+  return name == "pm2-runtime" || name == "pm2-docker" || name == "pmx-runtime";
+}
+
+void take_as_runtime(CommandLine& line) {
+  if (line.words.empty() && line.app_args.empty()) return;
+  if (!line.words.empty() && line.words.front() == "start") line.words.erase(line.words.begin());
+  line.words.insert(line.words.begin(), std::string(kForegroundCommand));
+}
+
 int dispatch(CommandLine line, Console& console, const std::string& called_as) {
-  if (line.has("version") && line.words.empty()) line.words = {"version"};
+  if (line.has("version") && line.words.empty())
+    line.words = {"version"};
+  else if (is_runtime_name(called_as))
+    take_as_runtime(line);
   if (line.words.empty()) {
     console.data(usage_text());
     return line.has("help") ? 0 : 1;

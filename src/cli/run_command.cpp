@@ -1,18 +1,24 @@
-// `pmx run -- program`: this process becomes the keeper of one app and ends as the app ends, which
-// is what a container wants of its first process.
+// `pmx run -- program`, `pmx run ecosystem.config.js`, and as pm2-runtime: this process becomes the
+// keeper of these apps and ends as they end, which is what a container wants of its first process.
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/sys.h"
+#include "base/units.h"
 #include "cli/app_request.h"
 #include "cli/daemon_boot.h"
 #include "cli/handlers.h"
 #include "cli/session.h"
 #include "config/app_config.h"
+#include "config/ecosystem.h"
+#include "supervisor/echo_style.h"
 #include "supervisor/keeper_start.h"
 
 namespace pmx::cli {
 namespace {
+
+constexpr std::int64_t kMostDelaySeconds = 24 * 3600;
 
 // The program is the first word after `--`, or the first word at all.
 Result<std::string> take_program(CommandLine& line) {
@@ -28,6 +34,33 @@ Result<std::string> take_program(CommandLine& line) {
   return program;
 }
 
+// pm2-runtime's words and ours; the last of them in its table counts.
+supervisor::EchoStyle style_of(const CommandLine& line) {
+  auto style = supervisor::EchoStyle::kRaw;
+  for (const char* const name : {"formatted", "format", "json"})
+    if (line.has(name)) style = *supervisor::echo_style_named(name);
+  return line.has("raw") ? supervisor::EchoStyle::kRaw : style;
+}
+
+Result<std::vector<AppSpec>> apps_to_run(Session& session) {
+  const CommandLine& line = session.line;
+  if (line.words.size() == 1 && config::is_config_file(line.words.front()))
+    return ecosystem_apps(session, line.words.front());
+  const std::string program = PMX_TRY(take_program(session.line));
+  return std::vector{PMX_TRY(script_app(session, program))};
+}
+
+// pm2-runtime's --delay: seconds before anything is started.
+Result<void> wait_first(const CommandLine& line) {
+  if (!line.has("delay")) return {};
+  const auto seconds = parse_integer(line.value("delay"));
+  if (!seconds || *seconds < 0 || *seconds > kMostDelaySeconds)
+    return invalid("--delay: seconds from 0 to " + std::to_string(kMostDelaySeconds) + ", not \"" +
+                   line.value("delay") + "\"");
+  (void)::poll(nullptr, 0, static_cast<int>(*seconds) * 1000);
+  return {};
+}
+
 Error start(Session& session) {
   Result<std::string> home = choose_run_home(session.env, session.cwd);
   if (!home) return home.error();
@@ -40,10 +73,10 @@ Error start(Session& session) {
                                     ": end it (PMX_HOME=" + session.home +
                                     " pmx kill), or give this one a home of its own: "
                                     "PMX_HOME=<directory> pmx run …");
-  const Result<std::string> program = take_program(session.line);
-  if (!program) return program.error();
-  const Result<AppSpec> app = script_app(session, *program);
-  if (!app) return app.error();
+  const Result<std::vector<AppSpec>> apps = apps_to_run(session);
+  if (!apps) return apps.error();
+  const Result<void> waited = wait_first(session.line);
+  if (!waited) return waited.error();
 
   const std::string file = session.home + "/state/run.json";
   // One by one: what is made on the way to a directory gets everybody's rights.
@@ -51,7 +84,9 @@ Error start(Session& session) {
     const Result<void> made = RealFs().make_directories(directory, 0700);
     if (!made) return made.error();
   }
-  Json content = Json::object({{"app", config::app_to_json(*app)}});
+  Json list = Json::array();
+  for (const AppSpec& app : *apps) list.push_back(config::app_to_json(app));
+  Json content = Json::object({{"apps", list}, {"output", name_of(style_of(session.line))}});
   add_ship_secrets(session, content);
   // 0600: it holds the whole environment, and secrets of sinks.
   const Result<void> written = RealFs().replace_file(file, content.dump(), 0600);

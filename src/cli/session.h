@@ -1,9 +1,11 @@
 // What every command has at hand: the line that was typed, the console, the home and its daemon.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -15,6 +17,9 @@
 #include "config/sink_config.h"
 
 namespace pmx::cli {
+
+inline constexpr std::string_view kForegroundCommand = "run";
+inline constexpr std::chrono::milliseconds kForegroundKillTimeout{8000};
 
 struct Session {
   CommandLine line;     // `words` without the command itself.

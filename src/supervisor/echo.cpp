@@ -12,14 +12,17 @@
 namespace pmx::supervisor {
 namespace {
 constexpr std::size_t kPageBytes = 4096;
+}  // namespace
+
+Result<Fd> Echo::make_page() {
+  static_assert(kMaxSources * sizeof(Progress) <= kPageBytes);
+  return sys::memfd("pmx-echo", kPageBytes);
 }
 
-Result<Fd> Echo::make_page() { return sys::memfd("pmx-echo", kPageBytes); }
-
 Result<std::unique_ptr<Echo>> Echo::start(const std::string& state_directory,
-                                          std::vector<Source> sources, const Fd& page,
-                                          const Clock& clock) {
-  std::unique_ptr<Echo> echo(new Echo(clock));  // lint: the constructor is private.
+                                          std::vector<Source> sources, EchoStyle style,
+                                          const Fd& page, const Clock& clock) {
+  std::unique_ptr<Echo> echo(new Echo(style, clock));  // lint: the constructor is private.
   void* at = ::mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, page.get(), 0);
   if (at == MAP_FAILED) return system_error(errno, "mmap", "echo page");
   echo->page_ = static_cast<Progress*>(at);
@@ -64,15 +67,14 @@ bool Echo::print_new() {
       // Printed by the daemon before us, or by an earlier container.
       if (line->seq < each.progress->next_seq || line->time_ns < each.since_ns) continue;
       const int fd = each.source.both_kinds && line->kind == StreamKind::kErr ? 2 : each.source.fd;
-      std::string text(line->text);
-      if (line->has_newline) text += '\n';
-      if (!sys::write_all(fd, text)) return false;
+      if (!sys::write_all(fd, echo_text(style_, each.source.app_name, *line))) return false;
       each.progress->time_ns = line->time_ns;
       each.progress->next_seq = line->seq + 1;
     }
     if (!finishing_) continue;
     for (auto rest = each.reader->next_unfinished(); rest; rest = each.reader->next_unfinished())
-      if (!sys::write_all(each.source.fd, rest->text)) return false;
+      if (!sys::write_all(each.source.fd, echo_text(style_, each.source.app_name, *rest)))
+        return false;
   }
   return true;
 }

@@ -1,4 +1,4 @@
-// Foreground mode's second reader of the app's lines: what has reached the log is printed to our
+// Foreground mode's second reader of the apps' lines: what has reached the log is printed to our
 // own stdout and stderr, as a container's user expects it. It reads the files, as `pmx logs` does,
 // so that a slow or stopped terminal costs neither the worker nor our memory anything.
 //
@@ -24,6 +24,7 @@
 #include "base/result.h"
 #include "rotate/log_follower.h"
 #include "rotate/log_reader.h"
+#include "supervisor/echo_style.h"
 
 namespace pmx::supervisor {
 
@@ -33,13 +34,14 @@ class Echo {
     std::string log_path;
     int fd = 1;  // Where out lines go; err lines of a log that has both go to 2.
     bool both_kinds = false;
+    std::string app_name;
   };
-  static constexpr std::size_t kMaxSources = 2;
+  static constexpr std::size_t kMaxSources = 256;  // Of others nothing is printed.
 
   static Result<Fd> make_page();
   static Result<std::unique_ptr<Echo>> start(const std::string& state_directory,
-                                             std::vector<Source> sources, const Fd& page,
-                                             const Clock& clock);
+                                             std::vector<Source> sources, EchoStyle style,
+                                             const Fd& page, const Clock& clock);
   ~Echo();
   void finish();  // Prints all that is recorded by now, then ends the thread.
 
@@ -54,10 +56,11 @@ class Echo {
     Progress* progress = nullptr;
     std::int64_t since_ns = 0;  // Earlier lines are of an earlier container.
   };
-  explicit Echo(const Clock& clock) : follower_(clock) {}
+  Echo(EchoStyle style, const Clock& clock) : style_(style), follower_(clock) {}
   void run();
   bool print_new();  // False: nobody listens any more.
 
+  const EchoStyle style_;
   RealFs files_;
   rotate::LogFollower follower_;
   std::vector<Reader> readers_;

@@ -14,6 +14,7 @@
 
 #include "base/sys.h"
 #include "supervisor/leftovers.h"
+#include "supervisor/log_paths.h"
 #include "supervisor/supervisor.h"
 
 namespace pmx::supervisor {
@@ -39,15 +40,7 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
     // What had given up gets a new chance after a boot: what it lacked may be there now.
     if (rebooted && record.state == WorkerState::kErrored) record.state = WorkerState::kStopped;
   }
-  if (contents.workers.empty() && options_.only_app) {
-    WorkerRecord record;
-    record.spec = *options_.only_app;
-    record.should_run = true;
-    record.unique_id = make_unique_id();
-    record.created_ns = parts_.clock.system_ns();
-    next_id_ = 1;
-    contents.workers.push_back(std::move(record));
-  }
+  if (contents.workers.empty()) contents.workers = records_of_only_apps();
   add_recovered(std::move(contents.workers));
 
   std::set<WorkerId> resumed;
@@ -77,6 +70,25 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
   }
   memory_guard_.worker_began();
   save_soon();
+}
+
+std::vector<WorkerRecord> Supervisor::records_of_only_apps() {
+  std::vector<WorkerRecord> records;
+  for (const AppSpec& app : options_.only_apps) {
+    for (std::int64_t instance = 0; instance < std::max<std::int64_t>(app.instances, 1);
+         ++instance) {
+      WorkerRecord record;
+      record.id.value = next_id_++;
+      record.spec = app;
+      record.instance = instance;
+      record.should_run = app.autostart;
+      record.unique_id = make_unique_id();
+      record.created_ns = parts_.clock.system_ns();
+      record.logs = log_files(app, record.id, options_.home + "/logs");
+      records.push_back(std::move(record));
+    }
+  }
+  return records;
 }
 
 void Supervisor::add_recovered(std::vector<WorkerRecord> records) {

@@ -25,7 +25,7 @@ constexpr int kSaveShare = 10;  // A long list is saved for at most one part in 
 Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
     : options_(std::move(options)),
       parts_(std::move(parts)),
-      roster_(options_.only_app ? "" : options_.home + "/state/apps.json", parts_.files,
+      roster_(options_.only_apps.empty() ? options_.home + "/state/apps.json" : "", parts_.files,
               parts_.link, parts_.codec),
       launcher_({options_.home, options_.home + "/logs"}, parts_.link, parts_.pipeline,
                 parts_.clock),

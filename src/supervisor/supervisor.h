@@ -61,8 +61,8 @@ struct SupervisorParts {
 
 struct SupervisorOptions {
   std::string home;  // Absolute.
-  // Foreground mode: this app and no list on disk.
-  std::optional<AppSpec> only_app = std::nullopt;
+  // Foreground mode: these apps and no list on disk.
+  std::vector<AppSpec> only_apps = {};
 };
 
 class Supervisor final : private WorkerHost {
@@ -140,6 +140,7 @@ class Supervisor final : private WorkerHost {
   WorkerHost& host() { return *this; }
   Worker* worker_of(RunId run);
   void add_recovered(std::vector<WorkerRecord> records);
+  std::vector<WorkerRecord> records_of_only_apps();
   void sweep(std::uint64_t number);
   void end_lost_runs(const RosterContents& contents, const std::map<RunId, Child>& children);
   void adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners);

@@ -14,7 +14,8 @@ class EchoTest : public ::testing::Test {
  protected:
   void start() {
     auto echo = Echo::start(home_.path() + "/state",
-                            {{dir_.active_path(), pipe_.write_end.get(), false}}, page_, clock_);
+                            {{dir_.active_path(), pipe_.write_end.get(), false, "app"}},
+                            EchoStyle::kRaw, page_, clock_);
     ASSERT_TRUE(echo);
     echo_ = std::move(echo).value();
   }

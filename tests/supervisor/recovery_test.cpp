@@ -245,7 +245,7 @@ TEST_F(RecoveryTest, ChannelsAndInputsOfRunsThatAreOverAreDropped) {
 
 TEST_F(RecoveryTest, InTheForegroundTheOneAppIsStartedOnceAndKept) {
   supervisor_.reset();
-  begin({}, app("fg"));
+  begin({}, {app("fg")});
   ASSERT_EQ(link_.spawns_.size(), 1U);
   link_.run(link_.spawns_[0].run);
   settle();
@@ -255,7 +255,7 @@ TEST_F(RecoveryTest, InTheForegroundTheOneAppIsStartedOnceAndKept) {
   link_.safe_ = true;  // Even where the keeper's copy must not be read.
   std::vector<RunSpec> runs;
   for (const supervisor::RunFds& run : supervisor::held_by(link_).runs) runs.push_back(run.spec);
-  begin(runs, app("fg"));
+  begin(runs, {app("fg")});
   EXPECT_EQ(link_.spawns_.size(), 1U);
   EXPECT_EQ(status(WorkerId{0}), "online");
 }

@@ -84,12 +84,12 @@ class SupervisorFixture : public ::testing::Test {
     std::filesystem::remove_all(home_);
   }
 
-  void begin(const std::vector<RunSpec>& runs = {}, std::optional<AppSpec> only = std::nullopt) {
+  void begin(const std::vector<RunSpec>& runs = {}, std::vector<AppSpec> only = {}) {
     supervisor_.reset();  // A daemon's death: nothing that it had not yet saved is saved now.
     pipeline_ = FakePipeline();
     supervisor::SupervisorOptions options;
     options.home = home_;
-    options.only_app = std::move(only);
+    options.only_apps = std::move(only);
     supervisor::SupervisorParts parts{
         link_,         pipeline_,
         files_,        clock_,
