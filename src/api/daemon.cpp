@@ -206,6 +206,7 @@ Result<void> Daemon::start_echo(const RunFile& file) {
 Result<void> Daemon::start_supervisor() {
   supervisor::SupervisorOptions options;
   options.home = options_.home;
+  options.autosave = home_->autosave();
   if (foreground()) {
     RunFile file = PMX_TRY(read_run_file(files_, options_.run_file, home_->codec()));
     shipping_->keep_secrets(file.ship_secrets);

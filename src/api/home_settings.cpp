@@ -11,6 +11,7 @@ void HomeSettings::read() {
       values ? config::settings_from_json(*values) : Result<config::Settings>(values.error());
   if (!settings) return notice_("settings: " + settings.error().message() + "; nothing is changed");
   max_disk_bytes_ = settings->max_disk_bytes;
+  autosave_ = settings->autosave;
   ship_ = std::move(settings->app_defaults.ship);
 }
 

@@ -26,6 +26,7 @@ class HomeSettings {
 
   void read();  // Again after each change.
   std::uint64_t max_disk_bytes() const { return max_disk_bytes_; }
+  bool autosave() const { return autosave_; }
   // True: the app has other stores now.
   bool give_ship(AppSpec& app) const;
   // Every app that comes in, from the list on the disk as from a user, gets what it named none of.
@@ -35,6 +36,7 @@ class HomeSettings {
   const SettingsStore& store_;
   const std::function<void(const std::string&)> notice_;
   std::atomic<std::uint64_t> max_disk_bytes_ = 0;
+  bool autosave_ = true;
   std::optional<std::vector<SinkSpec>> ship_;  // nullopt: never read.
 };
 

@@ -64,7 +64,7 @@ constexpr std::array kCommands{
     Command{"ship", "", "ship [status | test <url> | pause <sink> | resume <sink> | retry <sink>] [--json]",
             "Show what has arrived in the stores, try one, stop and continue one, send refused lines again.",
             Words::kNone, "json", &run_ship, "status test pause resume retry"},
-    Command{"set", "", "set <setting> <value>", "Set a default for new apps, or max_disk and ship of the home.",
+    Command{"set", "", "set <setting> <value>", "Set a default for new apps, or max_disk, ship and autosave of the home.",
             Words::kSettings, "", &run_set},
     Command{"get", "", "get [setting]", "Show a setting.", Words::kSettings, "", &run_get},
     Command{"unset", "", "unset <setting>", "Take a setting back.", Words::kSettings, "", &run_unset},

@@ -7,7 +7,9 @@
 #include <optional>
 #include <vector>
 
+#include "base/fs.h"
 #include "base/units.h"
+#include "cli/app_request.h"
 #include "cli/describe_view.h"
 #include "cli/handlers.h"
 #include "cli/inspect.h"
@@ -15,6 +17,7 @@
 #include "cli/logs.h"
 #include "cli/session.h"
 #include "config/node_version.h"
+#include "config/settings.h"
 
 namespace pmx::cli {
 namespace {
@@ -54,6 +57,20 @@ Result<Json> full_list(Session& session) {
   return list;
 }
 
+// Where nothing is saved by itself, what differs would be lost with the machine.
+void warn_of_stale_dump(Session& session, const Json& list) {
+  const Result<Json> values = stored_settings(session.home);
+  const auto settings =
+      values ? config::settings_from_json(*values) : Result<config::Settings>(values.error());
+  if (!settings || settings->autosave) return;
+  const auto text = RealFs().read_file(session.home + "/dump.pm2");
+  const auto dump = text ? Json::parse(*text) : Result<Json>(text.error());
+  const std::string differs = dump_difference(dump ? *dump : Json::array(), list);
+  if (!differs.empty())
+    session.console.warn("Current process list is not synchronized with saved list: " + differs +
+                         ". Type 'pmx save' to synchronize.");
+}
+
 }  // namespace
 
 int print_list(Session& session) {
@@ -64,6 +81,7 @@ int print_list(Session& session) {
   session.console.text(session.line.has("mini-list")
                            ? mini_list(*sorted, session.now_ms())
                            : list_table(session.console, *sorted, session.now_ms()));
+  warn_of_stale_dump(session, *list);
   return 0;
 }
 

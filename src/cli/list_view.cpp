@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <span>
 
 #include "base/units.h"
@@ -173,6 +174,16 @@ bool before(const Json& a, const Json& b) {
 }
 
 }  // namespace
+
+std::string dump_difference(const Json& dump, const Json& list) {
+  std::map<std::string, std::int64_t> more;  // In the list than in the dump, by the app's name.
+  for (const Json& element : list.items()) ++more[element["name"].as_string()];
+  for (const Json& env : dump.items()) --more[env["name"].as_string()];
+  std::string text;
+  for (const auto& [name, count] : more)
+    if (count != 0) text += (text.empty() ? "" : ", ") + ("app " + name + " differs");
+  return text;
+}
 
 bool is_watched(const Json& pm2_env) {
   return pm2_env["watch"].is_array() || pm2_env["watch"].as_bool();

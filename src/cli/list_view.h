@@ -18,6 +18,9 @@ std::string mini_list(const Json& list, std::int64_t now_ms);
 Result<Json> sorted_list(const Json& list, const std::string& sort);
 
 // PM2's: the largest unit of which there is more than one. "90s", "2m", "3D".
+// What of a dump (PM2's, an array of pm2_env) is otherwise in the list: "app web differs"; "" if
+// nothing is.
+std::string dump_difference(const Json& dump, const Json& list);
 bool is_watched(const Json& pm2_env);  // Its `watch` is true, or paths.
 std::string uptime_text(std::int64_t duration_ms);
 

@@ -43,7 +43,7 @@ Result<void> add_setting(Session& session, Json& body, const std::string& key,
 // From when on a change holds.
 std::string_view since_when(std::string_view key) {
   if (key == "ship") return " for every app that names no store itself, from now on";
-  return key == "max_disk" ? "" : " for apps that are started from now on";
+  return key == "max_disk" || key == "autosave" ? "" : " for apps that are started from now on";
 }
 
 int set_all(Session& session, const Json& body) {

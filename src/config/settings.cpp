@@ -15,10 +15,11 @@ namespace {
 
 constexpr std::string_view kMaxDisk = "max_disk";
 constexpr std::string_view kShip = "ship";
+constexpr std::string_view kAutosave = "autosave";
 constexpr std::uint64_t kLeastDiskBytes = 1_MiB;
 
 // Settings of an app that make sense as a default for all of them.
-constexpr std::array<std::string_view, 19> kDefaultable{"rotate.max_size",
+constexpr std::array<std::string_view, 20> kDefaultable{"rotate.max_size",
                                                         "rotate.every",
                                                         "rotate.retain",
                                                         "rotate.max_age",
@@ -35,6 +36,7 @@ constexpr std::array<std::string_view, 19> kDefaultable{"rotate.max_size",
                                                         "min_uptime",
                                                         "restart_delay",
                                                         "exp_backoff_restart_delay",
+                                                        "exp_backoff_max_delay",
                                                         "kill_timeout",
                                                         kShip};
 
@@ -60,7 +62,7 @@ bool is_defaultable(std::string_view key) {
 
 Error unknown(std::string_view written) {
   std::vector<std::string_view> known(kDefaultable.begin(), kDefaultable.end());
-  known.push_back(kMaxDisk);
+  known.insert(known.end(), {kMaxDisk, kAutosave});
   return invalid("\"" + std::string(written) + "\" is not a setting" + suggestion(written, known) +
                  "; docs/SETTINGS.md lists them");
 }
@@ -72,6 +74,12 @@ Result<void> apply(Settings& settings, std::string_view key, const Json& value) 
       return invalid("max_disk: " + value.dump() +
                      " is not allowed: a size from 1M, or 0 (10% of the disk, at most 4G)");
     settings.max_disk_bytes = *size;
+    return {};
+  }
+  if (key == kAutosave) {
+    const auto flag = as_bool(value);
+    if (!flag) return invalid("autosave: " + value.dump() + " is not allowed: true or false");
+    settings.autosave = *flag;
     return {};
   }
   const Setting* setting = is_defaultable(key) ? find_setting(key) : nullptr;
@@ -114,7 +122,7 @@ Result<SettingName> setting_name(std::string_view written) {
   std::string key(written);
   std::replace(key.begin(), key.end(), ':', '.');
   if (const Setting* setting = find_setting(key)) key = setting->key;
-  if (key != kMaxDisk && !is_defaultable(key)) return unknown(written);
+  if (key != kMaxDisk && key != kAutosave && !is_defaultable(key)) return unknown(written);
   return SettingName{std::move(key), ""};
 }
 
@@ -125,6 +133,7 @@ Result<std::string> setting_text(const Json& values, std::string_view key) {
   }
   if (const Json* value = values.find(key)) return scalar_text(*value);
   if (key == kMaxDisk) return std::string("10% of the disk, at most 4G");
+  if (key == kAutosave) return std::string("true");
   const Setting* setting = find_setting(key);
   if (setting == nullptr) return unknown(key);
   return default_text(*setting);

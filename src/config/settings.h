@@ -1,6 +1,7 @@
-// Home-wide settings (`pmx set`): defaults for new apps, and what holds for the home: max_disk, and
-// `ship` for all apps that name no store. Kept in state/settings.json as one flat object of what
-// was set, with canonical keys: {"rotate.max_size":"20M","max_disk":"4G"}. It has no secrets.
+// Home-wide settings (`pmx set`): defaults for new apps, and what holds for the home: max_disk,
+// autosave, and `ship` for all apps that name no store. Kept in state/settings.json as one flat
+// object of what was set, with canonical keys: {"rotate.max_size":"20M","max_disk":"4G"}. It has no
+// secrets.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@ namespace pmx::config {
 struct Settings {
   AppSpec app_defaults;              // For app_from_json's second argument.
   std::uint64_t max_disk_bytes = 0;  // 0: 10% of the file system, at most 4 GiB.
+  bool autosave = true;              // false: PM2's rule, only what `save` has written comes back.
 };
 
 // From the file's object; null is none set. Unknown keys are an error that names them.

@@ -23,10 +23,12 @@ Sizes: `10M`, `10MB`, `10MiB` and bytes, all in powers of 1024. Durations: `1600
 
 `pmx set <key> <value>` makes a default for new apps of every `rotate.` key, `when_full`, `sync`,
 `log_type`, `log_date_format`, `time`, `redact.builtin`, `max_restarts`, `min_uptime`,
-`restart_delay`, `exp_backoff_restart_delay` and `kill_timeout`. pm2-logrotate's names are
-understood: `pmx set pm2-logrotate:max_size 10M`. Two settings are the home's, and hold at once:
-`pmx set max_disk <size>` bounds all logs of it together (default: 10% of the disk, at most 4G), and
-`pmx set ship <url>` names the stores of every app that names none itself ("Shipping" below).
+`restart_delay`, `exp_backoff_restart_delay`, `exp_backoff_max_delay` and `kill_timeout`.
+pm2-logrotate's names are understood: `pmx set pm2-logrotate:max_size 10M`. Three settings are the
+home's, and hold at once: `pmx set max_disk <size>` bounds all logs of it together (default: 10% of
+the disk, at most 4G), `pmx set ship <url>` names the stores of every app that names none itself
+("Shipping" below), and after `pmx set autosave false` only what `pmx save` has written comes back
+after a boot, by `pmx resurrect` as with PM2; `pmx list` then says when that is stale.
 
 )";
 

@@ -35,6 +35,10 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
     children[child.run] = child;
   }
   end_lost_runs(contents, children);
+  if (!options_.autosave && parts_.link.state().empty()) {
+    contents.workers.clear();
+    next_id_ = 0;
+  }
   const bool rebooted = contents.boot != 0 && contents.boot != sys::boot_id_hash();
   for (WorkerRecord& record : contents.workers) {
     // What had given up gets a new chance after a boot: what it lacked may be there now.

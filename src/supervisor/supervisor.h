@@ -63,6 +63,7 @@ struct SupervisorOptions {
   std::string home;  // Absolute.
   // Foreground mode: these apps and no list on disk.
   std::vector<AppSpec> only_apps = {};
+  bool autosave = true;  // false: a new keeper's list is empty, whatever was saved.
 };
 
 class Supervisor final : private WorkerHost {

@@ -69,6 +69,14 @@ TEST(ListViewTest, CountsUptimeInTheLargestUnitOfWhichThereAreTwo) {
   EXPECT_EQ(uptime_text(-5), "0s");
 }
 
+TEST(ListViewTest, TellsADumpThatIsStale) {
+  const auto dump = [](const char* text) { return *Json::parse(text); };
+  const Json list = dump(R"([{"name":"web"},{"name":"web"},{"name":"job"}])");
+  EXPECT_EQ(dump_difference(dump(R"([{"name":"job"},{"name":"web"},{"name":"web"}])"), list), "");
+  EXPECT_EQ(dump_difference(dump(R"([{"name":"web"},{"name":"old"}])"), list),
+            "app job differs, app old differs, app web differs");
+}
+
 TEST(ListViewTest, SortsByAFieldBothWays) {
   EXPECT_EQ((*sorted_list(two(), "")).items()[0]["name"], Json("api"));
   EXPECT_EQ((*sorted_list(two(), "memory:desc")).items()[0]["name"], Json("web"));

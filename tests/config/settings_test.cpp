@@ -52,6 +52,9 @@ TEST(SettingsTest, ChangesNothingForABadValue) {
 TEST(SettingsTest, ReadsTheBoundOfTheWholeHome) {
   EXPECT_EQ(settings_from_json(Json::object({{"max_disk", "2G"}}))->max_disk_bytes, 2ULL << 30U);
   EXPECT_EQ(settings_from_json(Json())->max_disk_bytes, 0U);
+  EXPECT_TRUE(settings_from_json(Json())->autosave);
+  EXPECT_FALSE(settings_from_json(*change_settings(Json(), set("autosave", "false")))->autosave);
+  EXPECT_FALSE(change_settings(Json(), set("autosave", "maybe")));
 }
 
 TEST(SettingsTest, ShowsWhatIsInEffect) {

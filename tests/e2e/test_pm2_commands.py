@@ -2,9 +2,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 
-from harness import PMX, Home, check, run_tests, wait_for
+from harness import PMX, Home, alive, check, run_tests, wait_for
 
 
 def online(home: Home, name: str) -> list[int]:
@@ -98,6 +99,28 @@ def test_save_and_resurrect_bring_apps_back_in_their_old_places():
         pids = home.worker_pids()
         home.run("resurrect")  # What is listed is left alone.
         check(home.worker_pids() == pids, "resurrect touched what was there")
+
+
+def test_without_autosave_only_what_was_saved_comes_back():
+    with Home() as home:
+        said = home.run("set", "autosave", "false").stdout
+        check("autosave is false" in said, said)
+        home.start("a", "/bin/sleep", args=["1000"])
+        home.run("save")
+        listed = home.run("list")
+        check("not synchronized" not in listed.stdout + listed.stderr, f"{listed}")
+        home.start("b", "/bin/sleep", args=["1000"])
+        listed = home.run("list")
+        check("saved list: app b differs. Type 'pmx save'" in listed.stdout + listed.stderr, f"{listed}")
+        home.kill_daemon()
+        check([app["name"] for app in home.list()] == ["a", "b"], "a daemon's death empties the list")
+        pids = home.ping()
+        for pid in (pids["keeper_pid"], pids["daemon_pid"]):
+            os.kill(pid, signal.SIGKILL)
+        wait_for("both are gone", lambda: not alive(pids["keeper_pid"]) and not alive(pids["daemon_pid"]))
+        check(home.list() == [], "what was not saved came back")
+        home.run("resurrect")
+        check([app["name"] for app in home.list()] == ["a"], "resurrect")
 
 
 def test_a_broken_dump_is_replaced_by_the_one_before():

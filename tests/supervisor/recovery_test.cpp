@@ -243,6 +243,19 @@ TEST_F(RecoveryTest, ChannelsAndInputsOfRunsThatAreOverAreDropped) {
   }
 }
 
+TEST_F(RecoveryTest, WithoutAutosaveANewKeepersListIsEmptyAndTheSameOnesIsNot) {
+  autosave_ = false;
+  const WorkerId id = online();
+  settle();
+  next_daemon();
+  EXPECT_EQ(status(id), "online");
+  supervisor_.reset();
+  link_.forget_everything();
+  begin();
+  EXPECT_TRUE(supervisor_->workers().empty());
+  EXPECT_EQ(added(), WorkerId{0});
+}
+
 TEST_F(RecoveryTest, InTheForegroundTheOneAppIsStartedOnceAndKept) {
   supervisor_.reset();
   begin({}, {app("fg")});

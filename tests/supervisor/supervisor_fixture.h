@@ -90,6 +90,7 @@ class SupervisorFixture : public ::testing::Test {
     supervisor::SupervisorOptions options;
     options.home = home_;
     options.only_apps = std::move(only);
+    options.autosave = autosave_;
     supervisor::SupervisorParts parts{
         link_,         pipeline_,
         files_,        clock_,
@@ -172,6 +173,7 @@ class SupervisorFixture : public ::testing::Test {
   RealFs files_;
   std::vector<std::string> notices_, answers_;
   std::map<pid_t, std::uint64_t> rss_bytes_;
+  bool autosave_ = true;
   std::unique_ptr<supervisor::Supervisor> supervisor_;
 };
 
