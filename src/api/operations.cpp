@@ -275,6 +275,7 @@ void Operations::act(std::string_view action, std::string_view target, std::stri
     if (known->action == Action::kDelete) {
       workers_.remove_worker(id, gather->expect());
     } else {
+      if (changes.changes["watch"] == Json(false)) workers_.unwatch(id);  // `stop --watch`
       workers_.stop(id, Worker::Wanted::kNoLonger, gather->expect());
     }
   }

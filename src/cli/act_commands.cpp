@@ -75,6 +75,8 @@ Result<void> act_on_word(Session& session, const Act& act, const std::string& wo
           session.console.paint(Color::kBlue, "Use --update-env to update environment variables") +
           "\n");
     say_what_differs(session, word);
+  } else if (act.action == kStop.action && session.line.has("watch")) {
+    extra.set("changes", Json::object({{"watch", false}}));
   }
   const Json answer = PMX_TRY(ask(session, act.action, word, std::move(extra)));
   print_outcome(session, act, answer);

@@ -110,6 +110,11 @@ Json absolute_files(const Json& written, const std::string& cwd) {
   return paths;
 }
 
+bool is_one_of(const Json& value, std::initializer_list<const char*> words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&value](const char* word) { return value == Json(word); });
+}
+
 // PM2: the word null as an option's value takes the key back to its default.
 Json nulls_for_words(const Json& changes) {
   Json out = Json::object();
@@ -228,8 +233,10 @@ Result<Json> changes_of_line(const Session& session, const std::string& target) 
       changes.set(key, (std::filesystem::path(session.cwd) / text).lexically_normal().string());
     }
   }
-  if (const Json* const files = changes.find("env_file"); files && *files != Json("null"))
-    changes.set("env_file", absolute_files(*files, session.cwd));
+  for (const std::string_view key : {"env_file", "watch"})
+    if (const Json* const files = changes.find(key);
+        files && !files->is_bool() && !is_one_of(*files, {"null", "true", "false"}))
+      changes.set(key, absolute_files(*files, session.cwd));
   Json body = Json::object();
   PMX_TRY(change_ship(session, changes, body));
   PMX_TRY(config::app_from_json(without_nulls(changes)));

@@ -120,6 +120,7 @@ void resolve_files(AppSpec& app, const ResolveContext& context) {
     }
     if (!file->empty() && *file != "NULL") *file = absolute_path(app.cwd, *file, user_home);
   }
+  for (std::string& path : app.watch.paths) path = absolute_path(app.cwd, path, user_home);
 }
 
 // A file that is not there, or is wrong, is said before anything is started. Its variables are not

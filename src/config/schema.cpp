@@ -146,7 +146,7 @@ constexpr std::array kSettings{
             "Restart at these times, also when stopped. With autorestart: false a job: started at each time, left out where the last one still runs."},
     Setting{"max_memory_restart", "", "--max-memory-restart", "<size>", Role::kApp, in_app<&AppSpec::max_memory_restart>, {kKib, kMostSizeBytes}, "off",
             "Restart a worker whose first process has more than this in memory; one of an app at a time."},
-    Setting{"watch", "", "--watch", "[paths]", Role::kApp, in_app<&AppSpec::watch>, {}, "",
+    Setting{"watch", "", "--watch", "[paths...]", Role::kApp, in_app<&AppSpec::watch>, {}, "",
             "Restart when files change: true for those below cwd, or paths."},
     Setting{"ignore_watch", "", "--ignore-watch", "<paths>", Role::kApp, in_watch<&WatchPolicy::ignore>, {}, "",
             "Whose changes do not count: names, paths, globs, or /regular expressions/; always node_modules, what begins with a dot, and the app's own logs."},

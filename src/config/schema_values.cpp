@@ -9,6 +9,7 @@
 #include "config/internal/value_text.h"
 #include "config/schema.h"
 #include "config/sink_config.h"
+#include "supervisor/ignore_rules.h"
 
 namespace pmx::config {
 namespace {
@@ -328,7 +329,15 @@ std::optional<std::vector<std::string>> as_words(const Json& value) {
   return words;
 }
 
+// What may be a pattern is said to be none before anything is started.
+Result<void> check_ignore_watch(const Setting& setting, const Json& value) {
+  for (const std::string& entry : as_words(value).value_or(std::vector<std::string>()))
+    PMX_TRY_WITHIN(std::string(setting.key), supervisor::IgnoreRules::check(entry));
+  return {};
+}
+
 Result<void> set_value(const Setting& setting, AppSpec& app, const Json& value) {
+  if (setting.key == "ignore_watch") PMX_TRY(check_ignore_watch(setting, value));
   if (const auto* const sinks = std::get_if<FieldOf<std::vector<SinkSpec>>>(&setting.field))
     return set_sinks((*sinks)(app), value);
   if (const auto* const rules = std::get_if<FieldOf<RedactRules>>(&setting.field))

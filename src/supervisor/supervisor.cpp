@@ -46,6 +46,7 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
                                                 ExitCause::kMemoryLimit);
                      },
                      parts_.notice}),
+      watch_restarts_(watch_parts()),
       oom_kills_(parts_.oom_kills()) {}
 
 std::uint64_t kernel_oom_kills() {
@@ -305,6 +306,7 @@ void Supervisor::save_now() {
   if (save_timer_ == 0 && exits_to_acknowledge_.empty()) return;
   parts_.timers.cancel(std::exchange(save_timer_, 0));
   retrying_ = false;
+  watch_restarts_.update();
   std::vector<WorkerRecord*> records;
   for (const auto& [id, worker] : workers_)
     if (!removed_.contains(id)) records.push_back(&worker->record_to_save());

@@ -32,6 +32,7 @@
 #include "supervisor/strays.h"
 #include "supervisor/target.h"
 #include "supervisor/triggers.h"
+#include "supervisor/watch_restarts.h"
 #include "supervisor/worker.h"
 
 namespace pmx::supervisor {
@@ -97,6 +98,7 @@ class Supervisor final : private WorkerHost {
   void restart(WorkerId id, std::optional<AppSpec> spec, Done done);
   void remove_worker(WorkerId id, Done done);
   void reset(WorkerId id);
+  void unwatch(WorkerId id);  // Its `watch` is switched off, which takes no restart.
   // To a worker that runs, by its channel, its standard input, or a signal to its own process
   // alone.
   Result<void> say(WorkerId id, std::string_view json);
@@ -139,6 +141,7 @@ class Supervisor final : private WorkerHost {
   bool oom_killer_was_here() override;
 
   WorkerHost& host() { return *this; }
+  WatchRestarts::Parts watch_parts();
   Worker* worker_of(RunId run);
   void add_recovered(std::vector<WorkerRecord> records);
   std::vector<WorkerRecord> records_of_only_apps();
@@ -162,6 +165,7 @@ class Supervisor final : private WorkerHost {
   Triggers triggers_;
   Strays strays_;
   MemoryGuard memory_guard_;
+  WatchRestarts watch_restarts_;
   std::map<WorkerId, std::unique_ptr<Worker>> workers_;
   std::uint32_t next_id_ = 0;
   std::vector<RunId> exits_to_acknowledge_;

@@ -171,6 +171,25 @@ TEST_F(OperationsTest, AStopIsAnsweredOnceTheLastWordsAreRecorded) {
   EXPECT_EQ(late_->status, 200);
 }
 
+TEST_F(OperationsTest, AStopMaySwitchWatchOff) {
+  running(app_json("web"));
+  supervisor_->change_specs([this](AppSpec& app) {
+    app.cwd = home_;
+    app.watch.on = true;
+    app.watch.paths = {home_};
+    return true;
+  });
+  const auto stop = [this](Json changes) {
+    (void)post(
+        "/v1/act",
+        Json::object({{"action", "stop"}, {"target", "web"}, {"changes", std::move(changes)}}));
+    return record(WorkerId{0}).spec.watch.on;
+  };
+  EXPECT_TRUE(stop(Json::object()));
+  EXPECT_FALSE(stop(Json::object({{"watch", false}})));
+  EXPECT_TRUE(record(WorkerId{0}).spec.watch.paths.empty());  // They would mean that it is on.
+}
+
 TEST_F(OperationsTest, FlushAndRotateGoToTheLogsOfTheTarget) {
   running(app_json("web"));
   running(app_json("job"));

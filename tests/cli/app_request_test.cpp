@@ -138,6 +138,22 @@ TEST_F(AppRequestTest, ChangesWhatTheLineSaysOfAListedApp) {
   EXPECT_FALSE(changes_of_line(session({"-k", "soon"}), "web"));
 }
 
+TEST_F(AppRequestTest, MakesWatchedPathsOfTheLineAbsolute) {
+  const auto watch = [this](std::vector<std::string> arguments) {
+    const Result<Json> body = changes_of_line(session(std::move(arguments)), "web");
+    return body ? (*body)["changes"]["watch"].dump() : body.error().message();
+  };
+  EXPECT_EQ(watch({"--watch"}), "true");
+  EXPECT_EQ(watch({"--watch", "false"}), "\"false\"");
+  EXPECT_EQ(watch({"--watch", "src", "--watch", "/x/y"}),
+            Json(Json::Array{root_ + "/src", "/x/y"}).dump());
+  Session line = session({"--watch", "src", "--watch", "lib", "--watch-delay", "2"});
+  const Result<AppSpec> app = script_app(line, "job");
+  ASSERT_TRUE(app) << app.error().message();
+  EXPECT_EQ(app->watch.paths, (std::vector<std::string>{root_ + "/src", root_ + "/lib"}));
+  EXPECT_EQ(app->watch.delay, std::chrono::seconds(2));
+}
+
 TEST_F(AppRequestTest, TakesSeveralSinksAndSendsTheirSecretsBesideTheApp) {
   Session line = session({"--ship", "loki+http://u:s3cret@h", "--ship", "file://out.ndjson"});
   const Result<AppSpec> app = script_app(line, "job");

@@ -136,6 +136,15 @@ TEST(AppConfigTest, NamesAppAndKeyOfABadValue) {
             "app web: kill_timeout: \"soon\" is not allowed: a duration from 0ms to 1d");
 }
 
+TEST(AppConfigTest, NamesThePatternThatIsNone) {
+  const auto app =
+      app_from_json(*Json::parse(R"({"name":"web","script":"a","ignore_watch":["tmp","/a(b/"]})"));
+  ASSERT_FALSE(app);
+  EXPECT_EQ(app.error().message(),
+            "app web: ignore_watch: \"/a(b/\" is no name, path, glob or /regular expression/: "
+            "missing ): a(b");
+}
+
 TEST(AppConfigTest, NamesTheSinkOfABadOptionAndRefusesASecret) {
   const auto refusal = [](const char* ship) {
     return app_from_json(Json::object({{"name", "web"}, {"ship", ship}})).error().message();

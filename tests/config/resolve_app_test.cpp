@@ -60,6 +60,16 @@ TEST_F(ResolveAppTest, PicksTheInterpreterByTheScriptsEnding) {
   EXPECT_EQ(python.name, "job");
 }
 
+TEST_F(ResolveAppTest, TakesWatchedPathsFromTheAppsCwd) {
+  file("app.js", "");
+  std::filesystem::create_directory(root_ + "/sub");
+  const AppSpec app = resolve(Json::object({{"script", root_ + "/app.js"},
+                                            {"cwd", "sub"},
+                                            {"watch", Json(Json::Array{"src", "/x", "~/y"})}}));
+  EXPECT_TRUE(app.watch.on);
+  EXPECT_EQ(app.watch.paths, (std::vector<std::string>{root_ + "/sub/src", "/x", root_ + "/y"}));
+}
+
 TEST_F(ResolveAppTest, RunsTypeScriptByNodeWhereThereIsNoBun) {
   file("app.ts", "");
   const AppSpec app = script("app.ts");

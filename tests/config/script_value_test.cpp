@@ -44,6 +44,8 @@ TEST_F(ScriptValueTest, TakesEveryKindOfExport) {
   EXPECT_EQ(module("module.exports = () => [5]", "d.config.js"), "[5]");
   EXPECT_EQ(module("module.exports = async () => [6]", "f.config.js"), "[6]");
   EXPECT_EQ(module("module.exports = Promise.resolve([7])", "g.config.js"), "[7]");
+  EXPECT_EQ(module("module.exports = [/[\\/]a\\.b/, /c/i]", "h.config.js"),
+            R"(["/[\\/]a\\.b/","/(?i)c/"])");
 }
 
 TEST_F(ScriptValueTest, GivesAFileItsSurroundings) {

@@ -22,12 +22,15 @@ constexpr int kValueFd = 3;
 // the process ends when it is written: a connection that the file has opened would keep it.
 // import() also takes CommonJS, whose module.exports is then the default export. A function's
 // members and undefined are left out by JSON.stringify, as they are when PM2 sends them to its
-// daemon. `name` and `argv` stand before this text; `read` is one of the two below.
+// daemon; a regular expression, as in ignore_watch, becomes its text. `name` and `argv` stand
+// before this text; `read` is one of the two below.
 constexpr const char* kFrame = R"js(
 (async () => {
   const fs = await import('node:fs');
   const put = (answer) => {
-    fs.writeFileSync('/proc/self/fd/3', JSON.stringify(answer));
+    const text = (key, value) => value instanceof RegExp
+      ? `/${value.ignoreCase ? '(?i)' : ''}${value.source}/` : value;
+    fs.writeFileSync('/proc/self/fd/3', JSON.stringify(answer, text));
     process.exit(0);
   };
   process.argv = [process.argv[0], ...argv];
