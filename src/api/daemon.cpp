@@ -107,6 +107,8 @@ Result<void> Daemon::connect() {
     if (shipping_) shipping_->child_changed(child);
   };
   events.signal_received = [this](int signal) {
+    // At once: behind it come the ends of those to whom the keeper has passed it on.
+    if (foreground_) return signal_received(signal);
     loop_->post([this, signal] { signal_received(signal); });
   };
   events.notice = [this](const std::string& line) {

@@ -25,12 +25,28 @@ std::string text_of(const Json& value) {
   return out.empty() ? "N/A" : out;
 }
 
+// jlist's word as a part of a sentence.
+std::string cause_text(const std::string& cause) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kTexts{
+      {{"itself", "by itself"},
+       {"asked", "as it was told to"},
+       {"kill_timeout", "killed after kill_timeout"},
+       {"out_of_memory", "killed for want of memory"},
+       {"somebody", "by somebody else"},
+       {"cron", "restarted by cron_restart"},
+       {"memory_limit", "restarted by max_memory_restart"},
+       {"files_changed", "restarted by watch"}}};
+  for (const auto& [word, text] : kTexts)
+    if (word == cause) return std::string(text);
+  return cause;
+}
+
 std::string last_exit_text(const Json& exit) {
   if (!exit["cause"].is_null()) {
     const std::string how =
         exit["signal"].is_null() ? "code " + text_of(exit["code"]) : text_of(exit["signal"]);
-    return how + " after " + uptime_text(exit["ran_ms"].as_int()) + ", by " +
-           text_of(exit["cause"]) + ", " + iso_time(exit["at"].as_int() * 1'000'000);
+    return how + " after " + uptime_text(exit["ran_ms"].as_int()) + ", " +
+           cause_text(exit["cause"].as_string()) + ", " + iso_time(exit["at"].as_int() * 1'000'000);
   }
   if (exit.is_string()) return exit.as_string();
   std::string out;

@@ -22,7 +22,11 @@ std::string two_columns(std::string left, std::string_view right) {
 std::string spelled(const OptionRow& row) {
   std::string text;
   for (const char c : row.names) text += c == ',' ? std::string(", ") : std::string(1, c);
-  if (!row.value.empty()) text += " " + std::string(row.value);
+  // "<a...>" would say that several words may follow: the option is repeated.
+  if (const std::size_t dots = row.value.find("..."); dots != std::string_view::npos)
+    text += " " + std::string(row.value).erase(dots, 3) + " (repeatable)";
+  else if (!row.value.empty())
+    text += " " + std::string(row.value);
   return text;
 }
 

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "base/fs.h"
+#include "base/sys.h"
 #include "cli/command_table.h"
 #include "cli/completion.h"
 #include "cli/handlers.h"
@@ -24,6 +25,7 @@ bool called_as_pm2(const Session& session) {
 }
 
 constexpr std::size_t kReportLines = 40;
+constexpr std::size_t kLargestProcFile = 4096;
 
 std::string last_lines(std::string_view text, std::size_t lines) {
   std::size_t begin = text.size();
@@ -33,7 +35,7 @@ std::string last_lines(std::string_view text, std::size_t lines) {
 }
 
 std::string first_line(const std::string& path) {
-  const auto text = RealFs().read_file(path);
+  const auto text = sys::read_file(path, kLargestProcFile);  // Files of /proc have no size.
   return text ? text->substr(0, text->find('\n')) : "not readable";
 }
 

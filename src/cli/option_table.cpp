@@ -13,7 +13,9 @@ constexpr std::array kOwnOptions{
     OptionRow{"-v,--version", "", "Show the version."},
     OptionRow{"-s,--silent", "", "Print nothing but errors and what was asked for."},
     OptionRow{"--no-color", "", "Print without colours."},
-    OptionRow{"-f,--force", "", "Start a script that runs already once more; for logs: follow."},
+    OptionRow{"-f,--force", "",
+              "Do it all the same: start a script that runs already, replace a file that is there; "
+              "for logs: follow."},
     OptionRow{"-u,--user", "<name>", "Whose apps come back at boot; you where not given."},
     OptionRow{"--hp", "<path>", "That user's home directory."},
     OptionRow{"--service-name", "<name>", "Name of the service instead of pmx-<user>."},

@@ -124,9 +124,11 @@ std::string last_run(const Story& story) {
 std::string what_pmx_does(const Story& story) {
   if (story.status == "errored") return "gave it up; pmx restart starts it again";
   if (story.status == "waiting restart") return "will start it again by itself";
+  if (story.status == "stopping") return "waits for its end; SIGKILL comes after kill_timeout";
   if (story.running() && story.restarts > 0)
-    return "has started it again " + std::to_string(story.restarts) + " times, " +
-           std::to_string(story.last_minute) + " of them in the last minute";
+    return "restarts so far: " + std::to_string(story.restarts) +
+           ", those that were asked for among them; by itself in the last minute: " +
+           std::to_string(story.last_minute);
   if (story.running()) return "has nothing to do";
   if (!story.autorestart) return "leaves it as it is: autorestart is off";
   return "leaves it as it is: pmx start starts it";
@@ -172,7 +174,7 @@ std::string why_text(const Json& element, std::int64_t now_ms) {
   std::string text = story.name + " " + headline(story, now_ms) + "\n";
   if (!story.trouble.empty()) text += "  trouble:  " + story.trouble + "\n";
   if (story.ended) text += "  last run: " + last_run(story) + "\n";
-  if (!story.running() && story.open_runs > 0)
+  if (!story.running() && story.status != "stopping" && story.open_runs > 0)
     text += "  left:     a process that it started still holds its output\n";
   text += "  pmx:      " + what_pmx_does(story) + "\n";
   for (const Advice& advice : kAdvice) {

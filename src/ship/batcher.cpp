@@ -278,6 +278,12 @@ bool Batcher::finished() const {
                      [](const auto& source) { return source->log->finished(); });
 }
 
+bool Batcher::past_ends() const {
+  return std::all_of(sources_.begin(), sources_.end(), [](const auto& source) {
+    return source->log->end() && source->log->finished();
+  });
+}
+
 bool Batcher::finished(const std::string& path) const {
   const auto found = by_path_.find(path);
   return found == by_path_.end() || (found->second->asleep && found->second->log->finished());

@@ -66,7 +66,8 @@ class Batcher {
   void lines_came(const std::string& path);  // Or segments, of this log.
   void look_at_all();                        // Some may have come anywhere.
   void set_end(const std::string& path, const std::optional<LogPosition>& end);
-  bool finished() const;  // No source has anything open, or has come to its end.
+  bool finished() const;   // No source has anything open, or has come to its end.
+  bool past_ends() const;  // Each has an end, and has come to it.
   bool finished(const std::string& path) const;  // The same of one, as far as it was read.
   void expect_flush(const std::string& path, std::uint64_t below_segment);
   // Something could not be read just now: that nothing was found says little.

@@ -87,7 +87,11 @@ class Lane {
   void set_end(const std::string& path, const std::optional<LogPosition>& end) {
     batcher_.set_end(path, end);
   }
-  bool finished() const { return idle() && batcher_.finished(); }  // Up to its logs' ends.
+  // Up to its logs' ends. What comes behind these is told of too, and must not keep it for ever.
+  bool finished() const {
+    if (state_ == State::kLingering && !batch_) return batcher_.past_ends();
+    return idle() && batcher_.finished();
+  }
   // Nobody has this log any more: when all of it is settled, ended_logs() names it.
   void set_wanted(const std::string& path, bool wanted);
   bool has_unwanted_logs() const { return !unwanted_.empty(); }

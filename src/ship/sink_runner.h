@@ -97,8 +97,10 @@ class SinkRunner final : private LaneHost {
   struct RetryJob;
   void retry_next();
   bool encode_for_now(DeadLetter& letter) const;
+  bool gather_letters();
   void retry_answered(const Verdict& verdict);
-  Result<void> retry_settled(const Verdict& verdict);
+  std::size_t settle_letters(const Verdict& verdict);
+  Result<void> keep_retried();
   void end_retry(Result<std::uint64_t> taken);
   void stop_retry();
 

@@ -77,7 +77,7 @@ TEST(WhyViewTest, ACrashLoopIsNotHiddenBehindOnline) {
   process.last_minute = 12;
   process.restarts = 40;
   expect_told(process, {"is in a crash loop: 12 restarts in the last minute",
-                        "has started it again 40 times, 12 of them in the last minute"});
+                        "restarts so far: 40", "by itself in the last minute: 12"});
 }
 
 TEST(WhyViewTest, SaysWhatPmxDoesNext) {

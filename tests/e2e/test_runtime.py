@@ -98,6 +98,8 @@ def test_the_daemons_death_costs_no_line_and_no_code():
     with Home() as home:
         script = "i=0; while [ $i -lt 400 ]; do echo line $i; i=$((i+1)); sleep 0.005; done; exit 6"
         process = begin(home, apps(home, ("a", script, {}), ("b", "exec sleep 1000", {})))
+        # Not before: a command would start a daemon of its own.
+        wait_for("its daemon", lambda: (home.path / "pmx.sock").exists())
         for _ in range(3):
             home.kill_daemon()
         out, _ = process.communicate(timeout=60)

@@ -60,7 +60,8 @@ def test_holds_at_once_for_apps_that_name_no_store():
         home.run("unset", "ship")
         check(home.run("get", "ship").stdout == "none\n", "get after unset")
         wait_for("the end of shipping", lambda: home.app("after")["pm2_env"]["ship"] == [])
-        time.sleep(1.5)
+        # Its apps go on printing, which keeps neither the sink nor their files.
+        wait_for("the sink's end", lambda: "file-next.ndjson" not in [s["name"] for s in home.ship_status()])
         at = len(lines_in(home.work / "next.ndjson", "before"))
         time.sleep(1.5)
         check(len(lines_in(home.work / "next.ndjson", "before")) == at, "still shipped after unset")

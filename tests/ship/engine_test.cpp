@@ -269,6 +269,25 @@ TEST_F(EngineThreadTest, ARetriedLetterThatIsStillRefusedDoesNotHoldTheOthers) {
   EXPECT_NE(received_.all.find("three"), std::string::npos);
 }
 
+TEST_F(EngineThreadTest, ARetryThatTheStoreStillRefusesEndsSoonAndKeepsTheLetters) {
+  refused_before(std::vector<std::string>(300, "bad"));
+  std::atomic<int> requests = 0;
+  received_.script = [&](const HttpRequest&) {
+    ++requests;
+    return 400;
+  };
+  const auto engine = this->engine();
+  ASSERT_TRUE(engine->configure({shipment()}));
+  Answered answered;
+  retry(*engine, answered);
+  const Result<Json> done = answered.get_future().get();
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().message().find("still refused: 400"), std::string::npos)
+      << done.error().message();
+  EXPECT_LT(requests, 100);
+  EXPECT_EQ(status(*engine)["dead_letters"].as_int(), 300);
+}
+
 // Refused while the sink spoke protobuf; it was told to speak JSON since. Older files say nothing.
 TEST_F(EngineThreadTest, ARetriedLetterIsSentAsTheSinkSpeaksToday) {
   Shipment loki = shipment();

@@ -472,6 +472,27 @@ TEST_F(LaneTest, ALogThatNobodyHasAnyMoreGoesWithItsLastLine) {
   EXPECT_EQ(**saved, lane_->cursor());
 }
 
+TEST_F(LaneTest, ALaneIsFinishedAtItsEndAlthoughItsWorkerGoesOnPrinting) {
+  out("a\n");
+  lane();
+  run();
+  LogPosition end;
+  end.next_seq = next_seq();
+  lane_->set_end(dir_.active_path(), end);
+  for (int i = 0; i < 3; ++i) {
+    out("b\n");
+    tell(false);
+    EXPECT_TRUE(lane_->finished()) << i;
+    pass(milliseconds(1500));
+  }
+  EXPECT_EQ(tally().delivered, 1U);
+  lane_->set_end(dir_.active_path(), std::nullopt);
+  tell(true);
+  EXPECT_FALSE(lane_->finished());
+  run();
+  EXPECT_EQ(tally().delivered, 4U);
+}
+
 TEST_F(LaneTest, ALogThatIsWantedAgainStays) {
   out("a\n");
   segment_.end(out_);
