@@ -80,6 +80,7 @@ void Foreground::told_to_end(int signal) {
     grace = std::max(grace, spec.kill_timeout);
     spec.autorestart = false;
     spec.cron_restart.clear();
+    spec.watch = {};
     return true;
   });
   for (const Worker* const worker : parts_.workers.workers())

@@ -48,6 +48,8 @@ void print_outcome(Session& session, const Act& act, const Json& answer) {
 Result<Json> ask(Session& session, std::string_view action, const std::string& target, Json extra) {
   Json body = Json::object({{"action", action}, {"target", target}, {"cwd", session.cwd}});
   for (const auto& [key, value] : extra.members()) body.set(key, value);
+  if (action == kStop.action && session.line.has("watch"))
+    body.set("changes", Json::object({{"watch", false}}));
   return session.client.post("/v1/act", body);
 }
 
@@ -75,8 +77,6 @@ Result<void> act_on_word(Session& session, const Act& act, const std::string& wo
           session.console.paint(Color::kBlue, "Use --update-env to update environment variables") +
           "\n");
     say_what_differs(session, word);
-  } else if (act.action == kStop.action && session.line.has("watch")) {
-    extra.set("changes", Json::object({{"watch", false}}));
   }
   const Json answer = PMX_TRY(ask(session, act.action, word, std::move(extra)));
   print_outcome(session, act, answer);

@@ -272,8 +272,8 @@ void TreeWatch::scan() {
       }
     } else if (!pending_.empty()) {
       work += kEntriesADirectory;
-      Pending next = std::move(pending_.back());
-      pending_.pop_back();
+      Pending next = std::move(pending_.front());
+      pending_.pop_front();
       begin(std::move(next));
     } else {
       if (std::exchange(is_rescan_, false) && !roots_.empty()) parts_.changed(roots_.front().path);

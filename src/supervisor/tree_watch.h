@@ -15,7 +15,9 @@
 //          overflown, that is a change, and everything is looked at anew.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -115,7 +117,7 @@ class TreeWatch {
   std::map<std::string, int> by_path_;  // Directories below the roots; sorted, for subtrees.
   std::unordered_map<int, Directory> by_watch_;
   std::multimap<int, Link> links_;
-  std::vector<Pending> pending_;
+  std::deque<Pending> pending_;  // From the top down: where a bound is reached, that counts most.
   std::unique_ptr<Reading> reading_;
   std::set<std::size_t> roots_to_look_at_;
   std::set<std::string> told_;  // Kinds of trouble.

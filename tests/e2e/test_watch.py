@@ -6,9 +6,10 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
-from harness import Home, check, run_tests, wait_for
+from harness import PMX, Home, check, run_tests, wait_for
 
 NAME = "web"
 
@@ -200,6 +201,25 @@ def test_a_wrong_pattern_is_one_error_and_nothing_is_started():
         answer = home.run("start", config, ok=False)
         check('ignore_watch: "a[b" is no name' in answer.stderr, f"{answer.stderr!r}")
         check(home.list() == [], "something was started")
+
+
+def test_the_kernels_limits_are_said():
+    """In a user namespace, which has limits of its own."""
+    for watches, instances, said in ((20, 5, "max_user_watches"), (1000, 0, "max_user_instances")):
+        with Home() as home:
+            for number in range(50):
+                (home.work / f"app/{number}").mkdir(parents=True)
+            (home.work / "app/app.sh").write_text("exec sleep 1000\n")
+            limits = " && ".join(f"echo {limit} > /proc/sys/user/max_inotify_{name}"
+                                 for name, limit in (("watches", watches), ("instances", instances)))
+            command = f"{limits} && exec {PMX} start app.sh --name {NAME} --watch"
+            start = subprocess.run(["unshare", "-U", "-r", "sh", "-c", command], env=home.env, text=True,
+                                   cwd=home.work / "app", capture_output=True, timeout=60)
+            if start.returncode != 0 and not home.path.exists():
+                print(f"skipped: no user namespace: {start.stderr}")
+                return
+            wait_for("the line in pmx.log", lambda: said in home.own_log())
+            check(home.status(NAME) == "online", "it does not run")
 
 
 def test_pmx_run_goes_on_over_a_restart():
