@@ -19,7 +19,7 @@ constexpr std::array kCommands{
             Words::kNone, "mini-list sort", &run_list},
     Command{"logs", "log", "logs [name|id|namespace|/regex/] [options]",
             "Show the last lines of the logs and follow them.", Words::kTargets,
-            "lines nostream follow raw json pretty out err timestamp highlight since until level grep", &run_logs_command},
+            "lines nostream follow raw json format pretty out err timestamp highlight since until level grep", &run_logs_command},
     Command{"stop", "", "stop <name|id|namespace|all>... [--watch]", "Stop apps; they stay in the list. With --watch their files are not watched any more.",
             Words::kTargets, "", &run_stop},
     Command{"restart", "", "restart <name|id|namespace|ecosystem file|all>... [options]", "Stop and start apps.",

@@ -184,6 +184,7 @@ int run_logs_command(Session& session) {
   options.err_only = line.has("err");
   options.raw = line.has("raw");
   options.json = line.has("json");
+  options.format = line.has("format");
   options.pretty = line.has("pretty");
   if (line.has("timestamp")) options.timestamp = line.value("timestamp");
   options.highlight = line.value("highlight");

@@ -27,9 +27,11 @@ constexpr std::string_view kDefaultTimestamp = "YYYY-MM-DD-HH:mm:ss";
 constexpr std::chrono::milliseconds kQuiet{200}, kQuietOfEvents{100};
 
 Result<void> check_forms(const LogsOptions& options) {
-  if (!options.pretty || !(options.raw || options.json)) return {};
+  if (!options.pretty || !(options.raw || options.json || options.format)) return {};
   return invalid(std::string("--pretty lays lines out for people, ") +
-                 (options.raw ? "--raw leaves them as they are" : "--json is for programs") +
+                 (options.raw    ? "--raw leaves them as they are"
+                  : options.json ? "--json is for programs"
+                                 : "--format is for programs") +
                  ": use one of the two");
 }
 
@@ -67,6 +69,7 @@ LineStyle style_of(const LogsOptions& options, bool terminal) {
   const char* const no_color = std::getenv("NO_COLOR");
   style.color = terminal && !options.no_color && (no_color == nullptr || *no_color == '\0');
   if (options.raw) style.form = LineStyle::Form::kRaw;
+  if (options.format) style.form = LineStyle::Form::kPairs;
   if (options.json) style.form = LineStyle::Form::kJson;
   if (options.pretty) style.form = LineStyle::Form::kPretty;
   if (options.timestamp)

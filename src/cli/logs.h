@@ -26,6 +26,7 @@ struct LogsOptions {
   bool err_only = false;  // --err; with --out both are shown.
   bool raw = false;
   bool json = false;
+  bool format = false;                   // Pairs, as PM2's --format.
   bool pretty = false;                   // Then `lines` are events: a stack trace is one.
   std::optional<std::string> timestamp;  // dayjs pattern; "": PM2's own, YYYY-MM-DD-HH:mm:ss.
   std::string highlight;                 // "": none.

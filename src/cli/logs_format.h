@@ -1,5 +1,5 @@
-// One line of a log as `pmx logs` prints it: PM2's prefix and colours, --raw, --json; and what a
-// terminal may be sent. logs_pretty.h has --pretty.
+// One line of a log as `pmx logs` prints it: PM2's prefix and colours, --raw, --json, --format; and
+// what a terminal may be sent. logs_pretty.h has --pretty.
 //
 // Thread:  any; pure but for the options.
 #pragma once
@@ -28,7 +28,7 @@ struct LineOrigin {
 };
 
 struct LineStyle {
-  enum class Form { kPlain, kRaw, kJson, kPretty } form = Form::kPlain;
+  enum class Form { kPlain, kRaw, kJson, kPairs, kPretty } form = Form::kPlain;
   bool color = false;
   bool terminal = false;
   std::size_t label_width = 10;  // PM2 pads to this; longer labels make it wider.

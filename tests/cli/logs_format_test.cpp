@@ -60,6 +60,12 @@ TEST_F(LogsFormatTest, PrintsOneJsonObjectALine) {
             "\"process_id\":0,\"app_name\":\"web\"}\n");
 }
 
+TEST_F(LogsFormatTest, PrintsPairsAsPm2sFormatHasThem) {
+  style_.form = LineStyle::Form::kPairs;
+  EXPECT_EQ(format("a b"),
+            "timestamp=2026-11-23T10:00:00.123Z app=web id=0 type=out message=a b\n");
+}
+
 TEST_F(LogsFormatTest, LeavesTheObjectsOfAJsonLogAsTheyAre) {
   style_.form = LineStyle::Form::kJson;
   line_.render = RenderSpec::Kind::kJson;
