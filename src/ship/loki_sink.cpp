@@ -73,7 +73,7 @@ class LokiSink final : public Sink {
     StreamKind kind = StreamKind::kOut;
     LabelMap labels;
     internal::StreamShards shards;
-    std::array<Group, 1 + internal::StreamShards::kMaxShards> groups;  // [0]: not divided.
+    std::array<Group, 2 * internal::StreamShards::kMaxShards> groups;  // [1]: not divided.
   };
   struct GroupInfo {
     std::string labels;  // {app="api", …}: what protobuf sends.
@@ -224,7 +224,7 @@ Sink::Group LokiSink::group_of(const Event& event) {
   measure(base.shards, event.text.size() + kMetadataBytes, event.time_ns);
   const bool divided = base.shards.count() > 1;
   const unsigned shard = base.shards.shard_of(event.seq);
-  Group& group = base.groups[divided ? 1 + shard : 0];
+  Group& group = base.groups[shard];
   if (group != kNoGroup) return group;
   LabelMap labels = base.labels;
   if (divided) labels["shard"] = std::to_string(shard);

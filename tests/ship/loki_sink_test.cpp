@@ -268,10 +268,10 @@ TEST_F(LokiSinkTest, AFastStreamIsDividedByItsSequenceNumbers) {
     if (seq >= 20'000) ++seen[sink().name_of(group)];
   }
   EXPECT_EQ(seen.size(), 11U);  // Eleven rows of 1024 lines, each in the next of sixteen.
-  EXPECT_TRUE(seen.contains(R"({app="api", host="web-1", shard="4", stream="stdout"})"));
+  EXPECT_TRUE(seen.contains(R"({app="api", host="web-1", shard="20", stream="stdout"})"));
   Event again = event(text, 25'000);
   again.time_ns = kTime + 3'000'000'000;
-  EXPECT_EQ(labels(again), R"({app="api", host="web-1", shard="8", stream="stdout"})");
+  EXPECT_EQ(labels(again), R"({app="api", host="web-1", shard="24", stream="stdout"})");
 }
 
 TEST_F(LokiSinkTest, TheClockDecidesWhereOldLinesAreCaughtUp) {

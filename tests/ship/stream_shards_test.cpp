@@ -78,12 +78,12 @@ TEST_F(StreamShardsTest, AMeasureOfBeforeABootOrOfNobodyDoesNoHarm) {
 }
 
 TEST_F(StreamShardsTest, ALinesShardFollowsFromItsNumber) {
-  EXPECT_EQ(shards_.shard_of(123'456), 0U);
+  EXPECT_EQ(shards_.shard_of(123'456), 1U);
   flow(2'000'000, 2s);
   ASSERT_EQ(shards_.count(), 4U);
   EXPECT_EQ(shards_.shard_of(0), shards_.shard_of(StreamShards::kLinesInARow - 1));
   for (std::uint64_t row = 0; row < 9; ++row)
-    EXPECT_EQ(shards_.shard_of(row * StreamShards::kLinesInARow), row % 4);
+    EXPECT_EQ(shards_.shard_of(row * StreamShards::kLinesInARow), 4 + row % 4);
 }
 
 }  // namespace

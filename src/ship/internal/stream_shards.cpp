@@ -7,7 +7,7 @@ namespace pmx::ship::internal {
 namespace {
 
 using std::chrono::nanoseconds;
-constexpr nanoseconds kSecond = std::chrono::seconds(1), kWindow = std::chrono::seconds(2);
+constexpr nanoseconds kSecond = std::chrono::seconds(1);  // The store measures by the second.
 
 }  // namespace
 
@@ -27,7 +27,7 @@ void StreamShards::look(nanoseconds now) {
     count_ = static_cast<unsigned>(std::min<std::uint64_t>(needed, kMaxShards));
     quiet_ = nanoseconds(0);
   }
-  if (elapsed < kWindow) return;
+  if (elapsed < kSecond) return;
   quiet_ = rate < count_ * kShardBytes / 4 ? quiet_ + elapsed : nanoseconds(0);
   if (quiet_ >= kQuiet && count_ > 1) {
     count_ /= 2;

@@ -28,8 +28,10 @@ class StreamShards {
   static constexpr std::chrono::nanoseconds kQuiet = std::chrono::minutes(1);
 
   unsigned count() const { return count_; }
+  // From count() to below twice that: no number of one count is one of another. A burst that makes
+  // the number grow so begins with streams that have had nothing yet.
   unsigned shard_of(std::uint64_t seq) const {
-    return static_cast<unsigned>(seq / kLinesInARow) % count_;
+    return count_ + static_cast<unsigned>(seq / kLinesInARow) % count_;
   }
   // True: it is time for look().
   bool add(std::size_t size_bytes) {
