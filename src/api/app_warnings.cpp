@@ -12,16 +12,6 @@ namespace {
 
 constexpr std::size_t kLargestProcFile = 64U << 10U;
 
-std::uint64_t machine_bytes(const std::string& meminfo) {
-  constexpr std::string_view kName = "MemTotal:";
-  const std::size_t at = meminfo.find(kName);
-  if (at == std::string::npos) return 0;
-  const std::size_t begin = meminfo.find_first_not_of(' ', at + kName.size());
-  const std::size_t end = meminfo.find(' ', begin);
-  const auto kib = parse_integer(std::string_view(meminfo).substr(begin, end - begin));
-  return kib ? static_cast<std::uint64_t>(*kib) * 1024 : 0;
-}
-
 // "max", and v1's number for none, are no bound.
 std::uint64_t bound_in(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
@@ -67,7 +57,8 @@ std::uint64_t cgroup_bytes(const ReadText& read) {
 }  // namespace
 
 MemoryBound memory_bound(const ReadText& read) {
-  const std::uint64_t machine = machine_bytes(read("/proc/meminfo"));
+  const std::uint64_t machine =
+      sys::number_of(read("/proc/meminfo"), "MemTotal:").value_or(0) * 1024;
   const std::uint64_t cgroup = cgroup_bytes(read);
   if (machine == 0 || cgroup < machine)
     return {cgroup == std::numeric_limits<std::uint64_t>::max() ? 0 : cgroup, true};

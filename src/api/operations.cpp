@@ -129,7 +129,10 @@ void Operations::start_apps(const Json& apps, bool force, Done done) {
   if (!planned) return done(std::move(planned).error());
   Outcome outcome;
   std::vector<std::pair<WorkerId, AppSpec>> starts;
-  const MemoryBound memory = memory_bound();
+  const bool is_limited = std::any_of(planned->begin(), planned->end(), [](const Launch& launch) {
+    return launch.spec.max_memory_restart > 0;
+  });
+  const MemoryBound memory = is_limited ? memory_bound() : MemoryBound();
   for (Launch& launch : *planned) {
     AppSpec& spec = launch.spec;
     for (std::string& line : start_warnings(spec, memory))

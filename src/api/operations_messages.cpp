@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "api/operations.h"
+#include "base/path.h"
 #include "base/units.h"
 
 namespace pmx::api {
@@ -33,8 +34,6 @@ std::optional<int> signal_number(std::string_view name) {
 bool is_running(const WorkerRecord& record) {
   return record.pid > 0 && record.state != WorkerState::kStopping;
 }
-
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 Json origin_of(const WorkerRecord& record) {
   return Json::object({{"name", record.spec.name},

@@ -311,6 +311,31 @@ Result<std::uint64_t> start_time_ticks(pid_t pid) {
   return ticks;
 }
 
+// The pidfd first, then the look: if the number was given to somebody else in between, the ticks
+// tell.
+Result<Fd> open_process(pid_t pid, std::uint64_t start_ticks) {
+  Fd pidfd = PMX_TRY(pidfd_open(pid));
+  const auto ticks = start_time_ticks(pid);
+  if (!ticks || *ticks != start_ticks)
+    return Error(Errc::kNotFound, "process " + std::to_string(pid) + " is gone");
+  return pidfd;
+}
+
+std::optional<std::uint64_t> number_of(std::string_view text, std::string_view name) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (!line.starts_with(name)) continue;
+    const std::size_t begin = line.find_first_not_of(" \t", name.size());
+    if (begin == std::string_view::npos || begin == name.size()) continue;  // A longer name.
+    std::uint64_t number = 0;
+    const auto [end, error] =
+        std::from_chars(line.data() + begin, line.data() + line.size(), number);
+    if (error == std::errc()) return number;
+  }
+  return std::nullopt;
+}
+
 std::optional<int> exit_status_of_stranger(int pidfd) {
   // struct pidfd_info and PIDFD_GET_INFO of linux/pidfd.h (Linux 6.13, exit since 6.15).
   struct PidfdInfo {

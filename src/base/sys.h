@@ -84,6 +84,10 @@ struct ExitStatus {
   pid_t pid = 0;  // 0: nobody has ended.
   int wait_status = 0;
 };
+// A pidfd of the process that has this number and was born then; kNotFound: it is gone.
+Result<Fd> open_process(pid_t pid, std::uint64_t start_ticks);
+// The number behind `name` at the beginning of a line, as files of /proc have them: "MemTotal:".
+std::optional<std::uint64_t> number_of(std::string_view text, std::string_view name);
 // From /proc/<pid>/stat field 22, in clock ticks since boot; with the pid it names a process for
 // ever.
 Result<std::uint64_t> start_time_ticks(pid_t pid);

@@ -103,10 +103,14 @@ Result<void> change_ship(const Session& session, Json& changes, Json& body) {
   return {};
 }
 
+std::string absolute_file(const std::string& path, const std::string& cwd) {
+  return (std::filesystem::path(cwd) / path).lexically_normal().string();
+}
+
 Json absolute_files(const Json& written, const std::string& cwd) {
   Json paths = Json::array();
   for (const Json& path : written.is_array() ? written.items() : Json::Array{written})
-    paths.push_back((std::filesystem::path(cwd) / path.as_string()).lexically_normal().string());
+    paths.push_back(absolute_file(path.as_string(), cwd));
   return paths;
 }
 
@@ -230,7 +234,7 @@ Result<Json> changes_of_line(const Session& session, const std::string& target) 
     if (path->is_bool()) {
       changes.set(key, session.home + "/logs/" + target + ".log");
     } else if (const std::string text = path->as_string(); text != "NULL" && text != "null") {
-      changes.set(key, (std::filesystem::path(session.cwd) / text).lexically_normal().string());
+      changes.set(key, absolute_file(text, session.cwd));
     }
   }
   for (const std::string_view key : {"env_file", "watch"})

@@ -4,8 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
-
+#include "base/path.h"
 #include "base/sys.h"
 
 extern char** environ;
@@ -19,8 +18,7 @@ std::string get(const Environment& env, const std::string& name) {
 }
 
 Result<std::string> absolute(const std::string& path, const std::string& cwd) {
-  std::string normal = (std::filesystem::path(cwd) / path).lexically_normal().string();
-  while (normal.size() > 1 && normal.back() == '/') normal.pop_back();
+  std::string normal = absolute_path(cwd, path);
   // sun_path has 108 bytes; the socket's name is the longest that we bind.
   constexpr std::size_t kLongestHome = 107 - std::string_view("/pmx.sock").size();
   if (normal.size() > kLongestHome)
@@ -43,12 +41,13 @@ Result<std::string> below_user_home(const Environment& env, const char* name,
 
 }  // namespace
 
+bool called_as_pm2(std::string_view called_as) { return base_name(called_as).starts_with("pm2"); }
+
 Result<std::string> choose_home(const Environment& env, std::string_view called_as,
                                 const std::string& cwd) {
   for (const char* name : {"PMX_HOME", "PM2_HOME"})
     if (const std::string value = get(env, name); !value.empty()) return absolute(value, cwd);
-  const std::string_view program = called_as.substr(called_as.rfind('/') + 1);
-  return below_user_home(env, program.starts_with("pm2") ? ".pm2" : ".pmx", cwd);
+  return below_user_home(env, called_as_pm2(called_as) ? ".pm2" : ".pmx", cwd);
 }
 
 Result<std::string> choose_run_home(const Environment& env, const std::string& cwd) {

@@ -3,12 +3,15 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
 namespace pmx::cli {
 
 using Environment = std::map<std::string, std::string>;
+
+bool called_as_pm2(std::string_view called_as);  // argv[0]: pm2, pm2-runtime and so on.
 
 // $PMX_HOME, else $PM2_HOME, else ~/.pm2 when called as pm2…, else ~/.pmx; absolute.
 Result<std::string> choose_home(const Environment& env, std::string_view called_as,

@@ -19,11 +19,6 @@ namespace {
 // What scripts that ask for PM2's version are told: the one whose interface this is.
 constexpr std::string_view kPm2Version = "7.0.4";
 
-bool called_as_pm2(const Session& session) {
-  const std::string_view path = session.called_as;
-  return path.substr(path.rfind('/') + 1).starts_with("pm2");
-}
-
 constexpr std::size_t kReportLines = 40;
 constexpr std::size_t kLargestProcFile = 4096;
 
@@ -43,7 +38,8 @@ std::string first_line(const std::string& path) {
 
 int run_version(Session& session) {
   session.console.data(
-      (called_as_pm2(session) ? std::string(kPm2Version) : std::string(PMX_VERSION)) + "\n");
+      (called_as_pm2(session.called_as) ? std::string(kPm2Version) : std::string(PMX_VERSION)) +
+      "\n");
   return 0;
 }
 

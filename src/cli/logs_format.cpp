@@ -1,8 +1,7 @@
 #include "cli/logs_format.h"
 
-#include "base/json.h"
 #include "cli/terminal_colors.h"
-#include "rotate/segment_reader.h"
+#include "rotate/line_record.h"
 
 namespace pmx::cli {
 namespace {
@@ -47,41 +46,17 @@ std::size_t utf8_length(std::string_view text, std::size_t& bad) {
   return length;
 }
 
-std::string time_of(const LineStyle& style, const rotate::LogLine& line) {
-  return style.timestamp ? style.timestamp->format(line.time_ns) : iso_time(line.time_ns);
-}
-
-std::string_view type_of(const LineOrigin& origin, const rotate::LogLine& line) {
-  return line.dropped_notice || origin.own_log ? "pmx" : name_of(origin.kind);
+rotate::LineFacts facts_of(const LineStyle& style, const LineOrigin& origin,
+                           const rotate::LogLine& line) {
+  return {style.timestamp ? style.timestamp->format(line.time_ns) : iso_time(line.time_ns),
+          line.dropped_notice || origin.own_log ? "pmx" : name_of(origin.kind), origin.worker,
+          origin.app_name};
 }
 
 void append_pairs(std::string& out, const LineStyle& style, const LineOrigin& origin,
                   const rotate::LogLine& line) {
-  out.append("timestamp=").append(time_of(style, line));
-  out.append(" app=").append(origin.app_name);
-  if (origin.worker != rotate::kUnknownWorker)
-    out.append(" id=").append(std::to_string(origin.worker.value));
-  out.append(" type=").append(type_of(origin, line)).append(" message=");
+  rotate::append_pairs_before_text(out, facts_of(style, origin, line), "");
   append_marked(out, style, without_date(line), style.terminal ? Bytes::kShown : Bytes::kAsTheyAre);
-  out += '\n';
-}
-
-void append_json(std::string& out, const LineStyle& style, const LineOrigin& origin,
-                 const rotate::LogLine& line) {
-  // With log_type json the file has this very object.
-  if (line.render == RenderSpec::Kind::kJson) {
-    out += line.text;
-    out += '\n';
-    return;
-  }
-  Json object = Json::object();
-  object.set("message", without_date(line));
-  object.set("timestamp", time_of(style, line));
-  object.set("type", type_of(origin, line));
-  object.set("process_id",
-             origin.worker == rotate::kUnknownWorker ? Json() : Json(origin.worker.value));
-  object.set("app_name", origin.app_name);
-  out += object.dump();
   out += '\n';
 }
 
@@ -165,7 +140,8 @@ void append_prefix(std::string& out, const LineStyle& style, const LineOrigin& o
 
 void append_line(std::string& out, const LineStyle& style, const LineOrigin& origin,
                  const rotate::LogLine& line) {
-  if (style.form == LineStyle::Form::kJson) return append_json(out, style, origin, line);
+  if (style.form == LineStyle::Form::kJson)
+    return rotate::append_json_record(out, line, facts_of(style, origin, line));
   if (style.form == LineStyle::Form::kPairs) return append_pairs(out, style, origin, line);
   if (style.form != LineStyle::Form::kRaw) append_prefix(out, style, origin, line);
   append_marked(out, style, line.text, style.terminal ? Bytes::kShown : Bytes::kAsTheyAre);

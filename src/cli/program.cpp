@@ -1,4 +1,5 @@
 #include "cli/program.h"
+#include "base/path.h"
 #include "cli/home.h"
 
 #include <filesystem>
@@ -61,7 +62,7 @@ Result<Session> make_session(CommandLine line, Console console, const std::strin
 
 // `pm2-runtime start app.js` and `pm2-runtime app.js`, as containers' images have it.
 bool is_runtime_name(std::string_view called_as) {
-  const std::string_view name = called_as.substr(called_as.rfind('/') + 1);
+  const std::string_view name = base_name(called_as);
   return name == "pm2-runtime" || name == "pm2-docker" || name == "pmx-runtime";
 }
 

@@ -71,9 +71,7 @@ bool home_is_named(const Session& session) {
 // --hp is the user's home directory, as PM2 has it.
 std::string home_for(const Session& session, const Account& account) {
   if (home_is_named(session)) return session.home;
-  const std::string_view program(session.called_as);
-  const bool as_pm2 = program.substr(program.rfind('/') + 1).starts_with("pm2");
-  const std::string below = as_pm2 ? "/.pm2" : "/.pmx";
+  const std::string below = called_as_pm2(session.called_as) ? "/.pm2" : "/.pmx";
   if (session.line.has("hp")) return session.line.value("hp") + below;
   return session.line.has("user") ? account.home + below : session.home;
 }

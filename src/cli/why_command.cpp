@@ -89,20 +89,30 @@ bool recorded(const Json& element) {
          element["pmx"]["last_exit"]["recorded"].as_bool(true);
 }
 
-// All of that name or id. What a run said last may still be on its way to the log when its end is
-// known; where somebody else holds its output it is not waited for.
-Result<std::vector<Json>> asked_for(Session& session, const std::string& word) {
+std::vector<Json> of_word(const Json& list, const std::string& word) {
+  std::vector<Json> found;
+  for (const Json& element : list.items())
+    if (element["name"].as_string() == word || element["pm_id"].dump() == word)
+      found.push_back(element);
+  return found;
+}
+
+// What a run said last may still be on its way to the log when its end is known; where somebody
+// else holds its output it is not waited for.
+Result<void> wait_until_recorded(Session& session, const std::string& word) {
   const auto give_up = session.clock.steady_now() + kRecordPatience;
   while (true) {
-    const Json list = PMX_TRY(session.list());
-    std::vector<Json> found;
-    for (const Json& element : list.items())
-      if (element["name"].as_string() == word || element["pm_id"].dump() == word)
-        found.push_back(element);
-    if (std::all_of(found.begin(), found.end(), recorded)) return found;
-    if (session.clock.steady_now() > give_up) return found;
+    const std::vector<Json> found = of_word(PMX_TRY(session.short_list()), word);
+    if (std::all_of(found.begin(), found.end(), recorded)) return {};
+    if (session.clock.steady_now() > give_up) return {};
     (void)::poll(nullptr, 0, kLookAgainMs);
   }
+}
+
+// All of that name or id.
+Result<std::vector<Json>> asked_for(Session& session, const std::string& word) {
+  PMX_TRY(wait_until_recorded(session, word));
+  return of_word(PMX_TRY(session.list()), word);
 }
 
 void tell(Session& session, const Json& element) {

@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/units.h"
 #include "config/internal/helper_process.h"
 #include "config/internal/path_lookup.h"

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/path.h"
 #include "base/sys.h"
 #include "base/units.h"
 #include "config/app_config.h"

@@ -1,5 +1,6 @@
 #include "config/resolve_ship.h"
 
+#include "base/path.h"
 #include "base/sys.h"
 #include "config/internal/path_lookup.h"
 

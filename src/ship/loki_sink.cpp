@@ -72,6 +72,7 @@ class LokiSink final : public Sink {
     std::string app, app_namespace, env, host;
     StreamKind kind = StreamKind::kOut;
     LabelMap labels;
+    std::string labels_text;
     internal::StreamShards shards;
     std::array<Group, 2 * internal::StreamShards::kMaxShards> groups;  // [1]: not divided.
   };
@@ -194,7 +195,8 @@ std::unique_ptr<LokiSink::Base> LokiSink::make_base(const Event& event) {
     for (const std::string& name : label_fields_)
       if (const auto value = field(event, name))
         add(internal::label_name(name), internal::label_value(*value));
-  if (const auto rate = kept_.take(internal::labels_text(labels))) base->shards.go_on_from(*rate);
+  base->labels_text = internal::labels_text(labels);
+  if (const auto rate = kept_.take(base->labels_text)) base->shards.go_on_from(*rate);
   return base;
 }
 
@@ -212,7 +214,7 @@ void LokiSink::sent_again(Group group, std::size_t bytes) {
   labels->erase("shard");
   const std::string text = internal::labels_text(*labels);
   for (const auto& [key, base] : bases_)
-    if (internal::labels_text(base->labels) == text) return measure(base->shards, bytes, 0);
+    if (base->labels_text == text) return measure(base->shards, bytes, 0);
   internal::StreamShards shards;
   if (const auto rate = kept_.take(text)) shards.go_on_from(*rate);
   measure(shards, bytes, 0);
@@ -235,8 +237,7 @@ std::optional<std::string> LokiSink::take_rates() {
   if (!std::exchange(measured_, false)) return std::nullopt;
   internal::KeptRates::Rates busy;
   for (const auto& [key, base] : bases_)
-    if (base->shards.worth_keeping())
-      busy[internal::labels_text(base->labels)] = base->shards.measure();
+    if (base->shards.worth_keeping()) busy[base->labels_text] = base->shards.measure();
   return kept_.text(std::move(busy));
 }
 

@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "base/json.h"
 #include "base/time_text.h"
+#include "rotate/line_record.h"
 #include "rotate/segment_reader.h"
 
 namespace pmx::supervisor {
@@ -11,25 +11,17 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kNames{"raw", "json", "format", "formatted"};
 constexpr std::size_t kNameWidth = 8;
+constexpr std::string_view kUnknown = "?";
 
 std::string worker_text(const rotate::LogLine& line) {
-  return line.worker == rotate::kUnknownWorker ? "?" : std::to_string(line.worker.value);
+  return line.worker == rotate::kUnknownWorker ? std::string(kUnknown)
+                                               : std::to_string(line.worker.value);
 }
 
-std::string_view type_of(const rotate::LogLine& line) {
-  return line.dropped_notice ? std::string_view("pmx") : name_of(line.kind);
-}
-
-std::string json_text(std::string_view app_name, const rotate::LogLine& line) {
-  // With log_type json the file has this very object.
-  if (line.render == RenderSpec::Kind::kJson) return std::string(line.text);
-  return Json::object({{"message", without_date(line)},
-                       {"timestamp", iso_time(line.time_ns)},
-                       {"type", type_of(line)},
-                       {"process_id",
-                        line.worker == rotate::kUnknownWorker ? Json() : Json(line.worker.value)},
-                       {"app_name", app_name}})
-      .dump();
+rotate::LineFacts facts_of(std::string_view app_name, const rotate::LogLine& line) {
+  return {iso_time(line.time_ns),
+          line.dropped_notice ? std::string_view("pmx") : name_of(line.kind), line.worker,
+          app_name};
 }
 
 }  // namespace
@@ -43,21 +35,22 @@ std::optional<EchoStyle> echo_style_named(std::string_view name) {
 }
 
 std::string echo_text(EchoStyle style, std::string_view app_name, const rotate::LogLine& line) {
+  std::string out;
   switch (style) {
     case EchoStyle::kRaw:
       return std::string(line.text) + (line.has_newline ? "\n" : "");
     case EchoStyle::kJson:
-      return json_text(app_name, line) + "\n";
+      rotate::append_json_record(out, line, facts_of(app_name, line));
+      return out;
     case EchoStyle::kPairs:
-      return "timestamp=" + iso_time(line.time_ns) + " app=" + std::string(app_name) +
-             " id=" + worker_text(line) + " type=" + std::string(type_of(line)) +
-             " message=" + std::string(without_date(line)) + "\n";
+      rotate::append_pairs_before_text(out, facts_of(app_name, line), kUnknown);
+      return out.append(without_date(line)).append("\n");
     case EchoStyle::kPrefix:
       break;
   }
-  std::string prefix = worker_text(line) + "|" + std::string(app_name);
-  if (prefix.size() < kNameWidth + 2) prefix.resize(kNameWidth + 2, ' ');
-  return prefix + " | " + std::string(line.text) + "\n";
+  out = worker_text(line) + "|" + std::string(app_name);
+  if (out.size() < kNameWidth + 2) out.resize(kNameWidth + 2, ' ');
+  return out.append(" | ").append(line.text).append("\n");
 }
 
 }  // namespace pmx::supervisor

@@ -5,9 +5,10 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <utility>
+
+#include "base/path.h"
 
 namespace pmx::supervisor {
 namespace {
@@ -44,10 +45,6 @@ Kind kind_of(std::string_view entry) {
 std::string without_slashes_at_end(std::string_view entry) {
   while (entry.size() > 1 && entry.back() == '/') entry.remove_suffix(1);
   return std::string(entry);
-}
-
-std::string normal_path(const std::string& cwd, std::string_view path) {
-  return without_slashes_at_end((std::filesystem::path(cwd) / path).lexically_normal().string());
 }
 
 // "[!a-c]" at `at` → "[^/a-c]", with `at` behind it; nullopt: it does not end.
@@ -171,7 +168,7 @@ IgnoreRules::IgnoreRules(const std::vector<std::string>& entries, std::string cw
         if (plain.find('/') == std::string::npos && plain.front() != '.')
           names_.push_back(plain);  // "logs/"
         else
-          add_path(normal_path(cwd_, plain));
+          add_path(absolute_path(cwd_, plain));
         break;
       }
       case Kind::kGlob: {
@@ -213,7 +210,7 @@ bool IgnoreRules::matches(const std::string& path, std::string_view relative) co
   if (relative.empty()) return false;  // A root is there because it was asked for by its name.
   // A root that is outside of cwd has no path relative to it.
   const std::string_view shown = is_below(cwd_, path) ? relative_to(cwd_, path) : relative;
-  const std::string_view last = relative.substr(relative.rfind('/') + 1);  // npos + 1 is 0.
+  const std::string_view last = base_name(relative);
   return std::any_of(patterns_.begin(), patterns_.end(), [&](const auto& pattern) {
     const std::string_view text = pattern->of == Pattern::Of::kAbsolute   ? path
                                   : pattern->of == Pattern::Of::kLastName ? last

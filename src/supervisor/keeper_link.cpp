@@ -174,9 +174,7 @@ Result<int> KeeperConnection::leader(const ChildRecord& record) {
   const std::string name = keeper::pidfd_name(record.run);
   const auto held = held_.find(name);
   if (held != held_.end()) return held->second.get();
-  Fd opened = PMX_TRY(sys::pidfd_open(record.pid));
-  if (PMX_TRY(sys::start_time_ticks(record.pid)) != record.start_ticks)
-    return no_such(RunId{record.run});
+  Fd opened = PMX_TRY(sys::open_process(record.pid, record.start_ticks));
   return held_.emplace(name, std::move(opened)).first->second.get();
 }
 

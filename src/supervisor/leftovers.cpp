@@ -13,11 +13,8 @@ std::size_t end_leftovers(const std::vector<Leftover>& leftovers, const Clock& c
   std::vector<Fd> ending;
   for (const Leftover& leftover : leftovers) {
     if (leftover.pid <= 1) continue;
-    auto pidfd = sys::pidfd_open(leftover.pid);
-    // The pidfd first, then the look: if the pid was given to somebody else in between, the ticks
-    // tell.
-    const auto ticks = sys::start_time_ticks(leftover.pid);
-    if (!pidfd || !ticks || *ticks != leftover.start_ticks) continue;
+    auto pidfd = sys::open_process(leftover.pid, leftover.start_ticks);
+    if (!pidfd) continue;
     (void)sys::kill_group(leftover.pid, SIGKILL);
     (void)sys::pidfd_signal(pidfd->get(), SIGKILL);  // Where it has left its group.
     ending.push_back(std::move(*pidfd));

@@ -14,9 +14,6 @@ struct TooLarge {
   std::uint64_t bytes = 0;
 };
 
-// Behind the name its namespace: two apps may have one name.
-std::string app_of(const AppSpec& spec) { return spec.name + '\0' + spec.app_namespace; }
-
 bool is_bounded(const Worker* worker) {
   return worker->record().spec.max_memory_restart > 0 && worker->record().pid > 0;
 }
@@ -35,11 +32,11 @@ void MemoryGuard::worker_began() {
 
 // Of each app the largest that is too large.
 void MemoryGuard::look() {
-  std::map<std::string, TooLarge> largest;
+  std::map<AppKey, TooLarge> largest;
   for (const Worker* const worker : parts_.workers()) {
     const WorkerRecord& record = worker->record();
     if (!is_bounded(worker)) continue;
-    const std::string app = app_of(record.spec);
+    const AppKey app = app_key(record.spec);
     const bool up = record.state == WorkerState::kOnline || record.state == WorkerState::kUnready;
     if (!up || busy_.contains(app)) continue;
     const auto bytes = parts_.rss_bytes(record.pid);

@@ -40,7 +40,7 @@ class MemoryGuard {
   void look();
 
   Parts parts_;
-  std::set<std::string> busy_;  // Apps of which a worker is being restarted.
+  std::set<AppKey> busy_;  // Apps of which a worker is being restarted.
   Timers::Id timer_ = 0;
 };
 

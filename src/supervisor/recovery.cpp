@@ -14,7 +14,6 @@
 
 #include "base/sys.h"
 #include "supervisor/leftovers.h"
-#include "supervisor/log_paths.h"
 #include "supervisor/supervisor.h"
 
 namespace pmx::supervisor {
@@ -81,15 +80,8 @@ std::vector<WorkerRecord> Supervisor::records_of_only_apps() {
   for (const AppSpec& app : options_.only_apps) {
     for (std::int64_t instance = 0; instance < std::max<std::int64_t>(app.instances, 1);
          ++instance) {
-      WorkerRecord record;
-      record.id.value = next_id_++;
-      record.spec = app;
-      record.instance = instance;
-      record.should_run = app.autostart;
-      record.unique_id = make_unique_id();
-      record.created_ns = parts_.clock.system_ns();
-      record.logs = log_files(app, record.id, options_.home + "/logs");
-      records.push_back(std::move(record));
+      records.push_back(new_record(app, WorkerId{next_id_++}, instance));
+      records.back().should_run = app.autostart;
     }
   }
   return records;

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/path.h"
 #include "base/units.h"
 #include "supervisor/env_files.h"
 
@@ -92,8 +93,6 @@ bool is_program(const std::string& path) {
   struct stat st {};
   return ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && ::access(path.c_str(), X_OK) == 0;
 }
-
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 bool runs_node(const std::string& program) {
   constexpr std::array kPrograms{"node", "nodejs", "bun", "ts-node", "tsx", "coffee", "lsc"};

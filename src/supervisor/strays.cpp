@@ -15,12 +15,10 @@
 namespace pmx::supervisor {
 namespace {
 
-// False: it is gone. The descriptor makes sure that no other process has got its number meanwhile.
+// False: it is gone, or may not be signalled.
 bool signal_process(const ProcessEntry& process, int signal) {
-  const auto fd = sys::pidfd_open(process.pid);
-  const auto ticks = fd ? sys::start_time_ticks(process.pid) : Result<std::uint64_t>(fd.error());
-  if (!ticks || *ticks != process.start_ticks) return false;
-  return static_cast<bool>(sys::pidfd_signal(fd->get(), signal));
+  const auto pidfd = sys::open_process(process.pid, process.start_ticks);
+  return pidfd && sys::pidfd_signal(pidfd->get(), signal);
 }
 
 }  // namespace

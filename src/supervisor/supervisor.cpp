@@ -50,14 +50,8 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
       oom_kills_(parts_.oom_kills()) {}
 
 std::uint64_t kernel_oom_kills() {
-  constexpr std::string_view kName = "\noom_kill ";
   const auto text = sys::read_file("/proc/vmstat");
-  const std::size_t at = text ? text->find(kName) : std::string::npos;
-  if (at == std::string::npos) return 0;
-  const std::size_t begin = at + kName.size();
-  const auto number =
-      parse_integer(std::string_view(*text).substr(begin, text->find('\n', begin) - begin));
-  return number ? static_cast<std::uint64_t>(*number) : 0;
+  return text ? sys::number_of(*text, "oom_kill").value_or(0) : 0;
 }
 
 Supervisor::~Supervisor() {
@@ -72,22 +66,28 @@ Result<WorkerId> Supervisor::add(AppSpec spec, Place place) {
   if (workers_.size() >= kMaxWorkers)
     return Error(Errc::kNoSpace, "there are " + std::to_string(workers_.size()) +
                                      " processes already, which is as many as one daemon takes");
-  WorkerRecord record;
-  record.id.value = next_id_;
+  WorkerId id{next_id_};
   if (place.id && *place.id < kMaxPlacedId) {
     const WorkerId wanted{static_cast<std::uint32_t>(*place.id)};
-    if (!workers_.contains(wanted)) record.id = wanted;
+    if (!workers_.contains(wanted)) id = wanted;
   }
-  next_id_ = std::max(next_id_, record.id.value + 1);
-  record.instance = place.instance.value_or(free_instance(spec.name));
+  next_id_ = std::max(next_id_, id.value + 1);
+  const std::int64_t instance = place.instance.value_or(free_instance(spec.name));
+  workers_[id] = std::make_unique<Worker>(new_record(std::move(spec), id, instance), host(),
+                                          parts_.timers, parts_.clock);
+  save_soon();
+  return id;
+}
+
+WorkerRecord Supervisor::new_record(AppSpec spec, WorkerId id, std::int64_t instance) {
+  WorkerRecord record;
+  record.id = id;
+  record.instance = instance;
   record.unique_id = make_unique_id();
   record.created_ns = parts_.clock.system_ns();
   record.spec = std::move(spec);
-  record.logs = log_files(record.spec, record.id, options_.home + "/logs");
-  const WorkerId id = record.id;
-  workers_[id] = std::make_unique<Worker>(std::move(record), host(), parts_.timers, parts_.clock);
-  save_soon();
-  return id;
+  record.logs = log_files(record.spec, id, options_.home + "/logs");
+  return record;
 }
 
 void Supervisor::start(WorkerId id, std::optional<AppSpec> spec, Done done) {

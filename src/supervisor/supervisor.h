@@ -144,6 +144,7 @@ class Supervisor final : private WorkerHost {
   WatchRestarts::Parts watch_parts();
   Worker* worker_of(RunId run);
   void add_recovered(std::vector<WorkerRecord> records);
+  WorkerRecord new_record(AppSpec spec, WorkerId id, std::int64_t instance);
   std::vector<WorkerRecord> records_of_only_apps();
   void sweep(std::uint64_t number);
   void end_lost_runs(const RosterContents& contents, const std::map<RunId, Child>& children);

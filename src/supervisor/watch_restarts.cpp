@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <deque>
-#include <filesystem>
 #include <utility>
 
+#include "base/path.h"
 #include "supervisor/ignore_rules.h"
 #include "supervisor/tree_watch.h"
 
@@ -37,11 +37,7 @@ bool is_restartable(const Worker& worker) {
 // Of a list that PM2 or a command has made they may be relative.
 std::vector<std::string> roots_of(const AppSpec& spec) {
   std::vector<std::string> roots;
-  for (const std::string& path : spec.watch.paths) {
-    std::string root = (std::filesystem::path(spec.cwd) / path).lexically_normal().string();
-    while (root.size() > 1 && root.back() == '/') root.pop_back();
-    roots.push_back(std::move(root));
-  }
+  for (const std::string& path : spec.watch.paths) roots.push_back(absolute_path(spec.cwd, path));
   if (roots.empty()) roots.push_back(spec.cwd);
   return roots;
 }
@@ -49,13 +45,13 @@ std::vector<std::string> roots_of(const AppSpec& spec) {
 }  // namespace
 
 struct WatchRestarts::App {
-  App(Key app_key, std::uint64_t app_number, Timers& app_timers)
-      : key(std::move(app_key)), number(app_number), timers(app_timers) {}
+  App(AppKey its_key, std::uint64_t app_number, Timers& app_timers)
+      : key(std::move(its_key)), number(app_number), timers(app_timers) {}
   ~App() { timers.cancel(timer); }
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
-  const Key key;
+  const AppKey key;
   const std::uint64_t number;  // One that is watched again is another.
   Timers& timers;
   std::string cwd;
@@ -80,10 +76,9 @@ WatchRestarts::~WatchRestarts() = default;
 // ---- What is watched.
 
 void WatchRestarts::update() {
-  std::map<Key, const Worker*> wanted;
+  std::map<AppKey, const Worker*> wanted;
   for (const Worker* const worker : parts_.workers())
-    if (is_wanted(*worker))
-      wanted.try_emplace({worker->record().spec.name, worker->record().spec.app_namespace}, worker);
+    if (is_wanted(*worker)) wanted.try_emplace(app_key(worker->record().spec), worker);
   std::erase_if(apps_, [&](const auto& entry) { return !wanted.contains(entry.first); });
   if (wanted.empty()) return;
   note_own_files();
@@ -176,10 +171,7 @@ bool WatchRestarts::started_just_now(const App& app) const {
 std::vector<const Worker*> WatchRestarts::workers_of(const App& app) const {
   std::vector<const Worker*> all;
   for (const Worker* const worker : parts_.workers()) {
-    const AppSpec& spec = worker->record().spec;
-    if (spec.name == app.key.first && spec.app_namespace == app.key.second &&
-        is_restartable(*worker))
-      all.push_back(worker);
+    if (app_key(worker->record().spec) == app.key && is_restartable(*worker)) all.push_back(worker);
   }
   return all;
 }
@@ -257,7 +249,7 @@ void WatchRestarts::restart(App& app) {
     });
 }
 
-void WatchRestarts::restarted(const Key& key, std::uint64_t number) {
+void WatchRestarts::restarted(const AppKey& key, std::uint64_t number) {
   const auto found = apps_.find(key);
   if (found == apps_.end() || found->second->number != number) return;
   App& app = *found->second;

@@ -59,7 +59,6 @@ class WatchRestarts {
  private:
   struct App;
   using TimePoint = std::chrono::steady_clock::time_point;
-  using Key = std::pair<std::string, std::string>;  // Name and namespace: two may have one name.
 
   void watch(App& app, const AppSpec& spec);
   void note_own_files();
@@ -70,12 +69,12 @@ class WatchRestarts {
   void due(App& app);
   bool must_wait(App& app);
   void restart(App& app);
-  void restarted(const Key& key, std::uint64_t number);
+  void restarted(const AppKey& key, std::uint64_t number);
   bool started_just_now(const App& app) const;
   std::vector<const Worker*> workers_of(const App& app) const;
 
   Parts parts_;
-  std::map<Key, std::unique_ptr<App>> apps_;
+  std::map<AppKey, std::unique_ptr<App>> apps_;
   std::uint64_t next_number_ = 1;
   // Of all workers: apps in one directory would restart each other by their logs.
   std::set<std::string> own_files_, own_directories_;

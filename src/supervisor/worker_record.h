@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -21,6 +22,10 @@ struct LogFiles {
   std::string out, err, log;
   bool operator==(const LogFiles&) const = default;
 };
+
+// Name and namespace: two apps may have one name.
+using AppKey = std::pair<std::string, std::string>;
+inline AppKey app_key(const AppSpec& app) { return {app.name, app.app_namespace}; }
 
 inline constexpr std::size_t kLimitRuns = 5;
 

@@ -37,6 +37,26 @@ TEST(FdTest, AReleasedOneIsSomebodyElses) {
   const Fd again(number);
 }
 
+TEST(SysTest, AProcessIsOpenedOnlyIfItWasBornThen) {
+  const std::uint64_t ticks = *sys::start_time_ticks(::getpid());
+  const auto us = sys::open_process(::getpid(), ticks);
+  ASSERT_TRUE(us);
+  EXPECT_TRUE(sys::pidfd_signal(us->get(), 0));
+  const auto other = sys::open_process(::getpid(), ticks + 1);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code(), Errc::kNotFound);
+}
+
+TEST(SysTest, NumbersOfProcFilesAreFoundByTheirWholeNames) {
+  const std::string_view text = "oom_kill_other 1\nx oom_kill 2\noom_kill 3\nMemTotal:\t  42 kB\n";
+  EXPECT_EQ(sys::number_of(text, "oom_kill"), 3U);
+  EXPECT_EQ(sys::number_of(text, "MemTotal:"), 42U);
+  EXPECT_EQ(sys::number_of(text, "MemFree:"), std::nullopt);
+  EXPECT_EQ(sys::number_of("a", "a"), std::nullopt);
+  EXPECT_EQ(sys::number_of("a x", "a"), std::nullopt);
+  EXPECT_EQ(sys::number_of("", "a"), std::nullopt);
+}
+
 TEST(SysTest, EveryDescriptorIsBornCloseOnExec) {
   const sys::Pipe pipe = std::move(sys::pipe().value());
   const sys::SocketPair pair = std::move(sys::seqpacket_pair().value());

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/path.h"
 #include "config/internal/nvm.h"
 #include "config/internal/path_lookup.h"
 #include "config/node_version.h"

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 
+#include "base/path.h"
 #include "base/sys.h"
 
 namespace pmx::config {
@@ -56,21 +56,6 @@ std::optional<std::string> find_in_path(std::string_view program, std::string_vi
     if (colon == std::string_view::npos) return std::nullopt;
     path.remove_prefix(colon + 1);
   }
-}
-
-std::string absolute_path(const std::string& base, std::string_view path,
-                          std::string_view home_directory) {
-  std::string full(path);
-  if (!home_directory.empty() && (path == "~" || path.starts_with("~/")))
-    full = std::string(home_directory) + full.substr(1);
-  std::string normal = (std::filesystem::path(base) / full).lexically_normal().string();
-  while (normal.size() > 1 && normal.back() == '/') normal.pop_back();
-  return normal;
-}
-
-std::string_view base_name(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
 std::string_view extension(std::string_view path) {

@@ -16,10 +16,6 @@ std::string first_bytes(const std::string& path);  // At most 512; "" where it c
 std::optional<std::string> find_in_path(std::string_view program);
 std::optional<std::string> find_in_path(std::string_view program, std::string_view path);
 
-// As path.resolve(base, path), with ~ for `home_directory`.
-std::string absolute_path(const std::string& base, std::string_view path,
-                          std::string_view home_directory = {});
-std::string_view base_name(std::string_view path);
 std::string_view extension(std::string_view path);  // ".js" or "".
 std::string_view directory_of(std::string_view path);
 
