@@ -19,7 +19,7 @@
 namespace pmx::cli {
 namespace {
 
-constexpr std::size_t kLastWords = 10;
+constexpr std::size_t kLastWords = 30;  // Node says what is missing 20 lines before its end.
 constexpr std::int64_t kNsPerMs = 1'000'000;
 // Lines get their time when they are read: before the start is known or after the end is. Whose
 // they are says their stream; where none is known, the time must do.

@@ -28,6 +28,14 @@ def test_a_run_that_fails_at_once_is_told_with_its_last_words():
         check("starting" not in home.run("why", "early").stdout, "standard output is told as well")
 
 
+def test_what_node_says_of_a_missing_module_is_among_the_last_words():
+    with Home() as home:
+        (home.work / "app.js").write_text("require('./gone')\n")
+        home.start("bad", home.work / "app.js", "--no-autorestart")
+        wait_for("it has ended", lambda: home.status("bad") == "stopped")
+        told(home, "bad", "Cannot find module './gone'", "its last words say which")
+
+
 def test_last_words_are_those_of_the_run_that_ended_and_not_of_older_ones():
     with Home() as home:
         (home.work / "n").write_text("0")
