@@ -24,6 +24,7 @@
 #include "config/settings.h"
 #include "config/sink_config.h"
 #include "supervisor/echo.h"
+#include "supervisor/keeper_start.h"
 #include "supervisor/log_paths.h"
 
 namespace pmx::api {
@@ -42,7 +43,7 @@ class Daemon {
  public:
   explicit Daemon(DaemonOptions options)
       : options_(std::move(options)), log_(OwnLog::open(options_.home + "/pmx.log")) {}
-  ~Daemon();
+  ~Daemon() { server_.reset(); }
   Result<void> start();
   int run();
 
@@ -65,6 +66,7 @@ class Daemon {
   void shut_down();
   void finish(int exit_code);
   void end(int exit_code);
+  Result<void> update(const std::string& keeper, const std::string& daemon);
   void leave(EventLoop::TimePoint deadline);
 
   const DaemonOptions options_;
@@ -93,8 +95,6 @@ class Daemon {
   int end_signals_ = 0;
   bool finishing_ = false;
 };
-
-Daemon::~Daemon() { server_.reset(); }
 
 Result<void> Daemon::connect() {
   loop_ = PMX_TRY(EventLoop::create());
@@ -283,7 +283,9 @@ Result<void> Daemon::start() {
       RouteParts{*operations_, *list_, *settings_, DumpFile(options_.home, files_),
                  [this] { return ping(); }, [this] { finish(0); },
                  [this](const config::SinkSecrets& secrets) { shipping_->keep_secrets(secrets); },
-                 shipping_.get(), [this] { settings_changed(); }});
+                 shipping_.get(), [this] { settings_changed(); },
+                 [this](const auto& keeper, const auto& next) { return update(keeper, next); },
+                 [this] { leave(clock_.steady_now() + kLeavePatience); }});
   // With workers to look after, a home where no socket can be made is waited for.
   if (first && !foreground()) {
     PMX_TRY(listen());
@@ -303,6 +305,8 @@ Json Daemon::ping() const {
   return Json::object({{"keeper_pid", link_->keeper_pid()},
                        {"daemon_pid", ::getpid()},
                        {"version", PMX_VERSION},
+                       {"keeper_version", link_->keeper_version()},
+                       {"keeper_protocol", supervisor::keeper_protocol()},
                        {"incarnation", link_->incarnation()},
                        {"home", options_.home},
                        {"trouble", workers_->trouble()}});
@@ -355,6 +359,16 @@ void Daemon::end(int exit_code) {
   leave(clock_.steady_now() + kLeavePatience);
 }
 
+// What is under way goes on with the next daemon, as after a kill.
+Result<void> Daemon::update(const std::string& keeper, const std::string& daemon) {
+  if (finishing_) return Error(Errc::kExists, "the daemon ends already");
+  PMX_TRY(link_->update(keeper, daemon));
+  finishing_ = true;
+  workers_->save_now();
+  notice("makes room for " + daemon);
+  return {};
+}
+
 // Hundreds of workers that end leave thousands of words to the keeper, more than its socket takes
 // at once; the last of them is that it shall end too.
 void Daemon::leave(EventLoop::TimePoint deadline) {
@@ -379,8 +393,7 @@ int Daemon::run() {
 
 int run_daemon(const DaemonOptions& options) {
   limit_ourselves();
-  Daemon daemon(options);
-  return daemon.run();
+  return Daemon(options).run();
 }
 
 }  // namespace pmx::api

@@ -1,5 +1,7 @@
 #include "api/routes.h"
 
+#include <unistd.h>
+
 #include <string_view>
 
 namespace pmx::api {
@@ -57,6 +59,7 @@ const Routes::Route Routes::kRoutes[] = {
     {"POST", "/v1/send", &Routes::send_line},
     {"POST", "/v1/trigger", &Routes::trigger},
     {"POST", "/v1/kill", &Routes::kill},
+    {"POST", "/v1/update", &Routes::update},
     {"GET", "/v1/settings", &Routes::get_settings},
     {"POST", "/v1/settings", &Routes::set_settings},
     {"GET", "/v1/ship", &Routes::ship},
@@ -198,6 +201,18 @@ void Routes::kill(const Json&, const Server::Respond& respond) {
     response.when_sent = quit;
     respond(std::move(response));
   });
+}
+
+void Routes::update(const Json& body, const Server::Respond& respond) {
+  const std::string keeper(body["keeper"].as_string()), daemon(body["daemon"].as_string());
+  for (const std::string& program : {keeper, daemon})
+    if (!program.starts_with('/') || ::access(program.c_str(), X_OK) < 0)
+      return respond(error_response(400, "cannot execute \"" + program + "\""));
+  const auto agreed = parts_.update(keeper, daemon);
+  if (!agreed) return respond(error_response(status_of(agreed.error()), agreed.error().message()));
+  Response response{200, Json::object()};
+  response.when_sent = parts_.leave;
+  respond(std::move(response));
 }
 
 void Routes::get_settings(const Json&, const Server::Respond& respond) {

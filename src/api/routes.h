@@ -13,6 +13,7 @@
 //   POST /v1/send      {"id":…,"line":…}                               {"full":"why"}: not now
 //   POST /v1/trigger   {"target":…,"action":…,"parameter":…}           [{name, pm_id, …, return}]
 //   POST /v1/kill                                                      deletes all and ends
+//   POST /v1/update    {"keeper":…,"daemon":…}                         programs that take over
 //   GET  /v1/settings, POST /v1/settings {key: value}
 //   /v1/ship…                                                          ship_routes.h
 //
@@ -43,6 +44,9 @@ struct RouteParts {
   std::function<void(config::SinkSecrets)> keep_secrets = {};
   ShipControl* ship = nullptr;
   std::function<void()> settings_changed = [] {};
+  // These programs shall take over when this daemon has gone; and, the answer sent, it goes.
+  std::function<Result<void>(const std::string& keeper, const std::string& daemon)> update = {};
+  std::function<void()> leave = {};
 };
 
 class Routes {
@@ -69,6 +73,7 @@ class Routes {
   void send_line(const Json& body, const Server::Respond& respond);
   void trigger(const Json& body, const Server::Respond& respond);
   void kill(const Json& body, const Server::Respond& respond);
+  void update(const Json& body, const Server::Respond& respond);
   void get_settings(const Json& body, const Server::Respond& respond);
   void set_settings(const Json& body, const Server::Respond& respond);
   void ship(const Json& body, const Server::Respond& respond);

@@ -198,6 +198,7 @@ MHD_Result HttpServer::send(Exchange& exchange) {
       MHD_create_response_from_buffer(text.size(), text.data(), MHD_RESPMEM_MUST_COPY);
   if (response == nullptr) return MHD_NO;
   MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+  MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "pmx/" PMX_VERSION);
   const MHD_Result queued = MHD_queue_response(
       exchange.connection, static_cast<unsigned>(exchange.response.status), response);
   MHD_destroy_response(response);

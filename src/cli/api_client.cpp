@@ -100,6 +100,12 @@ Result<Json> parse_response(std::string_view response) {
   return json;
 }
 
+std::string version_of(std::string_view response) {
+  constexpr std::string_view kProduct = "pmx/";
+  const std::string_view server = header(response.substr(0, response.find("\r\n\r\n")), "server");
+  return std::string(server.starts_with(kProduct) ? server.substr(kProduct.size()) : "");
+}
+
 bool ApiClient::running() const { return sys::connect_unix(home_ + "/pmx.sock").has_value(); }
 
 Result<Fd> ApiClient::connect() {
@@ -123,6 +129,7 @@ Result<Json> ApiClient::ask(std::string_view method, std::string_view path,
     const Sent sent = send_all(fd.get(), text);
     // Even of a request that was not taken whole there may be an answer: "too large".
     const Result<std::string> response = sys::read_all(fd.get(), kLargestResponseBytes);
+    if (response) daemon_version_ = version_of(*response);
     Result<Json> answer = response ? parse_response(*response) : Result<Json>(response.error());
     if (answer || answer.error().code() == Errc::kRejected || attempt == kMostAttempts)
       return answer;

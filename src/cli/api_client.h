@@ -30,6 +30,8 @@ class ApiClient {
   // Sent again only while nothing of it can have been read.
   Result<Json> post(std::string_view path, const Json& body);
   bool running() const;  // Somebody listens. Starts nothing.
+  // Of the daemon that answered last; "" where none has.
+  const std::string& daemon_version() const { return daemon_version_; }
 
  private:
   Result<Json> ask(std::string_view method, std::string_view path, const std::string& body);
@@ -37,7 +39,11 @@ class ApiClient {
 
   std::string home_;
   Starter start_;
+  std::string daemon_version_;
 };
+
+// Of a response's "Server: pmx/0.1.0"; "" where it has none.
+std::string version_of(std::string_view response);
 
 // "HTTP/1.1 200 OK…" to its body. kUnavailable: it was cut off. kRejected: a status of 400 and
 // above.

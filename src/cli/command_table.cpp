@@ -81,6 +81,8 @@ constexpr std::array kCommands{
             Words::kFiles, "yes", &run_import},
     Command{"ping", "", "ping [--json]", "Ask whether the daemon is there.", Words::kNone, "json", &run_ping},
     Command{"kill", "", "kill", "Delete all apps and end the daemon.", Words::kNone, "", &run_kill},
+    Command{"update", "updatePM2", "update", "Have this version run the home, with no restart.",
+            Words::kNone, "", &run_update},
     Command{"startup", "", "startup [platform] [options]", "Have pmx, and its apps, come back at boot.",
             Words::kNone, "user hp service-name wait-ip", &run_startup, "systemd"},
     Command{"unstartup", "", "unstartup [platform] [options]", "Have it not come back any more.",

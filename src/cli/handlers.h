@@ -16,6 +16,8 @@ int run_cleardump(Session& session);
 int run_resurrect(Session& session);
 // import_command.cpp
 int run_import(Session& session);
+// update_command.cpp
+int run_update(Session& session);
 // startup_command.cpp
 int run_startup(Session& session);
 int run_unstartup(Session& session);

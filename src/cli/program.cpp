@@ -72,6 +72,14 @@ void take_as_runtime(CommandLine& line) {
   line.words.insert(line.words.begin(), std::string(kForegroundCommand));
 }
 
+// As PM2 does, but not into a script's data: on stderr.
+void warn_of_other_version(Session& session) {
+  const std::string& running = session.client.daemon_version();
+  if (running.empty() || running == PMX_VERSION) return;
+  session.console.warn("the daemon in " + session.home + " is pmx " + running + ", this is " +
+                       PMX_VERSION + ": `pmx update` changes it, and restarts nothing");
+}
+
 int dispatch(CommandLine line, Console& console, const std::string& called_as) {
   if (line.has("version") && line.words.empty())
     line.words = {"version"};
@@ -97,7 +105,9 @@ int dispatch(CommandLine line, Console& console, const std::string& called_as) {
     return 1;
   }
   session->command = command->name;
-  return command->handler(*session);
+  const int exit_code = command->handler(*session);
+  warn_of_other_version(*session);
+  return exit_code;
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ constexpr const char* kHelp =
     "                    otherwise detach and print the keeper's pid\n"
     "  --lock-fd N       the lock of the home is this inherited descriptor\n"
     "  --adopt FD        take over a daemon that has lost its keeper, over this socket\n"
+    "  --held FD         go on in the place of another version, with what it held\n"
     "  --version, --help\n";
 
 Result<int> parse_fd(const std::string& option, const std::string& text) {
@@ -133,11 +134,17 @@ void raise_own_limits(KeeperOptions& options) {
 }
 
 Result<int> run(const CommandLine& line) {
-  close_all_but(line.lock_fd, line.adopt_fd);
+  const bool in_place = line.held_fd >= 0;  // Then what is open is ours, the lock included.
+  if (!in_place) close_all_but(line.lock_fd, line.adopt_fd);
   PMX_TRY(fill_stdio());
   if (::access(line.daemon.c_str(), X_OK) < 0) return system_error(errno, "execute", line.daemon);
   KeeperOptions options;
-  options.lock = PMX_TRY(take_lock(line));
+  if (in_place) {
+    options.held = Fd(line.held_fd);
+  } else {
+    options.lock = PMX_TRY(take_lock(line));
+  }
+  options.home = line.home;
   options.foreground = line.foreground;
   options.extra = line.extra;
   options.daemon_command = {line.daemon, "daemon",       "--home",
@@ -147,7 +154,7 @@ Result<int> run(const CommandLine& line) {
     PMX_TRY(sys::set_close_on_exec(line.adopt_fd, true));
   }
   // A keeper that adopts was started by a daemon, and is detached as that is.
-  if (!line.foreground && line.adopt_fd < 0) PMX_TRY(detach(line.home));
+  if (!line.foreground && line.adopt_fd < 0 && !in_place) PMX_TRY(detach(line.home));
   raise_own_limits(options);
   const RealClock clock;
   const std::unique_ptr<Keeper> keeper = PMX_TRY(Keeper::create(std::move(options), clock));
@@ -170,8 +177,8 @@ Result<CommandLine> parse(const std::vector<std::string>& arguments) {
                                : line.foreground) = true;
       continue;
     }
-    const bool known =
-        option == "--home" || option == "--daemon" || option == "--lock-fd" || option == "--adopt";
+    const bool known = option == "--home" || option == "--daemon" || option == "--lock-fd" ||
+                       option == "--adopt" || option == "--held";
     if (!known) return invalid("unknown option " + option + "; see pmx-keeper --help");
     if (i + 1 == arguments.size()) return invalid(option + " needs a value; see pmx-keeper --help");
     const std::string& value = arguments[++i];
@@ -179,6 +186,7 @@ Result<CommandLine> parse(const std::vector<std::string>& arguments) {
     if (option == "--daemon") line.daemon = value;
     if (option == "--lock-fd") line.lock_fd = PMX_TRY(parse_fd(option, value));
     if (option == "--adopt") line.adopt_fd = PMX_TRY(parse_fd(option, value));
+    if (option == "--held") line.held_fd = PMX_TRY(parse_fd(option, value));
   }
   if (line.help || line.version) return line;
   if (!line.home.starts_with('/'))
@@ -191,7 +199,7 @@ Result<CommandLine> parse(const std::vector<std::string>& arguments) {
 int keeper_main(int argc, char** argv) {
   const Result<CommandLine> line = parse({argv + 1, argv + argc});
   if (line && line->help) return std::fputs(kHelp, stdout) < 0;
-  if (line && line->version) return std::printf("pmx-keeper %s\n", PMX_VERSION) < 0;
+  if (line && line->version) return std::printf("%s\n", version_line().c_str()) < 0;
   const Result<int> exit_code = line ? run(*line) : Result<int>(line.error());
   if (exit_code) return *exit_code;
   std::fprintf(stderr, "pmx-keeper: %s\n", exit_code.error().message().c_str());

@@ -14,6 +14,7 @@ struct CommandLine {
   bool foreground = false;
   int lock_fd = -1;   // Inherited and already ours; -1: take the lock.
   int adopt_fd = -1;  // A daemon's socket; -1: start a daemon.
+  int held_fd = -1;   // After an exec in place: what the program before us held.
   std::vector<std::string> extra;
   bool help = false, version = false;
 };

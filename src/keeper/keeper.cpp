@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 
 #include "keeper/spawn.h"
 
@@ -58,8 +59,12 @@ Result<void> Keeper::prepare() {
 
   adopting_ = static_cast<bool>(options_.adopt);
   if (adopting_) return connect(std::move(options_.adopt));
-  PMX_TRY(make_table());
-  named_.emplace(kLockName, std::move(options_.lock));
+  if (options_.held) {
+    PMX_TRY_WITHIN("take over from the keeper before", resume(std::move(options_.held)));
+  } else {
+    PMX_TRY(make_table());
+    named_.emplace(kLockName, std::move(options_.lock));
+  }
   start_daemon();
   return {};
 }
@@ -200,6 +205,11 @@ void Keeper::daemon_ended(int wait_status) {
 
   ++table_->header.incarnation;
   table_->header.last_daemon_status = wait_status;
+  if (const auto successor = std::exchange(successor_, std::nullopt)) {
+    const Error error = become(*successor);
+    std::fprintf(stderr, "pmx-keeper: not updated: %s\n", error.message().c_str());
+    return start_daemon();
+  }
   const bool killed =
       wait_status == -1 || (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL);
   const auto death =

@@ -34,12 +34,14 @@
 namespace pmx::keeper {
 
 struct KeeperOptions {
+  std::string home;
   // The daemon is started as: these, --keeper-fd N, then `extra`.
   std::vector<std::string> daemon_command;
   std::vector<std::string> extra;
   bool foreground = false;  // Signals go to the children, not only to the daemon.
   Fd lock;                  // Holds the home for as long as we or a daemon live.
   Fd adopt;                 // A daemon that has lost its keeper; invalid: start one.
+  Fd held;                  // Of the program that we were: what it held (keeper_update.cpp).
   // What workers get; we have raised our own. With `adopt` the table knows.
   std::uint64_t worker_fd_limit = 1024, worker_core_limit = 0;
   int worker_oom_score = 0;
@@ -99,10 +101,21 @@ class Keeper {
   std::optional<std::uint32_t> slot_of(std::uint64_t run) const;
   std::optional<std::uint32_t> slot_of_pid(pid_t pid) const;
   std::optional<std::uint32_t> take_slot(std::uint64_t run);
+  void watch_adopted(std::uint32_t slot);
   ChildRecord& child(std::uint32_t slot) { return table_->children[slot]; }
   const ChildRecord& child(std::uint32_t slot) const { return table_->children[slot]; }
   bool alive(std::uint32_t slot) const;
   bool any_alive() const;
+
+  // keeper_update.cpp: another program in our place.
+  struct Successor {
+    std::string keeper, daemon;
+  };
+  void update(std::string_view programs);
+  Result<Fd> write_held() const;
+  Error become(const Successor& successor);
+  Result<void> resume(Fd held);
+  Result<void> take_over(int fd, std::string_view name);
 
   KeeperOptions options_;
   const Clock& clock_;
@@ -128,6 +141,7 @@ class Keeper {
   bool daemon_hung_ = false;
   DaemonRestarts restarts_;
   std::optional<int> quit_code_;
+  std::optional<Successor> successor_;
   int exit_code_ = 0;
 };
 

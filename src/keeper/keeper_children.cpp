@@ -179,7 +179,13 @@ void Keeper::adopt_child(std::uint32_t slot) {
     return record_exit(slot, -1, {});
   }
   record.state = ChildState::kRunning;
-  if (!loop_->watch(pidfd->second.get(), [this, slot] { adopted_exited(slot, 0); }))
+  watch_adopted(slot);
+}
+
+void Keeper::watch_adopted(std::uint32_t slot) {
+  const auto pidfd = named_.find(pidfd_name(child(slot).run));
+  if (pidfd == named_.end() ||
+      !loop_->watch(pidfd->second.get(), [this, slot] { adopted_exited(slot, 0); }))
     record_exit(slot, -1, {});
 }
 

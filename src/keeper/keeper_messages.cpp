@@ -54,6 +54,8 @@ void Keeper::obey(sys::Message message) {
     case Op::kAdopt:
       if (adopting_) adopt_all(std::move(message.fds));
       return;
+    case Op::kUpdate:
+      return update(name_of(message.bytes));
     default:
       return;  // Ours, or of a version to come.
   }
@@ -123,7 +125,8 @@ Result<void> Keeper::say_hello() {
   std::uint64_t extra = static_cast<std::uint32_t>(::getpid());
   if (restarts_.safe()) extra |= kSafe;
   if (options_.foreground) extra |= kForeground;
-  return send(socket_.get(), {Op::kHello, kProtocolVersion, table_->header.incarnation, extra});
+  return send(socket_.get(), {Op::kHello, kProtocolVersion, table_->header.incarnation, extra},
+              PMX_VERSION);
 }
 
 Result<void> Keeper::say_next() {

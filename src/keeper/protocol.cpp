@@ -62,8 +62,9 @@ Result<Fd> write_order(const SpawnOrder& order) {
 
 Result<void> send(int socket, const Header& header, std::string_view name,
                   std::span<const int> fds) {
-  std::array<char, sizeof(Header) + kMaxNameBytes> message;
-  if (name.size() > kMaxNameBytes) return invalid("name of a descriptor is longer than 200 bytes");
+  std::array<char, kMaxMessageBytes> message;
+  if (name.size() > message.size() - sizeof header)
+    return invalid("a message to or from the keeper is too long");
   std::memcpy(message.data(), &header, sizeof header);
   (void)name.copy(message.data() + sizeof header, name.size());
   return sys::send_message(socket, {message.data(), sizeof header + name.size()}, fds);

@@ -35,8 +35,9 @@ inline constexpr int kExitHomeTaken = 75;  // EX_TEMPFAIL of sysexits.h.
 
 enum class Op : std::uint32_t {
   // From the keeper. A daemon that connects hears HELLO, FD for all that is held, END.
-  kHello =
-      1,  // value: protocol version; run: incarnation; extra: keeper's pid, kSafe, kForeground.
+  // value: protocol version; run: incarnation; extra: keeper's pid, kSafe, kForeground. With the
+  // keeper's own version as its name.
+  kHello = 1,
   kFd,    // With a name and one descriptor.
   kEnd,
   kChild,   // value: slot; run: the run. Look there. With the child's pidfd where there is one.
@@ -50,6 +51,9 @@ enum class Op : std::uint32_t {
   kHeartbeat,
   kQuit,   // value: exit code of the keeper, once this daemon has ended.
   kAdopt,  // To a new keeper after its PUTs; run: incarnation. With the daemon's pidfd.
+  // As a name: programs of a next keeper and its daemons, absolute, with a NUL in between. Once
+  // this daemon has ended the keeper becomes that program (keeper_update.cpp).
+  kUpdate,
 };
 
 struct Header {
@@ -70,12 +74,14 @@ inline constexpr std::uint32_t kHasStdin = 1, kHasStdout = 2, kHasStderr = 4, kH
 inline constexpr std::string_view kChildrenName = "children";
 inline constexpr std::string_view kLockName = "lock";
 inline constexpr std::string_view kPidfdPrefix = "pidfd.";
+inline constexpr std::string_view kReportPrefix = "report.";  // From one program to the next only.
 inline constexpr std::string_view kStateName = "state";  // The daemon's, put as any other.
 inline std::string pidfd_name(std::uint64_t run) {
   return std::string(kPidfdPrefix) + std::to_string(run);
 }
 inline bool is_reserved(std::string_view name) {
-  return name == kChildrenName || name == kLockName || name.starts_with(kPidfdPrefix);
+  return name == kChildrenName || name == kLockName || name.starts_with(kPidfdPrefix) ||
+         name.starts_with(kReportPrefix);
 }
 
 // The table of children: a sealed memfd named "children", written by the keeper, mapped by both.
@@ -140,6 +146,11 @@ struct ChildTable {
 static_assert(sizeof(ChildTable) == 128 + 128 * std::size_t{kMaxChildren});
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
               sizeof(std::atomic<std::uint64_t>) == 8 && sizeof(std::atomic<ChildState>) == 4);
+
+// What `pmx-keeper --version` prints, and nothing else does.
+inline std::string version_line() {
+  return "pmx-keeper " PMX_VERSION " (protocol " + std::to_string(kProtocolVersion) + ")";
+}
 
 // Maps the table behind `fd`; kCorrupt where it is none. Never unmapped: it lives as long as we do.
 Result<ChildTable*> map_table(int fd, bool writable);

@@ -223,4 +223,12 @@ void KeeperConnection::quit(int exit_code) {
   say({Op::kQuit, {}, 0, static_cast<std::uint32_t>(exit_code)});
 }
 
+Result<void> KeeperConnection::update(const std::string& keeper, const std::string& daemon) {
+  std::string programs = keeper + '\0' + daemon;
+  if (programs.size() > keeper::kMaxMessageBytes - sizeof(keeper::Header))
+    return invalid("the paths of " + keeper + " and " + daemon + " are too long");
+  say({Op::kUpdate, std::move(programs)});
+  return {};
+}
+
 }  // namespace pmx::supervisor

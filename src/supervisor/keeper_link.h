@@ -78,6 +78,7 @@ class KeeperLink {
   virtual ~KeeperLink() = default;
 
   virtual pid_t keeper_pid() const = 0;
+  virtual std::string keeper_version() const = 0;
   virtual unsigned long incarnation() const = 0;  // Of this daemon, from 0.
   virtual bool safe_start() const = 0;            // The daemon died too often: ignore STATE.
 
@@ -102,6 +103,9 @@ class KeeperLink {
 
   // The keeper ends with this exit code once we are gone and starts no other daemon.
   virtual void quit(int exit_code) = 0;
+  // Once we are gone the keeper becomes `keeper`, in place, and starts daemons of the program
+  // `daemon`, both absolute paths. Who asks ends soon: after 10 s it is killed.
+  virtual Result<void> update(const std::string& keeper, const std::string& daemon) = 0;
   // The socket has taken all that was said. Who ends before that takes his last words along.
   virtual bool all_said() const { return true; }
 };

@@ -31,20 +31,13 @@ int wait_for(pid_t pid) {
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
-}  // namespace
+struct Ended {
+  int wait_status = 0;
+  std::string out, err;
+};
 
-std::vector<std::string> keeper_arguments(const StartKeeperOptions& options) {
-  std::vector<std::string> out{"--home", options.home, "--daemon", options.daemon_executable};
-  if (options.foreground) out.emplace_back("--foreground");
-  if (options.daemon_options.empty()) return out;
-  out.emplace_back("--");
-  out.insert(out.end(), options.daemon_options.begin(), options.daemon_options.end());
-  return out;
-}
-
-Result<pid_t> start_keeper(const StartKeeperOptions& options) {
-  std::vector<std::string> arguments = keeper_arguments(options);
-  arguments.insert(arguments.begin(), options.keeper_executable);
+// A program that prints little, to its end or until it has let go of both of its outputs.
+Result<Ended> run_to_end(const std::vector<std::string>& arguments) {
   const std::vector<char*> argv = pointers(arguments);
   const Fd null = PMX_TRY(sys::open("/dev/null", O_RDONLY));
   sys::Pipe out = PMX_TRY(sys::pipe());
@@ -59,22 +52,49 @@ Result<pid_t> start_keeper(const StartKeeperOptions& options) {
   }
   out.write_end.reset();
   err.write_end.reset();
-  // The keeper lets go of both as it detaches, so this ends; a pid or a line is all they ever
-  // carry.
-  const auto pid_text = sys::read_all(out.read_end.get(), kMaxLineBytes);
-  const auto complaint = sys::read_all(err.read_end.get(), kMaxLineBytes);
-  const int status = wait_for(child);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && pid_text) {
-    const auto pid = parse_integer(first_line(*pid_text));
+  Ended ended;
+  ended.out = sys::read_all(out.read_end.get(), kMaxLineBytes).value_or("");
+  ended.err = sys::read_all(err.read_end.get(), kMaxLineBytes).value_or("");
+  ended.wait_status = wait_for(child);
+  if (WIFEXITED(ended.wait_status) && WEXITSTATUS(ended.wait_status) == 127)
+    return Error(Errc::kNotFound, "cannot execute " + arguments.front());
+  return ended;
+}
+
+}  // namespace
+
+std::vector<std::string> keeper_arguments(const StartKeeperOptions& options) {
+  std::vector<std::string> out{"--home", options.home, "--daemon", options.daemon_executable};
+  if (options.foreground) out.emplace_back("--foreground");
+  if (options.daemon_options.empty()) return out;
+  out.emplace_back("--");
+  out.insert(out.end(), options.daemon_options.begin(), options.daemon_options.end());
+  return out;
+}
+
+Result<pid_t> start_keeper(const StartKeeperOptions& options) {
+  std::vector<std::string> arguments = keeper_arguments(options);
+  arguments.insert(arguments.begin(), options.keeper_executable);
+  // The keeper lets go of its outputs as it detaches; a pid or a line is all they ever carry.
+  const Ended ended = PMX_TRY(run_to_end(arguments));
+  const int status = ended.wait_status;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    const auto pid = parse_integer(first_line(ended.out));
     if (pid) return static_cast<pid_t>(*pid);
   }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-    return Error(Errc::kNotFound, "cannot execute " + options.keeper_executable);
   const bool taken = WIFEXITED(status) && WEXITSTATUS(status) == keeper::kExitHomeTaken;
-  std::string line(complaint ? first_line(*complaint) : std::string_view());
+  std::string line(first_line(ended.err));
   if (line.empty())
     line = options.keeper_executable + " ended with wait status " + std::to_string(status);
   return Error(taken ? Errc::kExists : Errc::kIo, std::move(line));
+}
+
+std::string keeper_version_line() { return keeper::version_line(); }
+std::uint32_t keeper_protocol() { return keeper::kProtocolVersion; }
+
+Result<std::string> keeper_version_line(const std::string& keeper_executable) {
+  const Ended ended = PMX_TRY(run_to_end({keeper_executable, "--version"}));
+  return std::string(first_line(ended.out));
 }
 
 Error exec_keeper(StartKeeperOptions options) {

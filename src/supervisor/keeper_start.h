@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ std::vector<std::string> keeper_arguments(const StartKeeperOptions& options);
 // A detached keeper's pid, once it holds the home. Its own line where it does not: kExists when
 // another keeper has the home.
 Result<pid_t> start_keeper(const StartKeeperOptions& options);
+
+// The line of `pmx-keeper --version`: who is to become another keeper is asked first.
+std::string keeper_version_line();  // Of one that was built with this program.
+std::uint32_t keeper_protocol();    // Which that one speaks, and the keeper of who has connected.
+Result<std::string> keeper_version_line(const std::string& keeper_executable);
 
 // Becomes the keeper, in this process: for the foreground. Returns only with an error.
 Error exec_keeper(StartKeeperOptions options);

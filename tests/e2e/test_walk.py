@@ -150,7 +150,7 @@ COMMANDS = {
     "unset": ("", ["rotate.retain"]), "conf": ("config", []), "multiset": ("", ["rotate.retain 5"]),
     "install": ("", ["pm2-logrotate"]), "save": ("dump", []), "cleardump": ("", []), "resurrect": ("", None),
     "import": ("", None), "ping": ("", []), "kill": ("", []), "startup": ("", None), "unstartup": ("", None),
-    "ecosystem": ("init", ["--force"]), "link-pm2": ("", ["links"]), "report": ("", []),
+    "update": ("updatePM2", []), "ecosystem": ("init", ["--force"]), "link-pm2": ("", ["links"]), "report": ("", []),
     "completion": ("", ["bash"]), "version": ("", []), "help": ("", ["start"]),
 }
 # Those with None need more than a listed app; their cases are named here and looked for.

@@ -387,6 +387,53 @@ TEST_F(KeeperTest, IsRefusedAHomeThatAnotherKeeperHas) {
   keeper_.set_pid(first);
 }
 
+// The test program is every keeper of this test: what it becomes is itself.
+TEST_F(KeeperTest, BecomesAnotherProgramAndKeepsChildrenDescriptorsStatusesAndSignals) {
+  auto daemon = start();
+  sys::Pipe input = std::move(*sys::pipe());
+  daemon->spawn(2, shell("trap '' USR2; read x; exit 9"), {}, {input.read_end.get()}, kHasStdin);
+  const pid_t worker = daemon->when(2, ChildState::kRunning).pid;
+  daemon->spawn(3, shell("exit 7"));
+  EXPECT_EQ(WEXITSTATUS(daemon->when(3, ChildState::kExited).wait_status), 7);
+  const Fd file = std::move(*sys::memfd_of("file", "0123456789"));
+  daemon->put("file.1", file.get());
+  const pid_t keeper = keeper_.pid();
+  const std::string link = keeper_.home() + "/next-keeper";
+  ASSERT_EQ(::symlink(sys::self_exe().c_str(), link.c_str()), 0);
+  daemon->say({Op::kUpdate}, link + '\0' + link);
+  ::kill(keeper, SIGUSR2);  // No daemon has answered for it.
+  while (daemon->signals.empty()) ASSERT_TRUE(daemon->hear());
+  daemon->die();
+
+  daemon = next_daemon();
+  const std::string command =
+      sys::read_file("/proc/" + std::to_string(keeper) + "/cmdline").value();
+  EXPECT_THAT(command, ::testing::StartsWith(link));
+  EXPECT_EQ(daemon->hello.run, 1U);
+  EXPECT_EQ(daemon->hello.extra & 0xFFFFFFFFU, static_cast<std::uint64_t>(keeper));
+  EXPECT_THAT(daemon->held, Contains(Key("file.1")));
+  while (daemon->signals.empty()) ASSERT_TRUE(daemon->hear());
+  EXPECT_EQ(daemon->signals, std::vector{SIGUSR2});
+  EXPECT_EQ(WEXITSTATUS(daemon->when(3, ChildState::kExited).wait_status), 7);
+  EXPECT_EQ(daemon->when(2, ChildState::kRunning).pid, worker);
+  ASSERT_TRUE(sys::write_all(input.write_end.get(), "go\n"));
+  EXPECT_EQ(WEXITSTATUS(daemon->when(2, ChildState::kExited).wait_status), 9);
+  EXPECT_NE(daemon->when(2, ChildState::kExited).max_rss_kib, 0U);  // Waited for, not guessed.
+  // Nothing that it held leaks into what it starts.
+  EXPECT_EQ(daemon->output_of(4, shell("ls /proc/self/fd | wc -l")), "4\n");
+}
+
+TEST_F(KeeperTest, StaysWhatItIsWhereTheNextProgramCannotBeExecuted) {
+  auto daemon = start();
+  const Fd input = spawn_waiting(*daemon, 2, "exit 9");
+  const pid_t worker = daemon->when(2, ChildState::kRunning).pid;
+  daemon->say({Op::kUpdate}, std::string("/none/such") + '\0' + "/none/such");
+  daemon->die();
+  daemon = next_daemon();
+  EXPECT_EQ(daemon->when(2, ChildState::kRunning).pid, worker);
+  EXPECT_EQ(daemon->output_of(4, shell("ls /proc/self/fd | wc -l")), "4\n");
+}
+
 TEST_F(KeeperTest, TellsTheNextDaemonHowTheOneBeforeEnded) {
   auto daemon = start();
   daemon->die(SIGABRT);

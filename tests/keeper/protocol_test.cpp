@@ -27,7 +27,7 @@ TEST(ProtocolTest, CarriesHeaderNameAndDescriptors) {
 TEST(ProtocolTest, RefusesWhatIsTooShortOrTooLong) {
   EXPECT_FALSE(header_of("short"));
   const sys::SocketPair pair = std::move(*sys::seqpacket_pair());
-  EXPECT_FALSE(send(pair.first.get(), {Op::kPut}, std::string(kMaxNameBytes + 1, 'x')));
+  EXPECT_FALSE(send(pair.first.get(), {Op::kPut}, std::string(kMaxMessageBytes, 'x')));
 }
 
 TEST(ProtocolTest, MapsOnlyATableOfItsOwnSizeThatNobodyCanCut) {

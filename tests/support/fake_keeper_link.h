@@ -39,6 +39,8 @@ class FakeKeeperLink final : public supervisor::KeeperLink {
   Result<void> set_state(std::string_view blob) override;
   std::string state() const override { return state_at_connect_; }
   void quit(int exit_code) override { quit_code_ = exit_code; }
+  std::string keeper_version() const override { return "fake"; }
+  Result<void> update(const std::string&, const std::string&) override { return {}; }
 
   // What happens to children; each tells the listener, as the keeper would.
   void listen(std::function<void(const Child&)> listener) { listener_ = std::move(listener); }

@@ -117,7 +117,7 @@ Result<void> KeeperConnection::understand(sys::Message message) {
   if (!header) return corrupt("a message from the keeper is too short");
   switch (header->op) {
     case Op::kHello:
-      return on_hello(*header);
+      return on_hello(*header, keeper::name_of(message.bytes));
     case Op::kFd:
       if (message.fds.size() == 1)
         held_.insert_or_assign(std::string(keeper::name_of(message.bytes)),
@@ -141,13 +141,14 @@ Result<void> KeeperConnection::understand(sys::Message message) {
   }
 }
 
-Result<void> KeeperConnection::on_hello(const Header& header) {
+Result<void> KeeperConnection::on_hello(const Header& header, std::string_view version) {
   if (header.value != keeper::kProtocolVersion)
     return Error(Errc::kRejected, "it speaks version " + std::to_string(header.value) +
                                       " of the protocol, we " +
                                       std::to_string(keeper::kProtocolVersion));
   const pid_t before = keeper_pid_;
   keeper_pid_ = static_cast<pid_t>(header.extra & 0xFFFFFFFFU);
+  keeper_version_ = version;
   foreground_ = (header.extra & keeper::kForeground) != 0;
   attempts_ = 0;
   if (before != 0) {

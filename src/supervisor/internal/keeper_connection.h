@@ -36,6 +36,7 @@ class KeeperConnection final : public KeeperLink {
   Result<void> greet();  // Blocks until END.
 
   pid_t keeper_pid() const override { return keeper_pid_; }
+  std::string keeper_version() const override { return keeper_version_; }
   unsigned long incarnation() const override { return incarnation_; }
   bool safe_start() const override { return safe_; }
   std::vector<std::string> names() const override;
@@ -49,6 +50,7 @@ class KeeperConnection final : public KeeperLink {
   Result<void> set_state(std::string_view blob) override;
   std::string state() const override;
   void quit(int exit_code) override;
+  Result<void> update(const std::string& keeper, const std::string& daemon) override;
   bool all_said() const override { return outbox_.empty(); }
 
  private:
@@ -72,7 +74,7 @@ class KeeperConnection final : public KeeperLink {
   void hang_up();
   void on_readable();
   Result<void> understand(sys::Message message);
-  Result<void> on_hello(const keeper::Header& header);
+  Result<void> on_hello(const keeper::Header& header, std::string_view version);
   void on_child(const keeper::Header& header, std::vector<Fd> fds);
   void report(const keeper::ChildRecord& record);
   void say(Saying saying);
@@ -103,6 +105,7 @@ class KeeperConnection final : public KeeperLink {
   EventLoop::TimerId heartbeat_timer_ = 0, retry_timer_ = 0, flush_timer_ = 0;
 
   pid_t keeper_pid_ = 0;
+  std::string keeper_version_;
   unsigned long incarnation_ = 0;
   bool safe_ = false, foreground_ = false, quitting_ = false;
   int attempts_ = 0;  // Keepers started since one has answered.
