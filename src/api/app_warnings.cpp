@@ -6,6 +6,7 @@
 
 #include "base/sys.h"
 #include "base/units.h"
+#include "supervisor/spawn_request.h"
 
 namespace pmx::api {
 namespace {
@@ -72,10 +73,9 @@ MemoryBound memory_bound() {
 
 std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& bound) {
   std::vector<std::string> lines;
-  if (app.exec_mode == "cluster_mode" && app.instances > 1)
+  if (app.exec_mode == "cluster_mode" && !supervisor::is_cluster(app) && app.instances > 1)
     lines.push_back(app.name + ": " + std::to_string(app.instances) +
-                    " instances run as separate processes: this version has no cluster mode, they "
-                    "cannot share a port");
+                    " instances run as separate processes: only node's can share a port");
   const auto instances = static_cast<std::uint64_t>(std::max<std::int64_t>(app.instances, 1));
   if (app.max_memory_restart > 0 && bound.bytes > 0 &&
       app.max_memory_restart > bound.bytes / instances)

@@ -201,13 +201,17 @@ Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& lo
       {"pm2_env", pm2_env(worker, detail)},
       {"pm_id", record.id.value},
       {"monit", Json::object({{"memory", usage.memory_bytes}, {"cpu", usage.cpu_percent}})},
-      {"pmx", Json::object({{"last_exit", last_exit(record, open)},
-                            {"restarts_last_minute", worker.restarts_in_last_minute()},
-                            {"trouble", trouble},
-                            {"open_runs", open.size()},
-                            {"cron_due", record.cron_due_ns / 1'000'000},
-                            {"limit_runs_ms", limit_runs_ms(record)},
-                            {"logs", logs_of(record.logs, logs)}})},
+      {"pmx",
+       Json::object({{"last_exit", last_exit(record, open)},
+                     {"restarts_last_minute", worker.restarts_in_last_minute()},
+                     {"trouble", trouble},
+                     {"open_runs", open.size()},
+                     {"failed_reload", record.failed_reload.value == 0
+                                           ? Json(nullptr)
+                                           : Json(std::to_string(record.failed_reload.value))},
+                     {"cron_due", record.cron_due_ns / 1'000'000},
+                     {"limit_runs_ms", limit_runs_ms(record)},
+                     {"logs", logs_of(record.logs, logs)}})},
   });
 }
 

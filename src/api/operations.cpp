@@ -24,6 +24,7 @@ enum class Action : std::uint8_t {
   kStart,
   kStop,
   kRestart,
+  kReload,
   kDelete,
   kReset,
   kFlush,
@@ -36,7 +37,7 @@ struct ActionName {
 };
 constexpr std::array kActions{
     ActionName{"start", Action::kStart},     ActionName{"stop", Action::kStop},
-    ActionName{"restart", Action::kRestart}, ActionName{"reload", Action::kRestart},
+    ActionName{"restart", Action::kRestart}, ActionName{"reload", Action::kReload},
     ActionName{"delete", Action::kDelete},   ActionName{"reset", Action::kReset},
     ActionName{"flush", Action::kFlush},     ActionName{"reload_logs", Action::kReloadLogs},
     ActionName{"rotate", Action::kRotate},
@@ -255,6 +256,8 @@ void Operations::act(std::string_view action, std::string_view target, std::stri
     case Action::kStart:
     case Action::kRestart:
       return restart(ids, changes, std::move(done));
+    case Action::kReload:
+      return reload(ids, changes, std::move(done));
     case Action::kFlush:
       return rotate(ids, Pipeline::Rotate::kFlush, std::move(done));
     case Action::kRotate:
@@ -315,7 +318,7 @@ void Operations::scale(const std::string& name, ScaleTo wanted, Done done) {
       ids.push_back(there[static_cast<std::size_t>(i - target)]->id);
     const auto gather =
         std::make_shared<Gather>(workers_, outcome_of(ids), once_recorded(ids, std::move(done)));
-    for (const WorkerId id : ids) workers_.remove_worker(id, gather->expect());
+    for (const WorkerId id : ids) workers_.retire_worker(id, gather->expect());
     return gather->close();
   }
   const AppSpec spec = there.front()->spec;

@@ -34,6 +34,7 @@ struct AppChanges {
   Json update_env;  // Variables to set.
   // Of a new `env` in changes: what an earlier shell had and this one has not stays, as in PM2.
   bool keep_shell_env = false;
+  std::size_t parallel = 1;  // Of a reload: workers at a time.
 };
 
 // "4": so many in all; "+2": so many more.
@@ -55,7 +56,8 @@ class Operations {
 
   void start_apps(const Json& apps, bool force, Done done);
   // "stop", "restart", "reload", "delete", "reset", "flush", "reload_logs", "rotate"; "start" is
-  // PM2's: what runs already is restarted. A reload of separate processes is a restart.
+  // PM2's: what runs already is restarted. A reload of separate processes is a restart; of a
+  // cluster app it ends with an error at the first worker whose successor does not get ready.
   void act(std::string_view action, std::string_view target, std::string_view cwd,
            const AppChanges& changes, Done done);
   // To `wanted` instances of the app of this name: new ones are made as the first is, and the
@@ -89,6 +91,7 @@ class Operations {
   Result<std::vector<Launch>> plan(const Json& apps, bool force) const;
   Result<std::optional<AppSpec>> changed_spec(WorkerId id, const AppChanges& changes) const;
   void restart(const std::vector<WorkerId>& ids, const AppChanges& changes, Done done);
+  void reload(const std::vector<WorkerId>& ids, const AppChanges& changes, Done done);
   void rotate(const std::vector<WorkerId>& ids, supervisor::Pipeline::Rotate how, Done done);
   Outcome outcome_of(const std::vector<WorkerId>& ids) const;
   Done once_recorded(const std::vector<WorkerId>& ids, Done done);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <string_view>
 
 namespace pmx::api {
@@ -29,7 +30,8 @@ void answer(const Server::Respond& respond, Result<Json> result) {
 }
 
 AppChanges changes_of(const Json& body) {
-  return {body["changes"], body["update_env"], body["keep_shell_env"].as_bool()};
+  return {body["changes"], body["update_env"], body["keep_shell_env"].as_bool(),
+          static_cast<std::size_t>(std::max<std::int64_t>(body["parallel"].as_int(1), 1))};
 }
 
 // A number is a target too: {"target":0}.

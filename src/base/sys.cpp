@@ -213,13 +213,6 @@ Result<std::size_t> receive(int socket, std::span<char> into) {
   return static_cast<std::size_t>(n);
 }
 
-Result<std::size_t> send_bytes(int socket, std::string_view bytes) {
-  const auto n = retry_eintr(
-      [&] { return ::send(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL); });
-  if (n < 0) return system_error(errno, "send");
-  return static_cast<std::size_t>(n);
-}
-
 void set_buffer_size(int socket, std::size_t size_bytes) {
   const int size = static_cast<int>(size_bytes);
   (void)::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
@@ -236,7 +229,9 @@ Result<int> mark_of(int socket) {
   return mark;
 }
 
-Result<void> send_message(int socket, std::string_view bytes, std::span<const int> fds) {
+namespace {
+
+Result<std::size_t> send_with(int socket, std::string_view bytes, std::span<const int> fds) {
   iovec part{const_cast<char*>(bytes.data()), bytes.size()};
   msghdr header{};
   header.msg_iov = &part;
@@ -255,7 +250,19 @@ Result<void> send_message(int socket, std::string_view bytes, std::span<const in
   }
   const auto sent =
       retry_eintr([&] { return ::sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL); });
-  return done(sent < 0 ? -1 : 0, "sendmsg");
+  if (sent < 0) return system_error(errno, "sendmsg");
+  return static_cast<std::size_t>(sent);
+}
+
+}  // namespace
+
+Result<std::size_t> send_bytes(int socket, std::string_view bytes, int fd) {
+  return send_with(socket, bytes, {&fd, fd >= 0 ? 1U : 0U});
+}
+
+Result<void> send_message(int socket, std::string_view bytes, std::span<const int> fds) {
+  (void)PMX_TRY(send_with(socket, bytes, fds));
+  return {};
 }
 
 Result<std::optional<Message>> receive_message(int socket, std::size_t limit_bytes) {

@@ -61,7 +61,8 @@ Result<PeerCredentials> peer_credentials(int fd);
 // Stream sockets, as if they were non-blocking (kUnavailable: not now); never SIGPIPE.
 Result<std::size_t> peek(int socket, std::span<char> into);  // Leaves it there. 0 at the end.
 Result<std::size_t> receive(int socket, std::span<char> into);
-Result<std::size_t> send_bytes(int socket, std::string_view bytes);
+// `fd`: goes along with the first of them; -1: none.
+Result<std::size_t> send_bytes(int socket, std::string_view bytes, int fd = -1);
 void set_buffer_size(int socket, std::size_t size_bytes);  // For sending; best effort.
 // A number from 0 to 6 that the kernel keeps with a socket and that means nothing to it
 // (SO_PRIORITY, which AF_UNIX does not look at): it outlives the process.

@@ -1,6 +1,7 @@
 // Commands that do one thing to the apps that a word means: one row of kActs each.
 #include <array>
 
+#include "base/units.h"
 #include "cli/app_request.h"
 #include "cli/daemon_boot.h"
 #include "cli/drift.h"
@@ -48,6 +49,8 @@ void print_outcome(Session& session, const Act& act, const Json& answer) {
 Result<Json> ask(Session& session, std::string_view action, const std::string& target, Json extra) {
   Json body = Json::object({{"action", action}, {"target", target}, {"cwd", session.cwd}});
   for (const auto& [key, value] : extra.members()) body.set(key, value);
+  if (action == kReload.action && session.line.has("parallel"))
+    body.set("parallel", PMX_TRY(parse_integer(session.line.value("parallel"))));
   if (action == kStop.action && session.line.has("watch"))
     body.set("changes", Json::object({{"watch", false}}));
   return session.client.post("/v1/act", body);
@@ -87,7 +90,10 @@ int act_on_words(Session& session, const Act& act) {
   if (session.line.words.empty()) return missing_argument(session, "id|name|namespace|all");
   for (const std::string& word : session.line.words) {
     const Result<void> done = act_on_word(session, act, word);
-    if (!done) return failed(session, done.error());
+    if (done) continue;
+    (void)failed(session, done.error());
+    if (act.action == kReload.action) print_words_of_failed_reloads(session);
+    return 1;
   }
   return act.action == kReload.action ? 0 : print_list(session);  // PM2 shows no list after it.
 }

@@ -136,6 +136,29 @@ void tell(Session& session, const Json& element) {
 
 }  // namespace
 
+void print_words_of_failed_reloads(Session& session) {
+  const auto give_up = session.clock.steady_now() + kRecordPatience;
+  const auto list = session.short_list();
+  if (!list) return;
+  for (const Json& element : list->items()) {
+    const auto run = parse_integer(element["pmx"]["failed_reload"].as_string());
+    if (!run) continue;
+    // A run's number is the time of its birth.
+    Ended failed{{static_cast<std::uint64_t>(*run)}, *run, session.clock.system_ns()};
+    std::deque<std::string> words;
+    // It may have ended just now, and said something in doing so.
+    while (words.empty() && session.clock.steady_now() < give_up) {
+      auto said = words_since(session, element, failed, failed.begin_ns);
+      if (!said) return;
+      words = std::move(*said);
+      if (words.empty()) (void)::poll(nullptr, 0, kLookAgainMs);
+      failed.end_ns = session.clock.system_ns();
+    }
+    for (const std::string& line : words)
+      session.console.complaint("  " + line.substr(0, line.find_last_not_of('\n') + 1));
+  }
+}
+
 int run_why(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "name|id");
   const std::string& word = session.line.words.front();

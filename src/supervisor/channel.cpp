@@ -130,7 +130,7 @@ void Channel::take_out(std::size_t count, std::span<char> window) {
   }
 }
 
-Result<void> Channel::send(std::string_view json) {
+Result<void> Channel::send(std::string_view json, int fd) {
   if (closed_ || deaf_) return Error(Errc::kUnavailable, "has closed its channel");
   if (json.size() >= kMaxSentBytes)
     return invalid("a message to an app is at most " + std::to_string(kMaxSentBytes) +
@@ -139,7 +139,9 @@ Result<void> Channel::send(std::string_view json) {
     ++refused_;
     return Error(Errc::kUnavailable, "does not read what is sent to it");
   }
-  queue_.push_back(std::string(json) + "\n");
+  Queued queued{std::string(json) + "\n", Fd()};
+  if (fd >= 0) queued.fd = PMX_TRY(sys::duplicate(fd));
+  queue_.push_back(std::move(queued));
   send_queued();
   if (deaf_) return Error(Errc::kUnavailable, "has closed its channel");
   return {};
@@ -147,7 +149,9 @@ Result<void> Channel::send(std::string_view json) {
 
 void Channel::send_queued() {
   while (!queue_.empty()) {
-    const auto sent = sys::send_bytes(socket_.get(), queue_.front());
+    Queued& next = queue_.front();
+    const auto sent = next.fd ? sys::send_bytes(socket_.get(), next.text, next.fd.get())
+                              : sys::send_bytes(socket_.get(), next.text);
     if (!sent) {
       if (sent.error().code() == Errc::kUnavailable) return;  // Full: the next change tells.
       deaf_ = true;  // What the worker has said before is still to be read.
@@ -155,8 +159,9 @@ void Channel::send_queued() {
       queue_.clear();
       return;
     }
-    queue_.front().erase(0, *sent);
-    if (queue_.front().empty()) queue_.pop_front();
+    next.fd.reset();
+    next.text.erase(0, *sent);
+    if (next.text.empty()) queue_.pop_front();
   }
 }
 

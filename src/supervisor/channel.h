@@ -58,7 +58,8 @@ class Channel {
 
   // One JSON value without its newline. kUnavailable: the worker does not read, and as much waits
   // already as may, or its end is closed.
-  Result<void> send(std::string_view json);
+  // `fd`: goes along with its first byte; borrowed for the call.
+  Result<void> send(std::string_view json, int fd = -1);
 
   bool closed() const { return closed_ || deaf_; }
   std::uint64_t passed_over() const { return passed_over_; }  // Messages that were too long.
@@ -84,7 +85,11 @@ class Channel {
   Long long_ = Long::kNone;
   std::string piece_;  // kCollecting: what has been taken out of the line.
   std::size_t beginning_bytes_ = 0;
-  std::deque<std::string> queue_;
+  struct Queued {
+    std::string text;
+    Fd fd;  // Not sent yet.
+  };
+  std::deque<Queued> queue_;
   std::uint64_t passed_over_ = 0, refused_ = 0;
 };
 

@@ -92,7 +92,7 @@ void Channels::turn(RunId run) {
       // process.disconnect(), or the worker has ended: its own end tells the keeper.
       forget(entries_.find(run));
       link_.drop(channel_name(run));
-      return;
+      return events_.closed(run);
   }
 }
 
@@ -168,10 +168,10 @@ void Channels::drop_all_but(const std::set<RunId>& runs) {
   }
 }
 
-Result<void> Channels::send(RunId run, std::string_view json) {
+Result<void> Channels::send(RunId run, std::string_view json, int fd) {
   const auto found = entries_.find(run);
   if (found == entries_.end()) return takes_nothing("has no channel");
-  auto sent = found->second->channel.send(json);
+  auto sent = found->second->channel.send(json, fd);
   tell_of_bounds(run, *found->second);
   return sent;
 }

@@ -43,6 +43,8 @@ class Channels {
     // `line` is the message as it came.
     std::function<Channel::Took(RunId, const AppMessage&, std::string_view line)> said;
     std::function<void(const std::string&)> notice;
+    // By the worker's end, while its run is under way: nothing can be said to it any more.
+    std::function<void(RunId)> closed = [](RunId) {};
   };
 
   Channels(KeeperLink& link, Watches& watches, Timers& timers, Events events);
@@ -55,7 +57,7 @@ class Channels {
   void drop_all_but(const std::set<RunId>& runs);  // After a daemon's start.
   void release_held();                             // What was held has been saved.
 
-  Result<void> send(RunId run, std::string_view json);
+  Result<void> send(RunId run, std::string_view json, int fd = -1);
   // All of `bytes` or none. kNoSpace: what was sent before has not been read; kRejected: it
   // takes none at all.
   Result<void> write_stdin(RunId run, std::string_view bytes) const;

@@ -52,12 +52,13 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
     if (child.state == Child::State::kStarting || child.state == Child::State::kRunning)
       alive.insert(run);
   channels_.drop_all_but(alive);
+  recover_cluster(alive);
   for (const auto& [run, child] : children)
     if (child.state == Child::State::kRunning) channels_.open(run);
   for (const auto& [run, child] : children) {
     Worker* const worker = worker_of(run);
     if (worker == nullptr) continue;
-    resumed.insert(worker->record().id);
+    if (worker->record().run == run) resumed.insert(worker->record().id);
     answered.insert(run);
     const bool over =
         child.state == Child::State::kExited || child.state == Child::State::kSpawnFailed;
@@ -66,11 +67,12 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
     if (child.state == Child::State::kRunning) write_pid_file(worker->record());
   }
   for (const auto& [run, child] : children)
-    if (!answered.contains(run)) adopt_or_end(child, owners);
+    if (!answered.contains(run)) adopt_or_end(child, owners, alive);
   for (const auto& [id, worker] : workers_) {
     const bool idle = worker->record().run.value == 0 || !children.contains(worker->record().run);
     if (!resumed.contains(id) && idle) worker->resume(nullptr, true);
   }
+  resume_reloads();
   memory_guard_.worker_began();
   save_soon();
 }
@@ -99,11 +101,16 @@ void Supervisor::end_lost_runs(const RosterContents& contents,
   std::vector<Leftover> leftovers;
   std::size_t lost = 0;
   for (const WorkerRecord& record : contents.workers) {
-    if (record.run.value == 0 || children.contains(record.run)) continue;
-    ++lost;
-    // After a boot the numbers mean nothing.
-    if (contents.boot == sys::boot_id_hash() && record.pid > 0)
-      leftovers.push_back({record.pid, record.start_ticks});
+    std::vector<SideRun> runs{{record.run, record.pid, record.start_ticks}};
+    if (record.successor) runs.push_back(*record.successor);
+    runs.insert(runs.end(), record.leaving.begin(), record.leaving.end());
+    for (const SideRun& run : runs) {
+      if (run.run.value == 0 || children.contains(run.run)) continue;
+      ++lost;
+      // After a boot the numbers mean nothing.
+      if (contents.boot == sys::boot_id_hash() && run.pid > 0)
+        leftovers.push_back({run.pid, run.start_ticks});
+    }
   }
   if (lost == 0) return;
   const std::size_t ended = end_leftovers(leftovers, parts_.clock);
@@ -114,7 +121,8 @@ void Supervisor::end_lost_runs(const RosterContents& contents,
       "a file (at most 2 MiB a stream) may be lost");
 }
 
-void Supervisor::adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners) {
+void Supervisor::adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners,
+                              const std::set<RunId>& alive) {
   const bool over =
       child.state == Child::State::kExited || child.state == Child::State::kSpawnFailed;
   if (over) {
@@ -123,8 +131,11 @@ void Supervisor::adopt_or_end(const Child& child, const std::map<RunId, WorkerId
   }
   const auto owner = owners.find(child.run);
   const auto found = owner == owners.end() ? workers_.end() : workers_.find(owner->second);
-  const bool free = found != workers_.end() && (found->second->record().run.value == 0 ||
-                                                found->second->record().run < child.run);
+  // A worker that still serves was to be followed by it: its reload begins anew.
+  const bool free =
+      found != workers_.end() &&
+      (found->second->record().run.value == 0 ||
+       (found->second->record().run < child.run && !alive.contains(found->second->record().run)));
   if (free) {
     found->second->adopt(child);
     if (child.state == Child::State::kRunning) write_pid_file(found->second->record());

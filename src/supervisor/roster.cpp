@@ -25,6 +25,12 @@ Json exit_to_json(const std::optional<ExitFacts>& exit) {
                        {"run", exit->run.value}});
 }
 
+ExitCause cause_from(const std::string& name) {
+  const auto* const cause = std::find(kExitCauseNames.begin(), kExitCauseNames.end(), name);
+  return cause == kExitCauseNames.end() ? ExitFacts().cause
+                                        : static_cast<ExitCause>(cause - kExitCauseNames.begin());
+}
+
 std::optional<ExitFacts> exit_from_json(const Json& json) {
   if (!json.is_object()) return std::nullopt;
   ExitFacts exit;
@@ -34,11 +40,50 @@ std::optional<ExitFacts> exit_from_json(const Json& json) {
   exit.ran_ns = json["ran_ns"].as_int();
   exit.rss_kib = static_cast<std::uint64_t>(json["rss_kib"].as_int());
   exit.run.value = static_cast<std::uint64_t>(json["run"].as_int());
-  const auto* const cause =
-      std::find(kExitCauseNames.begin(), kExitCauseNames.end(), json["cause"].as_string());
-  if (cause != kExitCauseNames.end())
-    exit.cause = static_cast<ExitCause>(cause - kExitCauseNames.begin());
+  exit.cause = cause_from(json["cause"].as_string());
   return exit;
+}
+
+Json logs_to_json(const LogFiles& logs) {
+  return Json::object({{"out", logs.out}, {"err", logs.err}, {"log", logs.log}});
+}
+
+LogFiles logs_from_json(const Json& json) {
+  return {json["out"].as_string(), json["err"].as_string(), json["log"].as_string()};
+}
+
+Json side_run_to_json(const std::optional<SideRun>& run) {
+  if (!run) return nullptr;
+  return Json::object({{"run", run->run.value},
+                       {"pid", run->pid},
+                       {"start_ticks", run->start_ticks},
+                       {"started_ns", run->started_ns}});
+}
+
+SideRun side_run_from_json(const Json& json) {
+  return {{static_cast<std::uint64_t>(json["run"].as_int())},
+          static_cast<pid_t>(json["pid"].as_int()),
+          static_cast<std::uint64_t>(json["start_ticks"].as_int()),
+          json["started_ns"].as_int()};
+}
+
+Json leaving_to_json(const std::vector<LeavingRun>& runs) {
+  Json list = Json::array();
+  for (const LeavingRun& run : runs) {
+    Json entry = side_run_to_json(run);
+    entry.set("disconnected", run.disconnected);
+    entry.set("why", name_of(run.why));
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+LeavingRun leaving_from_json(const Json& json) {
+  LeavingRun run;
+  static_cast<SideRun&>(run) = side_run_from_json(json);
+  run.disconnected = json["disconnected"].as_bool();
+  run.why = cause_from(json["why"].as_string());
+  return run;
 }
 
 // All but the spec, which is kept as text: it holds whole environments, and changes rarely.
@@ -64,8 +109,11 @@ Json to_json(const WorkerRecord& worker) {
       {"start_ticks", worker.start_ticks},
       {"started_ns", worker.started_ns},
       {"created_ns", worker.created_ns},
-      {"logs", Json::object(
-                   {{"out", worker.logs.out}, {"err", worker.logs.err}, {"log", worker.logs.log}})},
+      {"logs", logs_to_json(worker.logs)},
+      {"successor", side_run_to_json(worker.successor)},
+      {"successor_logs", logs_to_json(worker.successor_logs)},
+      {"leaving", leaving_to_json(worker.leaving)},
+      {"failed_reload", worker.failed_reload.value},
       {"actions", worker.actions},
       {"trouble", worker.trouble},
   });
@@ -97,8 +145,14 @@ Result<WorkerRecord> worker_from_json(const Json& json, const AppCodec& codec) {
   worker.start_ticks = static_cast<std::uint64_t>(json["start_ticks"].as_int());
   worker.started_ns = json["started_ns"].as_int();
   worker.created_ns = json["created_ns"].as_int();
-  worker.logs = {json["logs"]["out"].as_string(), json["logs"]["err"].as_string(),
-                 json["logs"]["log"].as_string()};
+  worker.logs = logs_from_json(json["logs"]);
+  if (json["successor"].is_object()) worker.successor = side_run_from_json(json["successor"]);
+  worker.failed_reload.value = static_cast<std::uint64_t>(json["failed_reload"].as_int());
+  worker.successor_logs = logs_from_json(json["successor_logs"]);
+  for (const Json& run : json["leaving"].items()) worker.leaving.push_back(leaving_from_json(run));
+  // What cannot be read is no reload any more; the run that was to take over is ended.
+  if (auto spec = codec.from_json(json["reload_to"]); spec && json["reload_to"].is_object())
+    worker.reload_to = std::move(*spec);
   worker.actions = json["actions"];
   worker.trouble = json["trouble"].as_string();
   return worker;
@@ -190,6 +244,7 @@ std::string Roster::text_of(std::uint32_t next_id, RunId last_run,
     if (worker->spec_text.empty()) worker->spec_text = codec_.to_json(worker->spec).dump();
     std::string entry = to_json(*worker).dump();
     entry.pop_back();  // The closing brace: the spec goes in as it is.
+    if (worker->reload_to) entry += ",\"reload_to\":" + codec_.to_json(*worker->reload_to).dump();
     text += separator + entry + ",\"spec\":" + worker->spec_text + "}";
     separator = ",\n";
   }

@@ -125,6 +125,11 @@ bool has_channel(const AppSpec& app) {
          runs_node(app.args[1].substr(0, app.args[1].find(' ')));
 }
 
+bool is_cluster(const AppSpec& app) {
+  const std::string_view program = base_name(app.interpreter);
+  return app.exec_mode == "cluster_mode" && (program == "node" || program == "nodejs");
+}
+
 bool has_stdin(const AppSpec& app) { return app.exec_mode != "cluster_mode"; }
 
 Result<std::string> incremented(const AppSpec& app, const Variables& env, std::int64_t instance) {
@@ -170,12 +175,15 @@ Result<Variables> environment_of(const WorkerRecord& worker, const std::string& 
     env["NODE_CHANNEL_FD"] = "3";
     env["NODE_CHANNEL_SERIALIZATION_MODE"] = "json";
   }
+  if (is_cluster(app)) env["NODE_UNIQUE_ID"] = std::to_string(worker.cluster_number);
   // Python buffers what it prints to a pipe, 8 KiB at a time: its last lines would come late.
   if (base_name(app.interpreter).starts_with("python")) env.try_emplace("PYTHONUNBUFFERED", "1");
   if (!app.increment_var.empty())
     env[app.increment_var] = PMX_TRY(incremented(app, env, worker.instance));
   return env;
 }
+
+std::string drain_hook_path(const std::string& home) { return home + "/state/drain-hook.cjs"; }
 
 Result<std::string> find_program(const std::string& program, const AppSpec& app) {
   if (program.empty()) return invalid("app " + app.name + " names no program");
@@ -214,6 +222,9 @@ Result<SpawnRequest> spawn_request_of(const WorkerRecord& worker, RunId run,
   if (!direct) {
     if (app.source_map_support.value_or(false) && base_name(app.interpreter) == "node")
       request.argv.emplace_back("--enable-source-maps");
+    // Who runs as somebody else cannot read what is in the home.
+    if (is_cluster(app) && app.drain_hook && !identity)
+      request.argv.insert(request.argv.end(), {"--require", drain_hook_path(home)});
     request.argv.insert(request.argv.end(), app.interpreter_args.begin(),
                         app.interpreter_args.end());
     request.argv.push_back(app.script);

@@ -46,11 +46,16 @@ Result<std::string> incremented(const AppSpec& app, const Variables& env, std::i
 // that a program does not know of goes on to its children, and a node among those fails for want of
 // it.
 bool has_channel(const AppSpec& app);
+// It runs in Node's cluster mode: asked for, and of a runtime that speaks its protocol.
+bool is_cluster(const AppSpec& app);
 // Lines can be sent to its standard input. PM2's fork mode has a pipe there that nobody closes.
 bool has_stdin(const AppSpec& app);
 
 // Absolute path of a program: as it is, or found in the PATH that the app has.
 Result<std::string> find_program(const std::string& program, const AppSpec& app);
+
+// Where the program that tells a cluster worker's clients to move is kept: drain_hook.h.
+std::string drain_hook_path(const std::string& home);
 
 // Without descriptors: those are the launcher's.
 Result<SpawnRequest> spawn_request_of(const WorkerRecord& worker, RunId run,

@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "supervisor/log_paths.h"
+#include "supervisor/spawn_request.h"
 
 namespace pmx::supervisor {
 namespace {
@@ -30,10 +31,16 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
       launcher_({options_.home, options_.home + "/logs"}, parts_.link, parts_.pipeline,
                 parts_.clock),
       channels_(parts_.link, parts_.watches, parts_.timers,
-                {[this](RunId run, const AppMessage& message, std::string_view) {
-                   return said(run, message);
+                {[this](RunId run, const AppMessage& message, std::string_view line) {
+                   return said(run, message, line);
                  },
-                 parts_.notice}),
+                 parts_.notice, [this](RunId run) { channel_closed(run); }}),
+      cluster_(cluster_parts()),
+      reloads_({[this](WorkerId id) { return find(id) ? workers_.at(id).get() : nullptr; },
+                [this] {
+                  save_soon();
+                  save_now();
+                }}),
       triggers_(parts_.timers),
       strays_(parts_.clock, parts_.processes),
       memory_guard_({parts_.timers, [this] { return workers(); },
@@ -42,8 +49,9 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
                        return reading ? std::optional(reading->rss_bytes) : std::nullopt;
                      },
                      [this](WorkerId id, Done done) {
-                       workers_.at(id)->restart(std::nullopt, std::move(done),
-                                                ExitCause::kMemoryLimit);
+                       Worker& worker = *workers_.at(id);
+                       worker.reload(worker.record().spec, Worker::Trust::kAtOnce, std::move(done),
+                                     ExitCause::kMemoryLimit);
                      },
                      parts_.notice}),
       watch_restarts_(watch_parts()),
@@ -57,6 +65,7 @@ std::uint64_t kernel_oom_kills() {
 Supervisor::~Supervisor() {
   parts_.timers.cancel(save_timer_);
   parts_.timers.cancel(forget_timer_);
+  for (const auto& [app, timer] : tidy_timers_) parts_.timers.cancel(timer);
   for (const auto& [number, sweep] : sweeps_) parts_.timers.cancel(sweep.timer);
 }
 
@@ -185,7 +194,14 @@ std::string Supervisor::make_unique_id() {
 
 Result<void> Supervisor::launch(WorkerRecord& record) {
   parts_.before_launch(record);
+  const bool clustered = is_cluster(record.spec);
+  if (clustered) prepare_cluster_launch(record);
   auto launched = launcher_.launch(record, shared_paths(record.id));
+  if (launched && clustered)
+    cluster_.join(record.spec, record.run,
+                  {record.instance, record.cluster_number,
+                   workers_.at(record.id)->record().run.value != 0 &&
+                       workers_.at(record.id)->record().run != record.run});
   if (!launched && launched.error().sys_errno() == EMFILE)
     return std::move(launched).error().within(
         "the daemon has no descriptors left (raise the hard limit of open files)");
@@ -261,13 +277,18 @@ void Supervisor::end_sweeps() {
 }
 
 void Supervisor::signal_all(int signal) {
-  for (const auto& [id, worker] : workers_)
-    if (worker->record().run.value != 0) this->signal(worker->record().run, signal, true);
+  for (const auto& [id, worker] : workers_) {
+    const WorkerRecord& record = worker->record();
+    if (record.run.value != 0) this->signal(record.run, signal, true);
+    if (record.successor) this->signal(record.successor->run, signal, true);
+    for (const LeavingRun& run : record.leaving) this->signal(run.run, signal, true);
+  }
 }
 
 void Supervisor::run_ended(const WorkerRecord& record, RunId run) {
   if (record.run.value == 0)
     (void)parts_.files.remove(pid_file_of(record));  // It may not be there.
+  if (is_cluster(record.spec)) tidy_cluster(app_key(record.spec));
   if (ended_) ended_(record, run);
 }
 
@@ -288,7 +309,12 @@ void Supervisor::remove(WorkerId id) {
 }
 
 void Supervisor::forget_removed() {
-  for (const WorkerId id : std::exchange(removed_, {})) workers_.erase(id);
+  std::set<AppKey> apps;
+  for (const WorkerId id : std::exchange(removed_, {})) {
+    apps.insert(app_key(workers_.at(id)->record().spec));
+    workers_.erase(id);
+  }
+  for (const AppKey& app : apps) tidy_cluster(app);
   parts_.list_shortened();
 }
 
@@ -329,68 +355,6 @@ void Supervisor::acknowledge_all() {
   crash_point(CrashPoint::kExitSaved);
   for (const RunId run : std::exchange(exits_to_acknowledge_, {}))
     parts_.link.acknowledge_exit(run);
-}
-
-// ---- What the keeper says.
-
-Worker* Supervisor::worker_of(RunId run) {
-  if (run.value == 0) return nullptr;
-  for (const auto& [id, worker] : workers_)
-    if (worker->record().run == run) return worker.get();
-  return nullptr;
-}
-
-void Supervisor::child_changed(const Child& child) {
-  const bool over =
-      child.state == Child::State::kExited || child.state == Child::State::kSpawnFailed;
-  if (over) crash_point(CrashPoint::kExitSeen);
-  Worker* const worker = worker_of(child.run);
-  if (over) {
-    // Asked before the worker acts on it: the save that its change leads to acknowledges this end.
-    exits_to_acknowledge_.push_back(child.run);
-    save_soon();
-    channels_.close(child.run);  // What it has said last comes before its end.
-  }
-  if (worker == nullptr) return;
-  // Before the worker, which may have something to say to it at once. It is heard later.
-  if (child.state == Child::State::kRunning) channels_.open(child.run);
-  worker->child_changed(child);
-  if (over) triggers_.failed(worker->record().id, "ended before it replied");
-  if (child.state != Child::State::kRunning) return;
-  write_pid_file(worker->record());
-  memory_guard_.worker_began();
-}
-
-// What changes the list stays in the channel until the list has been saved, as an exit stays in the
-// keeper's table.
-Channel::Took Supervisor::said(RunId run, const AppMessage& message) {
-  Worker* const worker = worker_of(run);
-  if (worker == nullptr) return Channel::Took::kDone;
-  if (message.kind == AppMessage::Kind::kReply)
-    triggers_.replied(worker->record().id, message.data);
-  if (!worker->said(message)) return Channel::Took::kDone;
-  crash_point(CrashPoint::kMessageActedOn);
-  return save_timer_ != 0 ? Channel::Took::kHold : Channel::Took::kDone;
-}
-
-void Supervisor::write_pid_file(const WorkerRecord& record) {
-  if (record.pid == 0) return;
-  const auto written =
-      parts_.files.replace_file(pid_file_of(record), std::to_string(record.pid), 0644);
-  // Nothing of ours depends on it: one line, and the worker goes on.
-  if (!written) parts_.notice("pid file: " + written.error().message());
-}
-
-std::string Supervisor::pid_file_of(const WorkerRecord& record) const {
-  const std::string id = "-" + std::to_string(record.id.value);
-  if (record.spec.pid_file.empty())
-    return options_.home + "/pids/" + file_name_of(record.spec.name) + id + ".pid";
-  // PM2 puts the id into a path of the user's as well, so that instances do not share one file.
-  std::string path = record.spec.pid_file;
-  if (path.front() != '/') path = record.spec.cwd + "/" + path;
-  const std::size_t dot = path.rfind('.');
-  const bool has_ending = dot != std::string::npos && dot > path.rfind('/') + 1;
-  return has_ending ? path.substr(0, dot) + id + path.substr(dot) : path + id;
 }
 
 }  // namespace pmx::supervisor

@@ -23,10 +23,12 @@
 #include "base/timers.h"
 #include "base/watches.h"
 #include "supervisor/channels.h"
+#include "supervisor/cluster.h"
 #include "supervisor/keeper_link.h"
 #include "supervisor/memory_guard.h"
 #include "supervisor/monitor.h"
 #include "supervisor/pipeline.h"
+#include "supervisor/reloads.h"
 #include "supervisor/roster.h"
 #include "supervisor/run_launcher.h"
 #include "supervisor/strays.h"
@@ -96,6 +98,9 @@ class Supervisor final : private WorkerHost {
   void start(WorkerId id, std::optional<AppSpec> spec, Done done);
   void stop(WorkerId id, Worker::Wanted wanted, Done done);
   void restart(WorkerId id, std::optional<AppSpec> spec, Done done);
+  // supervisor_cluster.cpp: workers of one cluster app, one after the other; see reloads.h.
+  void reload(std::vector<std::pair<WorkerId, AppSpec>> workers, std::size_t parallel, Done done);
+  void retire_worker(WorkerId id, Done done);  // Removed once no client of it is cut off.
   void remove_worker(WorkerId id, Done done);
   void reset(WorkerId id);
   void unwatch(WorkerId id);  // Its `watch` is switched off, which takes no restart.
@@ -138,6 +143,12 @@ class Supervisor final : private WorkerHost {
   void save_soon() override;
   void remove(WorkerId id) override;
   void notice(const std::string& line) override { parts_.notice(line); }
+  // supervisor_cluster.cpp
+  std::set<std::string> listens_on(RunId run) override { return cluster_.listens_on(run); }
+  void admit(RunId run) override { cluster_.admit(run); }
+  void leave_soon(RunId run) override { cluster_.leave_soon(run); }
+  bool disconnect(RunId run) override;
+  void reload_moved(WorkerId id) override;
   bool oom_killer_was_here() override;
 
   WorkerHost& host() { return *this; }
@@ -148,9 +159,17 @@ class Supervisor final : private WorkerHost {
   std::vector<WorkerRecord> records_of_only_apps();
   void sweep(std::uint64_t number);
   void end_lost_runs(const RosterContents& contents, const std::map<RunId, Child>& children);
-  void adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners);
+  void adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners,
+                    const std::set<RunId>& alive);
   void acknowledge_all();
-  Channel::Took said(RunId run, const AppMessage& message);
+  Channel::Took said(RunId run, const AppMessage& message, std::string_view line);
+  // supervisor_cluster.cpp
+  Cluster::Parts cluster_parts();
+  void prepare_cluster_launch(WorkerRecord& record);
+  void channel_closed(RunId run);
+  void recover_cluster(const std::set<RunId>& alive);
+  void resume_reloads();
+  void tidy_cluster(const AppKey& app);
   Result<const WorkerRecord*> running(WorkerId id) const;
   void write_pid_file(const WorkerRecord& record);
   void forget_removed();
@@ -163,6 +182,10 @@ class Supervisor final : private WorkerHost {
   Roster roster_;
   RunLauncher launcher_;
   Channels channels_;
+  Cluster cluster_;
+  Reloads reloads_;
+  std::map<AppKey, Timers::Id> tidy_timers_;
+  bool hook_written_ = false;
   Triggers triggers_;
   Strays strays_;
   MemoryGuard memory_guard_;

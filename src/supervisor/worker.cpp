@@ -21,7 +21,14 @@ Worker::Worker(WorkerRecord record, WorkerHost& host, Timers& timers, const Cloc
   arm_cron(record_.cron_due_ns);
 }
 
-Worker::~Worker() { cancel_timers(); }
+Worker::~Worker() {
+  cancel_timers();
+  timers_.cancel(successor_timer_);
+  for (const auto& [run, timers] : leave_timers_) {
+    timers_.cancel(timers.next);
+    timers_.cancel(timers.kill);
+  }
+}
 
 std::string Worker::label() const {
   return "App [" + record_.spec.name + ":" + std::to_string(record_.id.value) + "]";
@@ -113,7 +120,19 @@ void Worker::begin(Step& step) {
       if (step.wanted == Wanted::kNoLonger) record_.should_run = false;
       kills_ = 0;
       why_ = step.why;
+      hurry_leaving();
       apply(WorkerEvent::kStop);
+      break;
+    case StepKind::kReload:
+      reload_error_.reset();
+      record_.reload_to = std::move(*step.spec);
+      reload_why_ = step.why;
+      canary_ = step.canary;
+      begin_successor();
+      break;
+    case StepKind::kRetire:
+      record_.should_run = false;
+      let_go();
       break;
     case StepKind::kRemove:
       removing_ = true;
@@ -129,7 +148,11 @@ bool Worker::finished(const Step& step) const {
       if (state == WorkerState::kUnready) return late_;
       return state != WorkerState::kLaunching && state != WorkerState::kStopping;
     case StepKind::kStop:
-      return !has_run(state);
+      return !has_run(state) && (step.wanted == Wanted::kStill || record_.leaving.empty());
+    case StepKind::kReload:
+      return !record_.reload_to;
+    case StepKind::kRetire:
+      return record_.leaving.empty();
     case StepKind::kRemove:
       return true;
   }
@@ -137,6 +160,7 @@ bool Worker::finished(const Step& step) const {
 }
 
 Result<void> Worker::outcome(const Step& step) const {
+  if (step.kind == StepKind::kReload && reload_error_) return *reload_error_;
   if (step.kind != StepKind::kStart || record_.state == WorkerState::kOnline) return {};
   // It may have reached exec and ended at once: that is the app's affair, and the list shows it.
   // One that was to say that it is ready has not done so.

@@ -7,11 +7,15 @@
 // Bounds:     kMaxSteps waiting steps; more are refused.
 #pragma once
 
+#include <signal.h>
+
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -43,6 +47,13 @@ class WorkerHost {
   virtual void save_soon() = 0;
   virtual void remove(WorkerId id) = 0;  // Later, from the loop: the worker is still on the stack.
   virtual void notice(const std::string& line) = 0;
+  // Cluster mode: addresses that a run listens on; it gets no more new connections; it is told to
+  // close (false: nobody listens there); and a reload has got one step on.
+  virtual std::set<std::string> listens_on(RunId) { return {}; }
+  virtual void admit(RunId) {}  // It gets connections from now on.
+  virtual void leave_soon(RunId) {}
+  virtual bool disconnect(RunId) { return false; }
+  virtual void reload_moved(WorkerId) {}
   // Whether the kernel's OOM killer has ended anybody since this was last asked.
   virtual bool oom_killer_was_here() = 0;
 };
@@ -64,15 +75,30 @@ class Worker {
   void stop(Wanted wanted, Done done);
   // `why`: what is told of the end, where nobody has asked for it by hand.
   void restart(std::optional<AppSpec> spec, Done done, ExitCause why = ExitCause::kAsked);
-  void remove(Done done);  // Stops it first. The host forgets it soon after `done`.
-  void reset();            // Counters, at once.
+  // worker_reload.cpp, cluster mode: another run takes over while this one serves, which then
+  // leaves. Where it is not online it is restarted. An error: the old run stays, with its spec.
+  // A canary must have lived for min_uptime as well before it takes over.
+  enum class Trust : std::uint8_t { kAtOnce, kCanary };
+  void reload(AppSpec spec, Trust trust, Done done, ExitCause why = ExitCause::kAsked);
+  // Its run leaves, so that no client is cut off, before it is removed.
+  void retire(Done done);
+  bool reloading() const { return record_.successor.has_value(); }
+  void owe_reload(AppSpec spec) { record_.reload_to = std::move(spec); }
+  void forget_reload() { record_.reload_to.reset(); }
+  void drop_side_runs_but(const std::set<RunId>& known);  // After a daemon's start.
+  void listens(RunId run);                                // On one more address.
+  void drained(RunId run);     // Of a leaving one: no client has a connection to it.
+  void cut_off(RunId run);     // It has closed its channel.
+  bool owns(RunId run) const;  // Current, successor, or leaving.
+  void remove(Done done);      // Stops it first. The host forgets it soon after `done`.
+  void reset();                // Counters, at once.
   // A start is about to be asked for: the list says so before anything happens, so that a daemon
   // that takes over in the middle goes on with it instead of ending what had just begun.
   void want() { record_.should_run = true; }
 
   void child_changed(const Child& child);  // Of record().run.
   // Of the same run, over its channel. True: there is something new to be saved.
-  bool said(const AppMessage& message);
+  bool said(RunId run, const AppMessage& message);
   // After a daemon's start. `child` is the keeper's entry of record().run, or null; `again` asks
   // for a start where the worker is wanted and has none.
   void resume(const Child* child, bool again);
@@ -96,13 +122,14 @@ class Worker {
   bool removing() const { return removing_; }
 
  private:
-  enum class StepKind : std::uint8_t { kStart, kStop, kRemove };
+  enum class StepKind : std::uint8_t { kStart, kStop, kReload, kRetire, kRemove };
   struct Step {
     StepKind kind;
     Done done;
     std::optional<AppSpec> spec = std::nullopt;
     Wanted wanted = Wanted::kNoLonger;
     bool counts_restart = false;        // The start half of a restart.
+    bool canary = false;                // Of a reload.
     ExitCause why = ExitCause::kAsked;  // Of a stop.
     bool begun = false;
   };
@@ -128,6 +155,25 @@ class Worker {
   void terminate();
   void kill_now();
   void cancel_timers();
+  // worker_reload.cpp
+  void begin_successor();
+  void successor_changed(const Child& child);
+  bool successor_serves();
+  void look_at_successor();
+  std::chrono::nanoseconds on_trial() const;
+  void take_over(bool old_lives);
+  void let_go();
+  void reload_failed(const std::string& why);
+  void leave(LeavingRun& run);
+  void close(LeavingRun& run);
+  void end(const LeavingRun& run, int signal);
+  void hurry_leaving();
+  void left(const Child& child);
+  void resume_side_runs();
+  LeavingRun* leaving(RunId run);
+  void leave_in(RunId run, std::chrono::nanoseconds delay, void (Worker::*then)(LeavingRun&));
+  void tell_to_end(LeavingRun& run) { end(run, SIGINT); }
+  void kill(LeavingRun& run) { end(run, SIGKILL); }
   void arm_cron(std::int64_t due_ns);
   void cron_due();
   std::string label() const;
@@ -144,6 +190,15 @@ class Worker {
   Json monitor_ = Json::object();
   CronTimer cron_;
   ExitCause why_ = ExitCause::kAsked;  // Of the stop in work.
+  std::optional<Error> reload_error_;
+  Timers::Id successor_timer_ = 0;
+  bool canary_ = false;
+  bool successor_ready_ = false;  // It has said so, or has run for long enough.
+  ExitCause reload_why_ = ExitCause::kAsked;
+  struct LeaveTimers {
+    Timers::Id next = 0, kill = 0;
+  };
+  std::map<RunId, LeaveTimers> leave_timers_;
   int kills_ = 0;
   bool late_ = false;         // kUnready for longer than listen_timeout.
   bool was_running_ = false;  // When a restart's stop began.

@@ -29,6 +29,19 @@ inline AppKey app_key(const AppSpec& app) { return {app.name, app.app_namespace}
 
 inline constexpr std::size_t kLimitRuns = 5;
 
+// A life of a worker beside its current one, while it is reloaded.
+struct SideRun {
+  RunId run;
+  pid_t pid = 0;
+  std::uint64_t start_ticks = 0;
+  std::int64_t started_ns = 0;
+};
+// The one that was current. It gets no new connections, finishes what it has, and ends.
+struct LeavingRun : SideRun {
+  bool disconnected = false;  // It has been told to close.
+  ExitCause why = ExitCause::kAsked;
+};
+
 struct WorkerRecord {
   WorkerId id;
   AppSpec spec;
@@ -36,6 +49,7 @@ struct WorkerRecord {
   WorkerState state = WorkerState::kStopped;
   bool should_run = false;    // What the user wants, whatever the state is just now.
   std::int64_t instance = 0;  // NODE_APP_INSTANCE.
+  int cluster_number = 0;     // NODE_UNIQUE_ID of the run that is launched next; not kept.
   std::string unique_id;
   std::int64_t restarts = 0;
   RestartMemory memory;
@@ -49,6 +63,13 @@ struct WorkerRecord {
   std::int64_t started_ns = 0;  // Realtime, of the last run that reached exec.
   std::int64_t created_ns = 0;
   LogFiles logs;
+  // A reload that is owed or under way: what it leads to, the run that shall take over, and those
+  // that have been followed and have not ended yet.
+  std::optional<AppSpec> reload_to;
+  std::optional<SideRun> successor;
+  LogFiles successor_logs;
+  std::vector<LeavingRun> leaving;
+  RunId failed_reload;  // Of the last reload, where it failed: the run that was to take over.
   Json actions;         // What its run has declared for `pmx trigger` (axm:action).
   std::string trouble;  // One line; "": none.
 };

@@ -9,6 +9,19 @@
 namespace pmx::supervisor {
 
 void Worker::child_changed(const Child& child) {
+  const bool over =
+      child.state == Child::State::kExited || child.state == Child::State::kSpawnFailed;
+  if (leaving(child.run) != nullptr) {
+    if (over) left(child);
+    return;
+  }
+  if (record_.successor && record_.successor->run == child.run) return successor_changed(child);
+  if (record_.successor && over) {
+    // What was to be followed has died: who was to follow is here.
+    host_.notice(label() + " exited " + exit_text(exit_facts(child.wait_status, child.ended_ns)) +
+                 " while it was reloaded");
+    return take_over(false);
+  }
   switch (child.state) {
     case Child::State::kStarting:
       break;
@@ -59,7 +72,15 @@ void Worker::mark_late() {
   host_.notice(record_.trouble);
 }
 
-bool Worker::said(const AppMessage& message) {
+bool Worker::said(RunId run, const AppMessage& message) {
+  if (run != record_.run) {
+    if (message.kind != AppMessage::Kind::kReady || !record_.successor ||
+        record_.successor->run != run)
+      return false;
+    successor_ready_ = true;
+    look_at_successor();
+    return true;
+  }
   switch (message.kind) {
     case AppMessage::Kind::kReady: {
       const bool waited_for = record_.state == WorkerState::kUnready;
@@ -141,6 +162,9 @@ void Worker::adopt(const Child& child) {
 }
 
 void Worker::resume(const Child* child, bool again) {
+  if (child == nullptr || child->run == record_.run) resume_side_runs();
+  if (child != nullptr && child->run != record_.run && owns(child->run))
+    return child_changed(*child);
   if (child != nullptr && record_.run == child->run) {
     if (child->state == Child::State::kRunning) {
       const bool stopping = record_.state == WorkerState::kStopping;

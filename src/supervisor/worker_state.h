@@ -32,6 +32,7 @@ enum class WorkerEvent : std::uint8_t {
   kStop,            // Asked to stop.
   kKillDue,         // kill_timeout has passed.
   kRestartDue,      // The delay of kWaiting has passed.
+  kLetGo,           // Its run leaves by itself, and nobody follows it.
 };
 
 enum class WorkerAction : std::uint8_t {
@@ -71,6 +72,7 @@ inline constexpr std::array kTransitions{
     Transition{kStopped, kStop, kStopped, kSettle},
     Transition{kStopped, kKillDue, kStopped, kIgnore},
     Transition{kStopped, kRestartDue, kStopped, kIgnore},
+    Transition{kStopped, kLetGo, kStopped, kIgnore},
 
     Transition{kLaunching, kStart, kLaunching, kIgnore},
     Transition{kLaunching, kRunning, kOnline, kMarkOnline},
@@ -83,6 +85,7 @@ inline constexpr std::array kTransitions{
     Transition{kLaunching, kStop, kStopping, kTerminate},
     Transition{kLaunching, kKillDue, kLaunching, kIgnore},
     Transition{kLaunching, kRestartDue, kLaunching, kIgnore},
+    Transition{kLaunching, kLetGo, kLaunching, kIgnore},
 
     Transition{kUnready, kStart, kUnready, kIgnore},
     Transition{kUnready, kRunning, kUnready, kIgnore},
@@ -95,6 +98,7 @@ inline constexpr std::array kTransitions{
     Transition{kUnready, kStop, kStopping, kTerminate},
     Transition{kUnready, kKillDue, kUnready, kIgnore},
     Transition{kUnready, kRestartDue, kUnready, kIgnore},
+    Transition{kUnready, kLetGo, kUnready, kIgnore},
 
     Transition{kOnline, kStart, kOnline, kSettle},
     Transition{kOnline, kRunning, kOnline, kIgnore},
@@ -107,6 +111,7 @@ inline constexpr std::array kTransitions{
     Transition{kOnline, kStop, kStopping, kTerminate},
     Transition{kOnline, kKillDue, kOnline, kIgnore},
     Transition{kOnline, kRestartDue, kOnline, kIgnore},
+    Transition{kOnline, kLetGo, kStopped, kSettle},
 
     Transition{kStopping, kStart, kStopping, kIgnore},
     // Told before its exec: the keeper link kept the signal and sends it now.
@@ -120,6 +125,7 @@ inline constexpr std::array kTransitions{
     Transition{kStopping, kStop, kStopping, kIgnore},
     Transition{kStopping, kKillDue, kStopping, kKill},
     Transition{kStopping, kRestartDue, kStopping, kIgnore},
+    Transition{kStopping, kLetGo, kStopping, kIgnore},
 
     Transition{kWaiting, kStart, kLaunching, kLaunch},
     Transition{kWaiting, kRunning, kWaiting, kIgnore},
@@ -132,6 +138,7 @@ inline constexpr std::array kTransitions{
     Transition{kWaiting, kStop, kStopped, kSettle},
     Transition{kWaiting, kKillDue, kWaiting, kIgnore},
     Transition{kWaiting, kRestartDue, kLaunching, kRelaunch},
+    Transition{kWaiting, kLetGo, kWaiting, kIgnore},
 
     Transition{kErrored, kStart, kLaunching, kLaunch},
     Transition{kErrored, kRunning, kErrored, kIgnore},
@@ -144,11 +151,12 @@ inline constexpr std::array kTransitions{
     Transition{kErrored, kStop, kStopped, kSettle},
     Transition{kErrored, kKillDue, kErrored, kIgnore},
     Transition{kErrored, kRestartDue, kErrored, kIgnore},
+    Transition{kErrored, kLetGo, kErrored, kIgnore},
 };
 }  // namespace table
 
 inline constexpr std::size_t kWorkerStates = static_cast<std::size_t>(WorkerState::kErrored) + 1;
-inline constexpr std::size_t kWorkerEvents = static_cast<std::size_t>(WorkerEvent::kRestartDue) + 1;
+inline constexpr std::size_t kWorkerEvents = static_cast<std::size_t>(WorkerEvent::kLetGo) + 1;
 
 template <std::size_t N>
 constexpr bool one_row_per_pair(const std::array<Transition, N>& rows) {

@@ -76,22 +76,22 @@ def distribution(name: str) -> Path:
     return cached(f"{name}-{wanted.version}", lambda directory: fill(name, wanted, directory))
 
 
-def cached(name: str, fill) -> Path:
-    """CACHE/name, which `fill(directory)` makes when it is not there."""
-    place = CACHE / name
+def cached(name: str, fill, cache: Path = CACHE) -> Path:
+    """cache/name, which `fill(directory)` makes when it is not there."""
+    place = cache / name
     if place.exists():
         return place
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"{name}.lock").open("w") as lock:
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if place.exists():  # Somebody else made it while we waited.
             return place
         begin = time.monotonic()
-        print(f"fetching {name} into {CACHE} …", flush=True)
+        print(f"fetching {name} into {cache} …", flush=True)
         # Left over by one that was killed: whoever holds the lock is the only one.
-        for old in CACHE.glob(f".{name}.*"):
+        for old in cache.glob(f".{name}.*"):
             shutil.rmtree(old)
-        work = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=CACHE))
+        work = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=cache))
         try:
             work.chmod(0o755)
             fill(work)

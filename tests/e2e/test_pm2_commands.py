@@ -115,8 +115,9 @@ def test_without_autosave_only_what_was_saved_comes_back():
         home.kill_daemon()
         check([app["name"] for app in home.list()] == ["a", "b"], "a daemon's death empties the list")
         pids = home.ping()
-        for pid in (pids["keeper_pid"], pids["daemon_pid"]):
-            os.kill(pid, signal.SIGKILL)
+        for how in (signal.SIGSTOP, signal.SIGKILL):  # None of them sees the other's death.
+            for pid in (pids["keeper_pid"], pids["daemon_pid"]):
+                os.kill(pid, how)
         wait_for("both are gone", lambda: not alive(pids["keeper_pid"]) and not alive(pids["daemon_pid"]))
         check(home.list() == [], "what was not saved came back")
         home.run("resurrect")

@@ -28,6 +28,8 @@ def check_loki(loki: stores.Loki, names: list[str], count: int, stream="stdout")
     write_chunks(loki)
     for name in names:
         entries = loki.entries(f'{{app="{name}", stream="{stream}"}}')
+        for one, next_one in zip(entries, entries[1:]):
+            check(one.line != next_one.line, f"twice: {one}, {next_one}")
         check_numbered([entry.line for entry in entries], name, count)
         times = [entry.time_ns for entry in entries]
         check(times == sorted(set(times)), f"{name}: times are not strictly increasing")

@@ -17,6 +17,8 @@ KEYS = {
     "node_args": ("interpreter_args", "-e -u", ("node_args", ["-e", "-u"])),
     "source_map_support": ("", False, ("source_map_support", False)),
     "exec_mode": ("", "cluster", ("exec_mode", "cluster_mode")),
+    "balance": ("", "sticky", ("balance", "sticky")),
+    "drain_hook": ("", False, ("drain_hook", False)),
     "instances": ("", 1, ("instances", 1)),
     "instance_var": ("", "NUMBER", ("NUMBER", 0)),
     "increment_var": ("", "PORT", ("increment_var", "PORT")),

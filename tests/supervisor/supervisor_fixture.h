@@ -33,6 +33,8 @@ inline supervisor::AppCodec small_codec() {
                                  {"cwd", app.cwd},
                                  {"instances", app.instances},
                                  {"exec_mode", app.exec_mode},
+                                 {"interpreter", app.interpreter},
+                                 {"min_uptime", app.min_uptime.count()},
                                  {"autorestart", app.autorestart},
                                  {"autostart", app.autostart},
                                  {"restart_delay", app.restart_delay.count()},
@@ -52,6 +54,8 @@ inline supervisor::AppCodec small_codec() {
             app.instances = json["instances"].as_int(1);
             app.instances_given = json.find("instances") != nullptr;
             app.exec_mode = json["exec_mode"].as_string_or("fork_mode");
+            app.interpreter = json["interpreter"].as_string();
+            app.min_uptime = std::chrono::milliseconds(json["min_uptime"].as_int(1000));
             app.autorestart = json["autorestart"].as_bool(true);
             app.autostart = json["autostart"].as_bool(true);
             app.wait_ready = json["wait_ready"].as_bool();

@@ -59,6 +59,7 @@ class FakeKeeperLink final : public supervisor::KeeperLink {
   // What a worker has of its own, where its request had it.
   int channel_of(RunId run) const { return ends_.at(run).channel.get(); }
   int stdin_of(RunId run) const { return ends_.at(run).input.get(); }
+  void hang_up(RunId run) { ends_.at(run).channel.reset(); }  // It closes its channel.
 
   std::vector<supervisor::SpawnRequest> spawns_;
   std::vector<Signal> signals_;

@@ -1,0 +1,270 @@
+#include "supervisor/cluster.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/path.h"
+#include "supervisor/spawn_request.h"
+
+namespace pmx::supervisor {
+
+using Act = ClusterMessage::Act;
+
+Balance balance_of(const AppSpec& app) {
+  if (app.balance == "shared") return Balance::kShared;
+  return app.balance == "sticky" ? Balance::kSticky : Balance::kSlots;
+}
+
+Cluster::~Cluster() {
+  for (auto& [key, app] : apps_) {
+    parts_.timers.cancel(app.look_timer);
+    for (auto& [name, listener] : app.listeners)
+      for (Slot& slot : listener.slots) unwatch(slot);
+  }
+}
+
+Cluster::App* Cluster::find(RunId run) {
+  const auto found = app_of_.find(run);
+  return found == app_of_.end() ? nullptr : &apps_.at(found->second);
+}
+
+Cluster::App& Cluster::app_with(const AppKey& key) {
+  App& app = apps_[key];
+  app.key = key;
+  app.id = log_id_of(key.first + '\0' + key.second).hex();
+  return app;
+}
+
+// Higher than any that a daemon before this one has used: it counted by the same clock, in less
+// than the 2^53 that JavaScript counts to.
+std::int64_t Cluster::next_seq() {
+  last_seq_ = std::max(parts_.clock.system_ns() / 1000, last_seq_ + 1);
+  return last_seq_;
+}
+
+int Cluster::free_number(const AppSpec& app) const {
+  std::set<int> taken;
+  const auto found = apps_.find(app_key(app));
+  if (found != apps_.end())
+    for (const auto& [run, member] : found->second.members) taken.insert(member.number);
+  int number = 1;
+  while (taken.contains(number)) ++number;
+  return number;
+}
+
+void Cluster::join(const AppSpec& spec, RunId run, const Place& place) {
+  App& app = app_with(app_key(spec));
+  app.balance = balance_of(spec);
+  if (app.members.contains(run)) return;
+  std::set<unsigned> taken;
+  for (const auto& [other, member] : app.members) taken.insert(member.slot);
+  unsigned slot = static_cast<unsigned>(place.instance);
+  if (app.balance != Balance::kSticky)
+    for (slot = 0; taken.contains(slot);) ++slot;
+  Member& member = app.members[run];
+  member.slot = slot % kMaxSlots;
+  member.number = place.number;
+  member.candidate = place.candidate;
+  app_of_[run] = app.key;
+  save(app);
+}
+
+void Cluster::admit(RunId run) {
+  App* const app = find(run);
+  if (app == nullptr) return;
+  app->members.at(run).candidate = false;
+  save(*app);
+  spread(*app);
+}
+
+void Cluster::said(RunId run, std::string_view line) {
+  App* const app = find(run);
+  if (app == nullptr) return;
+  const ClusterMessage message = cluster_message(line);
+  switch (message.act) {
+    case Act::kQueryServer:
+      return query(*app, run, message);
+    case Act::kListening:
+      return listening(*app, run, message);
+    case Act::kClose:
+      return close(*app, run, message.key);
+    case Act::kAck:
+      return taken(*app, run, message);
+    case Act::kLeaving:
+      leave_soon(run);
+      (void)parts_.send(run, acknowledgement(message.seq, next_seq()), -1);
+      return;
+    case Act::kDrained:
+      return parts_.drained(run);
+    case Act::kAlive: {
+      Member& member = app->members.at(run);
+      member.has_hook = true;
+      member.hung = false;
+      member.patience = {};
+      return spread(*app);
+    }
+    default:
+      return;
+  }
+}
+
+// ---- Listeners.
+
+void Cluster::query(App& app, RunId run, const ClusterMessage& message) {
+  Member& member = app.members.at(run);
+  const auto refuse = [&](int why) {
+    (void)parts_.send(run, refusal(message, why, next_seq()), -1);
+  };
+  if (message.refused != 0) return refuse(message.refused);
+  const auto asked = member.asked.find(message.key);
+  if (asked != member.asked.end() && asked->second != message.seq) return refuse(EADDRINUSE);
+  const auto answer = [&]() -> Result<void> {
+    Listener* const listener = PMX_TRY(listener_for(app, message));
+    const int socket = PMX_TRY(socket_for(app, *listener, member.slot));
+    member.asked[message.key] = message.seq;
+    if (listener->data.empty()) listener->data = message.data;
+    save(app);
+    return parts_.send(run, listener_reply(message, listener->data, next_seq()), socket);
+  };
+  const auto answered = answer();
+  if (answered) return;
+  parts_.notice("app " + app.key.first + ": " + answered.error().message());
+  const int why = answered.error().sys_errno();
+  refuse(why != 0 ? why : EMFILE);
+}
+
+Result<Cluster::Listener*> Cluster::listener_for(App& app, const ClusterMessage& message) {
+  const auto known = app.listeners.find(message.key);
+  if (known != app.listeners.end()) return &known->second;
+  if (app.listeners.size() >= kMaxListeners)
+    return Error(Errc::kNoSpace, "it listens on as many addresses as one app may");
+  Listener listener;
+  listener.address = message.address;
+  listener.number = app.next_listener++;
+  listener.slotted =
+      app.balance != Balance::kShared && message.address.kind == ListenAddress::Kind::kTcp;
+  Slot first;
+  first.socket = PMX_TRY(open_listener(message.address, listener.slotted));
+  PMX_TRY(parts_.link.put(socket_name(app, listener, 0), first.socket.get()));
+  listener.slots.push_back(std::move(first));
+  return &app.listeners.emplace(message.key, std::move(listener)).first->second;
+}
+
+Result<int> Cluster::socket_for(App& app, Listener& listener, unsigned slot) {
+  if (!listener.slotted) return listener.slots[0].socket.get();
+  while (listener.slots.size() <= slot) {
+    Slot next;
+    next.socket = PMX_TRY(open_slot(listener.address, listener.slots[0].socket.get()));
+    PMX_TRY(parts_.link.put(socket_name(app, listener, listener.slots.size()), next.socket.get()));
+    listener.slots.push_back(std::move(next));
+  }
+  return listener.slots[slot].socket.get();
+}
+
+void Cluster::listening(App& app, RunId run, const ClusterMessage& message) {
+  Member& member = app.members.at(run);
+  const std::string& key = member.asked.contains(message.key) ? message.key : message.asked_key;
+  if (!member.asked.contains(key)) return;  // By itself: `exclusive` or reusePort.
+  member.listening.insert(key);
+  save(app);
+  spread(app);
+  parts_.listens(run);
+}
+
+// A worker that is told to leave closes all that it has; its listeners stay for the one after it.
+void Cluster::close(App& app, RunId run, const std::string& key) {
+  Member& member = app.members.at(run);
+  member.asked.erase(key);
+  member.listening.erase(key);
+  const bool wanted = std::any_of(app.members.begin(), app.members.end(), [&](const auto& other) {
+    return other.second.asked.contains(key);
+  });
+  if (!wanted && !member.leaving) close_listener(app, key);
+  save(app);
+  spread(app);
+}
+
+void Cluster::close_listener(App& app, const std::string& key) {
+  const auto found = app.listeners.find(key);
+  if (found == app.listeners.end()) return;
+  Listener& listener = found->second;
+  for (std::size_t slot = 0; slot < listener.slots.size(); ++slot) {
+    unwatch(listener.slots[slot]);
+    parts_.link.drop(socket_name(app, listener, slot));
+  }
+  const ListenAddress& address = listener.address;
+  if (address.kind == ListenAddress::Kind::kUnix && !address.address.starts_with('\0'))
+    (void)::unlink(address.address.c_str());
+  app.listeners.erase(found);
+}
+
+void Cluster::close_unused(const AppKey& key) {
+  const auto found = apps_.find(key);
+  if (found == apps_.end() || !found->second.members.empty()) return;
+  App& app = found->second;
+  while (!app.listeners.empty()) close_listener(app, std::string(app.listeners.begin()->first));
+  parts_.timers.cancel(app.look_timer);
+  parts_.link.drop("cluster." + app.id);
+  apps_.erase(found);
+}
+
+void Cluster::close_unasked(const AppKey& key) {
+  const auto found = apps_.find(key);
+  if (found == apps_.end()) return;
+  App& app = found->second;
+  std::set<std::string> asked;
+  for (const auto& [run, member] : app.members) {
+    if (member.asked.empty()) return;
+    for (const auto& [name, seq] : member.asked) asked.insert(name);
+  }
+  std::vector<std::string> unasked;
+  for (const auto& [name, listener] : app.listeners)
+    if (!app.members.empty() && !asked.contains(name)) unasked.push_back(name);
+  for (const std::string& name : unasked) close_listener(app, name);
+  if (!unasked.empty()) save(app);
+}
+
+// ---- Members.
+
+std::vector<RunId> Cluster::members() const {
+  std::vector<RunId> runs;
+  for (const auto& [run, key] : app_of_) runs.push_back(run);
+  return runs;
+}
+
+std::set<std::string> Cluster::listens_on(RunId run) const {
+  const auto found = app_of_.find(run);
+  if (found == app_of_.end()) return {};
+  return apps_.at(found->second).members.at(run).listening;
+}
+
+void Cluster::leave_soon(RunId run) {
+  App* const app = find(run);
+  if (app == nullptr) return;
+  app->members.at(run).leaving = true;
+  save(*app);
+  spread(*app);
+}
+
+Result<void> Cluster::disconnect(RunId run) {
+  leave_soon(run);
+  return parts_.send(run, disconnect_request(next_seq()), -1);
+}
+
+void Cluster::ended(RunId run) {
+  App* const app = find(run);
+  if (app == nullptr) return;
+  auto member = app->members.extract(run);
+  app_of_.erase(run);
+  save(*app);
+  spread(*app);
+  for (auto& [seq, given] : member.mapped().given)
+    give(*app, given.key, std::move(given.connection));
+}
+
+}  // namespace pmx::supervisor

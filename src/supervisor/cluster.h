@@ -1,0 +1,168 @@
+// The primary of cluster apps, with no Node in its place: which worker listens on what, over which
+// of the sockets that the keeper holds, and where new connections go.
+//
+// A worker asks over its channel (cluster_message.h), and gets a socket: with Balance::kSlots one
+// that is nobody else's, with Balance::kSticky the one of its instance number. Connections in the
+// queue of a slot without a worker, or of one whose worker hangs, are accepted here and handed to
+// others.
+//
+// Owns:       each app's listeners and members. The keeper holds the same sockets as
+//             "port.<app>.<listener>.<slot>", and "cluster.<app>", which says what they are.
+// Thread:     control.
+// Invariants: what a worker is told is with the keeper before it is told; a question that is asked
+//             again (its answerer died) is answered again.
+// Bounds:     kMaxListeners an app, kMaxSlots slots a listener: more workers share the last ones.
+// Errors:     a worker hears the errno that its own bind(2) would have had.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/timers.h"
+#include "base/watches.h"
+#include "supervisor/cluster_message.h"
+#include "supervisor/keeper_link.h"
+#include "supervisor/listen_socket.h"
+#include "supervisor/worker_record.h"
+
+namespace pmx::supervisor {
+
+Balance balance_of(const AppSpec& app);
+
+class Cluster {
+ public:
+  static constexpr std::size_t kMaxListeners = 64;
+  static constexpr unsigned kMaxSlots = 256;
+  static constexpr std::chrono::milliseconds kLookEvery{500};  // At accept queues.
+
+  struct Parts {
+    KeeperLink& link;
+    Watches& watches;
+    Timers& timers;
+    const Clock& clock;
+    // Over the run's channel, with a descriptor where that is not -1.
+    std::function<Result<void>(RunId, std::string_view json, int fd)> send;
+    std::function<void(RunId)> listens;  // On one more address.
+    std::function<void(RunId)> drained;  // None of its clients keeps a connection open.
+    std::function<void(const std::string&)> notice;
+  };
+  explicit Cluster(Parts parts) : parts_(std::move(parts)) {}
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  // cluster_state.cpp. After a daemon's start: what the keeper holds; then join() for those that
+  // run, and ended() for those that do not.
+  void recover();
+
+  // The lowest number that no member of the app has: NODE_UNIQUE_ID.
+  int free_number(const AppSpec& app) const;
+  // A run of the app; known ones stay as they are. A candidate gets no connections before it is
+  // admitted, where it has a slot of its own.
+  struct Place {
+    std::int64_t instance = 0;
+    int number = 0;
+    bool candidate = false;
+  };
+  void join(const AppSpec& app, RunId run, const Place& place);
+  void admit(RunId run);
+  void said(RunId run, std::string_view line);
+  std::vector<RunId> members() const;
+  bool has(RunId run) const { return app_of_.contains(run); }
+  // It gets no new connections, but for those that wait in its own slot.
+  void leave_soon(RunId run);
+  Result<void> disconnect(RunId run);
+  void ended(RunId run);  // Or its channel is closed.
+  // Addresses that it listens on, by key.
+  std::set<std::string> listens_on(RunId run) const;
+  // Where the app has no members: closes all that it has.
+  void close_unused(const AppKey& app);
+  // Closes what no member has asked for, once each of them has asked for something.
+  void close_unasked(const AppKey& app);
+
+ private:
+  struct Given {  // A connection that a worker has not taken yet.
+    Fd connection;
+    std::string key;
+  };
+  struct Member {
+    unsigned slot = 0;
+    int number = 0;
+    bool candidate = false, leaving = false, has_hook = false;
+    std::map<std::string, std::int64_t> asked;  // Key to the seq of the question.
+    std::set<std::string> listening;
+    std::map<std::int64_t, Given> given;
+    // cluster_balance.cpp
+    bool hung = false;
+    std::chrono::steady_clock::time_point try_again{};
+    std::chrono::nanoseconds patience{0};
+  };
+  struct Slot {
+    Fd socket;
+    bool watched = false;  // An orphan: we accept.
+    std::uint32_t waiting = 0;
+    int stuck_looks = 0;
+  };
+  struct Listener {
+    std::uint64_t number = 0;
+    ListenAddress address;
+    std::string data;
+    bool slotted = false;
+    std::deque<Slot> slots;  // Which their watches know by address.
+    std::vector<unsigned> steered_to;
+    std::size_t steered_slots = 0;
+  };
+  struct App {
+    AppKey key;
+    std::string id;  // Of its names with the keeper.
+    Balance balance = Balance::kSlots;
+    std::uint64_t next_listener = 0;
+    std::map<std::string, Listener> listeners;
+    std::map<RunId, Member> members;
+    RunId last_given;
+    Timers::Id look_timer = 0;
+  };
+
+  App* find(RunId run);
+  App& app_with(const AppKey& key);
+  std::int64_t next_seq();
+  void query(App& app, RunId run, const ClusterMessage& message);
+  Result<Listener*> listener_for(App& app, const ClusterMessage& message);
+  Result<int> socket_for(App& app, Listener& listener, unsigned slot);
+  void listening(App& app, RunId run, const ClusterMessage& message);
+  void close(App& app, RunId run, const std::string& key);
+  void close_listener(App& app, const std::string& key);
+  void save(App& app);
+  Result<App> read(std::string_view text) const;
+  std::string socket_name(const App& app, const Listener& listener, std::size_t slot) const;
+
+  // cluster_balance.cpp
+  void spread(App& app);
+  void spread(App& app, const std::string& key, Listener& listener);
+  void accept_orphans(App& app, const std::string& key, Slot& slot);
+  void give(App& app, const std::string& key, Fd connection);
+  RunId next_taker(App& app, const std::string& key) const;
+  void taken(App& app, RunId run, const ClusterMessage& message);
+  void look_later(App& app);
+  void look(App& app);
+  void look_at(App& app, const std::string& key, Listener& listener);
+  bool takes(const Member& member, const std::string& key) const;
+  void unwatch(Slot& slot);
+
+  const Parts parts_;
+  std::map<AppKey, App> apps_;
+  std::map<RunId, AppKey> app_of_;
+  std::int64_t last_seq_ = 0;
+};
+
+}  // namespace pmx::supervisor

@@ -1,0 +1,146 @@
+// What the keeper holds of cluster apps beside their sockets: "cluster.<app>", one JSON object.
+//
+//   {"name":…,"namespace":…,"next_listener":n,
+//    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"data":"…","address":{…}}],
+//    "members":[{"run":"…","slot":n,"number":n,"candidate":bool,"leaving":bool,"asked":{"<key>":seq},
+//                "listening":["<key>"]}]}
+#include "base/sys.h"
+#include "base/units.h"
+#include "supervisor/cluster.h"
+
+namespace pmx::supervisor {
+namespace {
+
+constexpr std::string_view kStatePrefix = "cluster.", kSocketPrefix = "port.";
+constexpr std::size_t kMaxStateBytes = 4U << 20U;
+
+Json to_json(const ListenAddress& address) {
+  return Json::object({{"kind", static_cast<int>(address.kind)},
+                       {"address", address.address},
+                       {"port", address.port},
+                       {"ipv6", address.ipv6},
+                       {"ipv6_only", address.ipv6_only},
+                       {"reuse_address", address.reuse_address},
+                       {"backlog", address.backlog},
+                       {"more_mode", address.more_mode}});
+}
+
+ListenAddress address_from_json(const Json& json) {
+  ListenAddress address;
+  address.kind = static_cast<ListenAddress::Kind>(json["kind"].as_int());
+  address.address = json["address"].as_string();
+  address.port = static_cast<int>(json["port"].as_int());
+  address.ipv6 = json["ipv6"].as_bool();
+  address.ipv6_only = json["ipv6_only"].as_bool();
+  address.reuse_address = json["reuse_address"].as_bool();
+  address.backlog = static_cast<int>(json["backlog"].as_int());
+  address.more_mode = static_cast<mode_t>(json["more_mode"].as_int());
+  return address;
+}
+
+RunId run_from(const Json& text) {
+  return RunId{static_cast<std::uint64_t>(parse_integer(text.as_string()).value_or(0))};
+}
+
+}  // namespace
+
+std::string Cluster::socket_name(const App& app, const Listener& listener, std::size_t slot) const {
+  return std::string(kSocketPrefix) + app.id + "." + std::to_string(listener.number) + "." +
+         std::to_string(slot);
+}
+
+void Cluster::save(App& app) {
+  Json listeners = Json::array(), members = Json::array();
+  for (const auto& [key, listener] : app.listeners)
+    listeners.push_back(Json::object({{"key", key},
+                                      {"number", listener.number},
+                                      {"slots", listener.slots.size()},
+                                      {"slotted", listener.slotted},
+                                      {"data", listener.data},
+                                      {"address", to_json(listener.address)}}));
+  for (const auto& [run, member] : app.members) {
+    Json asked = Json::object(), listening = Json::array();
+    for (const auto& [key, seq] : member.asked) asked.set(key, seq);
+    for (const std::string& key : member.listening) listening.push_back(key);
+    members.push_back(Json::object({{"run", std::to_string(run.value)},
+                                    {"slot", member.slot},
+                                    {"number", member.number},
+                                    {"candidate", member.candidate},
+                                    {"leaving", member.leaving},
+                                    {"hook", member.has_hook},
+                                    {"asked", asked},
+                                    {"listening", listening}}));
+  }
+  const Json state = Json::object({{"name", app.key.first},
+                                   {"namespace", app.key.second},
+                                   {"next_listener", app.next_listener},
+                                   {"listeners", listeners},
+                                   {"members", members}});
+  const auto memory = sys::memfd_of("pmx-cluster", state.dump());
+  const auto put = memory ? parts_.link.put(std::string(kStatePrefix) + app.id, memory->get())
+                          : Result<void>(memory.error());
+  if (!put) parts_.notice("app " + app.key.first + ": " + put.error().message());
+}
+
+Result<Cluster::App> Cluster::read(std::string_view text) const {
+  const Json state = PMX_TRY(Json::parse(text));
+  App app;
+  app.key = {state["name"].as_string(), state["namespace"].as_string()};
+  app.id = log_id_of(app.key.first + '\0' + app.key.second).hex();
+  app.next_listener = static_cast<std::uint64_t>(state["next_listener"].as_int());
+  for (const Json& item : state["listeners"].items()) {
+    Listener listener;
+    listener.number = static_cast<std::uint64_t>(item["number"].as_int());
+    listener.slotted = item["slotted"].as_bool();
+    listener.data = item["data"].as_string();
+    listener.address = address_from_json(item["address"]);
+    for (std::int64_t i = 0; i < item["slots"].as_int(); ++i) {
+      Slot slot;
+      slot.socket =
+          PMX_TRY(parts_.link.get(socket_name(app, listener, static_cast<std::size_t>(i))));
+      listener.slots.push_back(std::move(slot));
+    }
+    if (listener.slots.empty()) return corrupt("a listener without a socket");
+    app.listeners.emplace(item["key"].as_string(), std::move(listener));
+  }
+  for (const Json& item : state["members"].items()) {
+    Member& member = app.members[run_from(item["run"])];
+    member.slot = static_cast<unsigned>(item["slot"].as_int());
+    member.number = static_cast<int>(item["number"].as_int());
+    member.candidate = item["candidate"].as_bool();
+    member.leaving = item["leaving"].as_bool();
+    member.has_hook = item["hook"].as_bool();
+    for (const auto& [key, seq] : item["asked"].members()) member.asked[key] = seq.as_int();
+    for (const Json& key : item["listening"].items()) member.listening.insert(key.as_string());
+  }
+  return app;
+}
+
+void Cluster::recover() {
+  std::set<std::string> used;
+  for (const std::string& name : parts_.link.names()) {
+    if (!name.starts_with(kStatePrefix)) continue;
+    const auto state = [&]() -> Result<App> {
+      const Fd memory = PMX_TRY(parts_.link.get(name));
+      // By its path: a new open file, because an offset is shared by all duplicates.
+      return read(
+          PMX_TRY(sys::read_file("/proc/self/fd/" + std::to_string(memory.get()), kMaxStateBytes)));
+    }();
+    if (!state) {
+      parts_.notice("what the keeper holds of a cluster app: " + state.error().message());
+      continue;
+    }
+    App& app = apps_[state->key];
+    app = std::move(const_cast<App&>(*state));
+    for (const auto& [run, member] : app.members) app_of_[run] = app.key;
+    for (const auto& [key, listener] : app.listeners)
+      for (std::size_t slot = 0; slot < listener.slots.size(); ++slot)
+        used.insert(socket_name(app, listener, slot));
+  }
+  // A daemon died between making a socket and its note of it: nobody has been told of it.
+  for (const std::string& name : parts_.link.names())
+    if (name.starts_with(kSocketPrefix) && !used.contains(name)) parts_.link.drop(name);
+  for (auto& [key, app] : apps_) spread(app);
+}
+
+}  // namespace pmx::supervisor

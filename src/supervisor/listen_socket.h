@@ -1,0 +1,67 @@
+// Sockets of a cluster app: bound as its workers ask, made here so that they outlive every worker
+// and every daemon, and shared out by slots.
+//
+// A slot is one of several sockets of one address (SO_REUSEPORT), each with an accept queue of its
+// own. The kernel spreads connections over them as steer() says. A group's sockets have numbers in
+// the order in which they began to listen; a socket that is closed changes the others' numbers, so
+// only the last one ever is, or all.
+//
+// Thread:  any; no state.
+// Errors:  the errno of bind(2) or listen(2), as the program itself would have got it.
+// Sources: socket(7) (SO_REUSEPORT, SO_ATTACH_REUSEPORT_CBPF), ipv6(7), unix(7), tcp(7).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace pmx::supervisor {
+
+struct ListenAddress {
+  enum class Kind : std::uint8_t { kTcp, kUdp, kUnix };
+  Kind kind = Kind::kTcp;
+  // A literal, with its zone where it has one; "": any. kUnix: a path, or an abstract name behind
+  // its NUL.
+  std::string address;
+  int port = 0;       // 0: whichever is free.
+  bool ipv6 = false;  // Any address of TCP is both, where the machine has IPv6.
+  bool ipv6_only = false;
+  bool reuse_address = false;  // UDP; TCP always has it.
+  int backlog = 511;
+  mode_t more_mode = 0;  // kUnix: what readableAll and writableAll add.
+  bool operator==(const ListenAddress&) const = default;
+};
+
+enum class Balance : std::uint8_t {
+  kSlots,   // Each worker its own slot, new connections in turn by chance.
+  kShared,  // One socket for all.
+  kSticky,  // Slots by the client's address.
+};
+
+// Bound; and listening where that is said (UDP never does). `slots`: others of this address may
+// follow, though none is there now: somebody else's is EADDRINUSE.
+Result<Fd> open_listener(const ListenAddress& address, bool slots);
+// One more slot of the address that `first` has.
+Result<Fd> open_slot(const ListenAddress& address, int first);
+
+// {"address":"::","family":"IPv6","port":3000}; null for what has no port.
+Json name_of_socket(int fd);
+
+// From now on new connections go to these slots only; `slots` is how many there are.
+Result<void> steer(int fd, std::span<const unsigned> live, unsigned slots, Balance balance);
+
+// Connections that nobody has accepted yet; 0 where that is not to be had.
+std::uint32_t waiting_connections(int fd);
+// One of them, if there is one.
+std::optional<Fd> accept_waiting(int fd);
+
+}  // namespace pmx::supervisor

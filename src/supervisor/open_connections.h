@@ -1,0 +1,14 @@
+// How many TCP connections a process holds, for who waits for it to let them go.
+//
+// Thread:  any. Source: proc(5), /proc/<pid>/fd and /proc/<pid>/net/tcp.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+
+namespace pmx::supervisor {
+
+std::size_t open_connections(pid_t pid);  // 0 where the process is gone or not ours to look at.
+
+}  // namespace pmx::supervisor

@@ -1,0 +1,114 @@
+// Cluster apps as the supervisor has them: launches with a number and a hook, addresses that are
+// closed when nobody is to serve them any more, reloads.
+#include <algorithm>
+
+#include "supervisor/drain_hook.h"
+#include "supervisor/spawn_request.h"
+#include "supervisor/supervisor.h"
+
+namespace pmx::supervisor {
+namespace {
+
+// An address that nobody asks for any more may be one that a slow worker has not asked for yet.
+constexpr std::chrono::seconds kTidyDelay{10};
+
+}  // namespace
+
+Cluster::Parts Supervisor::cluster_parts() {
+  return {
+      parts_.link,
+      parts_.watches,
+      parts_.timers,
+      parts_.clock,
+      [this](RunId run, std::string_view json, int fd) { return channels_.send(run, json, fd); },
+      [this](RunId run) {
+        if (Worker* const worker = worker_of(run)) worker->listens(run);
+      },
+      [this](RunId run) {
+        if (Worker* const worker = worker_of(run)) worker->drained(run);
+      },
+      parts_.notice};
+}
+
+void Supervisor::prepare_cluster_launch(WorkerRecord& record) {
+  record.cluster_number = cluster_.free_number(record.spec);
+  if (hook_written_ || !record.spec.drain_hook) return;
+  const auto written = parts_.files.replace_file(drain_hook_path(options_.home), kDrainHook, 0600);
+  hook_written_ = written.has_value();
+  if (!written) parts_.notice("drain hook: " + written.error().message());
+}
+
+bool Supervisor::disconnect(RunId run) {
+  return cluster_.has(run) && cluster_.disconnect(run).has_value();
+}
+
+void Supervisor::channel_closed(RunId run) {
+  cluster_.ended(run);
+  if (Worker* const worker = worker_of(run)) worker->cut_off(run);
+}
+
+void Supervisor::reload_moved(WorkerId id) {
+  const AppKey app = app_key(workers_.at(id)->record().spec);
+  reloads_.moved(app);
+  tidy_cluster(app);
+  const WorkerRecord& record = workers_.at(id)->record();
+  write_pid_file(record);
+}
+
+void Supervisor::retire_worker(WorkerId id, Done done) { workers_.at(id)->retire(std::move(done)); }
+
+void Supervisor::reload(std::vector<std::pair<WorkerId, AppSpec>> workers, std::size_t parallel,
+                        Done done) {
+  if (workers.empty()) return done({});
+  const AppKey app = app_key(workers_.at(workers.front().first)->record().spec);
+  reloads_.start(app, std::move(workers), parallel, std::move(done));
+}
+
+// Held while a worker is to come back, whatever it does meanwhile.
+void Supervisor::tidy_cluster(const AppKey& app) {
+  const bool wanted = std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) {
+    const WorkerRecord& record = entry.second->record();
+    return !removed_.contains(entry.first) && app_key(record.spec) == app && record.should_run &&
+           record.state != WorkerState::kErrored;
+  });
+  if (!wanted) return cluster_.close_unused(app);
+  if (tidy_timers_.contains(app)) return;
+  tidy_timers_[app] = parts_.timers.call_after(kTidyDelay, [this, app] {
+    tidy_timers_.erase(app);
+    if (!reloads_.busy(app)) cluster_.close_unasked(app);
+  });
+}
+
+void Supervisor::recover_cluster(const std::set<RunId>& alive) {
+  cluster_.recover();
+  for (const RunId run : cluster_.members())
+    if (!alive.contains(run)) cluster_.ended(run);
+  for (const auto& [id, worker] : workers_) {
+    worker->drop_side_runs_but(alive);
+    const WorkerRecord& record = worker->record();
+    if (!is_cluster(record.spec)) continue;
+    // A daemon died between a launch and its note of it.
+    for (const RunId run : alive)
+      if (worker->owns(run))
+        cluster_.join(record.spec, run,
+                      {record.instance, cluster_.free_number(record.spec), run != record.run});
+  }
+}
+
+void Supervisor::resume_reloads() {
+  std::map<AppKey, std::vector<std::pair<WorkerId, AppSpec>>> owed;
+  for (const auto& [id, worker] : workers_) {
+    const WorkerRecord& record = worker->record();
+    if (!record.reload_to) continue;
+    auto& workers = owed[app_key(record.spec)];
+    // The one whose successor has been started is the first.
+    workers.emplace(worker->reloading() ? workers.begin() : workers.end(), id, *record.reload_to);
+  }
+  for (auto& [app, workers] : owed)
+    reloads_.start(app, std::move(workers), 1, [this, app = app](const Result<void>& result) {
+      parts_.notice(app.first + (result ? ": the reload that another daemon had begun is done"
+                                        : ": reload: " + result.error().message()));
+    });
+}
+
+}  // namespace pmx::supervisor

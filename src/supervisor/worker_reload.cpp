@@ -1,0 +1,324 @@
+// A reload of one cluster worker: the next run is started beside the current one, takes over once
+// it serves, and the run before it leaves. What is under way is in the record, so that a daemon
+// that takes over goes on with it.
+//
+// A run leaves in this order, so that no client of it sees a broken connection: it gets no new
+// connections, and its clients are told to move (drain_hook.h); it closes its servers and finishes
+// what it has, which it shows by closing its channel; then SIGINT, and at kill_timeout SIGKILL.
+#include <algorithm>
+#include <utility>
+
+#include "supervisor/cluster_message.h"
+#include "supervisor/open_connections.h"
+#include "supervisor/spawn_request.h"
+#include "supervisor/worker.h"
+
+namespace pmx::supervisor {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kSoftDrain = 1s;       // Clients that send a request within it have moved.
+constexpr auto kNaturalExit = 300ms;  // From a closed channel to a signal.
+
+}  // namespace
+
+void Worker::reload(AppSpec spec, Trust trust, Done done, ExitCause why) {
+  if (!is_cluster(record_.spec) || !is_cluster(spec) || record_.state != WorkerState::kOnline ||
+      !steps_.empty()) {
+    record_.reload_to.reset();
+    return restart(std::move(spec), std::move(done), why);
+  }
+  Step step{StepKind::kReload, std::move(done), std::move(spec)};
+  step.why = why;
+  step.canary = trust == Trust::kCanary;
+  steps_.push_back(std::move(step));
+  run_steps();
+}
+
+void Worker::retire(Done done) {
+  if (!room_for(3, done)) return;
+  steps_.push_back({StepKind::kRetire, nullptr});
+  steps_.push_back({StepKind::kStop, nullptr});  // Of what was not online.
+  steps_.push_back({StepKind::kRemove, std::move(done)});
+  run_steps();
+}
+
+bool Worker::owns(RunId run) const {
+  return run.value != 0 &&
+         (record_.run == run || (record_.successor && record_.successor->run == run) ||
+          std::any_of(record_.leaving.begin(), record_.leaving.end(),
+                      [run](const LeavingRun& leaving) { return leaving.run == run; }));
+}
+
+// ---- The one that takes over.
+
+void Worker::begin_successor() {
+  WorkerRecord next = record_;
+  next.spec = *record_.reload_to;
+  next.run = {};
+  next.pid = 0;
+  successor_ready_ = false;
+  host_.notice(label() + " reloading");
+  const auto launched = host_.launch(next);
+  if (!launched) return reload_failed("cannot be started: " + launched.error().message());
+  record_.successor = SideRun{next.run};
+  record_.successor_logs = next.logs;
+  host_.save_soon();
+  successor_timer_ = timers_.call_after(listen_timeout(), [this] {
+    successor_timer_ = 0;
+    reload_failed(record_.reload_to->wait_ready
+                      ? "has not sent 'ready' within listen_timeout (" +
+                            std::to_string(listen_timeout().count()) + " ms)"
+                      : "does not listen on what the old one does within "
+                        "listen_timeout (" +
+                            std::to_string(listen_timeout().count()) + " ms)");
+  });
+}
+
+void Worker::successor_changed(const Child& child) {
+  SideRun& next = *record_.successor;
+  switch (child.state) {
+    case Child::State::kStarting:
+      return;
+    case Child::State::kRunning:
+      next.pid = child.pid;
+      next.start_ticks = child.start_ticks;
+      if (next.started_ns == 0) next.started_ns = clock_.system_ns();
+      host_.save_soon();
+      return look_at_successor();
+    case Child::State::kSpawnFailed:
+    case Child::State::kExited: {
+      const bool started = child.state == Child::State::kExited;
+      const std::string how =
+          started ? "exited " + exit_text(exit_facts(child.wait_status, child.ended_ns)) +
+                        " before it was ready"
+                  : "cannot be started: " + child.failed_step;
+      record_.failed_reload = record_.successor->run;
+      record_.successor.reset();
+      return reload_failed(how);
+    }
+  }
+}
+
+// On everything that its predecessor serves. One that serves nothing has lived for a while instead.
+bool Worker::successor_serves() {
+  if (successor_ready_) return true;
+  if (record_.reload_to->wait_ready) return false;
+  const std::set<std::string> old = host_.listens_on(record_.run);
+  const std::set<std::string> now = host_.listens_on(record_.successor->run);
+  return !old.empty() && std::includes(now.begin(), now.end(), old.begin(), old.end());
+}
+
+// What is left of a canary's trial, which is min_uptime from its start.
+std::chrono::nanoseconds Worker::on_trial() const {
+  const std::chrono::nanoseconds lived(clock_.system_ns() - record_.successor->started_ns);
+  return canary_ ? std::min(record_.reload_to->min_uptime, listen_timeout()) - lived : 0ns;
+}
+
+void Worker::look_at_successor() {
+  if (!record_.successor || record_.successor->pid == 0) return;
+  const bool serves = successor_serves();
+  const bool nothing_to_serve =
+      !record_.reload_to->wait_ready && host_.listens_on(record_.run).empty();
+  if (!serves && !nothing_to_serve) return;
+  canary_ = canary_ || nothing_to_serve;
+  const auto left = on_trial();
+  if (left <= 0ns) return take_over(true);
+  timers_.cancel(successor_timer_);
+  successor_timer_ = timers_.call_after(left, [this, serves] {
+    successor_timer_ = 0;
+    if (serves && !successor_serves()) return reload_failed("has stopped listening");
+    take_over(true);
+  });
+}
+
+void Worker::listens(RunId run) {
+  if (record_.successor && record_.successor->run == run) look_at_successor();
+}
+
+void Worker::take_over(bool old_lives) {
+  timers_.cancel(std::exchange(successor_timer_, 0));
+  LeavingRun old;
+  old.run = record_.run;
+  old.pid = record_.pid;
+  old.start_ticks = record_.start_ticks;
+  old.started_ns = record_.started_ns;
+  old.why = reload_why_;
+  const SideRun next = *std::exchange(record_.successor, std::nullopt);
+  record_.run = next.run;
+  record_.pid = next.pid;
+  record_.start_ticks = next.start_ticks;
+  record_.started_ns = next.started_ns;
+  record_.logs = record_.successor_logs;
+  record_.spec = *std::exchange(record_.reload_to, std::nullopt);
+  record_.spec_text.clear();
+  record_.actions = Json::array();
+  record_.trouble.clear();
+  record_.failed_reload = {};
+  monitor_ = Json::object();
+  ++record_.restarts;
+  cancel_timers();
+  // Its predecessor has died too early: it is launched as any other, and its exec is yet to come.
+  record_.state = next.pid != 0 ? WorkerState::kOnline : WorkerState::kLaunching;
+  arm_cron(0);
+  host_.notice(label() + " reloaded: pid " + std::to_string(old.pid) + " is followed by " +
+               std::to_string(next.pid));
+  host_.admit(record_.run);
+  if (old_lives) {
+    record_.leaving.push_back(old);
+    leave(record_.leaving.back());
+  }
+  host_.save_soon();
+  host_.reload_moved(record_.id);
+  run_steps();
+}
+
+void Worker::let_go() {
+  if (record_.state != WorkerState::kOnline || !is_cluster(record_.spec)) return;
+  LeavingRun run;
+  run.run = std::exchange(record_.run, RunId{});
+  run.pid = std::exchange(record_.pid, 0);
+  run.start_ticks = record_.start_ticks;
+  run.started_ns = record_.started_ns;
+  record_.leaving.push_back(run);
+  leave(record_.leaving.back());
+  apply(WorkerEvent::kLetGo);
+}
+
+void Worker::reload_failed(const std::string& why) {
+  timers_.cancel(std::exchange(successor_timer_, 0));
+  const std::string what = record_.spec.name + " (id " + std::to_string(record_.id.value) +
+                           "): the new process " + why + "; the old one stays";
+  reload_error_ = Error(Errc::kIo, what);
+  record_.trouble = "reload: " + what;
+  record_.reload_to.reset();
+  host_.notice(record_.trouble);
+  if (record_.successor) {
+    record_.failed_reload = record_.successor->run;
+    LeavingRun failed;
+    static_cast<SideRun&>(failed) = *std::exchange(record_.successor, std::nullopt);
+    record_.leaving.push_back(failed);
+    leave(record_.leaving.back());
+  }
+  host_.save_soon();
+  host_.reload_moved(record_.id);
+  run_steps();
+}
+
+// ---- Those that leave.
+
+LeavingRun* Worker::leaving(RunId run) {
+  for (LeavingRun& leaving : record_.leaving)
+    if (leaving.run == run) return &leaving;
+  return nullptr;
+}
+
+void Worker::leave_in(RunId run, std::chrono::nanoseconds delay,
+                      void (Worker::*then)(LeavingRun&)) {
+  Timers::Id& timer = leave_timers_[run].next;
+  timers_.cancel(timer);
+  timer = timers_.call_after(delay, [this, run, then] {
+    leave_timers_[run].next = 0;
+    if (LeavingRun* const found = leaving(run)) (this->*then)(*found);
+  });
+}
+
+void Worker::leave(LeavingRun& run) {
+  host_.leave_soon(run.run);
+  if (record_.spec.drain_hook && host_.say(run.run, kDrainRequest))
+    return leave_in(run.run, kSoftDrain, &Worker::close);
+  close(run);
+}
+
+void Worker::close(LeavingRun& run) {
+  if (std::exchange(run.disconnected, true)) return;
+  host_.save_soon();
+  const RunId id = run.run;
+  leave_timers_[id].kill = timers_.call_after(record_.spec.kill_timeout, [this, id] {
+    leave_timers_[id].kill = 0;
+    if (LeavingRun* const found = leaving(id)) kill(*found);
+  });
+  // After the end of the channel nothing can be said any more.
+  if (record_.spec.shutdown_with_message) (void)host_.say(id, "\"shutdown\"");
+  if (!host_.disconnect(id)) end(run, SIGINT);
+}
+
+void Worker::drained(RunId run) {
+  LeavingRun* const found = leaving(run);
+  if (found != nullptr) close(*found);
+}
+
+void Worker::cut_off(RunId run) {
+  if (leaving(run) != nullptr) leave_in(run, kNaturalExit, &Worker::tell_to_end);
+}
+
+void Worker::end(const LeavingRun& run, int signal) {
+  if (signal == SIGKILL)
+    host_.notice(label() + ": pid " + std::to_string(run.pid) + " has not let go within " +
+                 std::to_string(record_.spec.kill_timeout.count()) + "ms, and held " +
+                 std::to_string(open_connections(run.pid)) + " connections: sending SIGKILL");
+  if (record_.spec.treekill) host_.signal_strays(run.run, run.pid, signal);
+  host_.signal(run.run, signal, record_.spec.treekill);
+}
+
+// It is stopped: nobody waits for clients any more.
+void Worker::hurry_leaving() {
+  for (LeavingRun& run : record_.leaving) {
+    timers_.cancel(std::exchange(leave_timers_[run.run].next, 0));
+    close(run);
+    end(run, SIGINT);
+  }
+}
+
+void Worker::left(const Child& child) {
+  const auto found = std::find_if(record_.leaving.begin(), record_.leaving.end(),
+                                  [&](const LeavingRun& run) { return run.run == child.run; });
+  const std::int64_t at_ns = child.ended_ns != 0 ? child.ended_ns : clock_.system_ns();
+  ExitFacts exit = exit_facts(child.wait_status, at_ns);
+  exit.ran_ns = std::max<std::int64_t>(at_ns - found->started_ns, 0);
+  exit.rss_kib = child.max_rss_kib;
+  exit.run = child.run;
+  exit.cause = found->why;
+  host_.notice(label() + ": pid " + std::to_string(found->pid) + ", which was followed, exited " +
+               exit_text(exit));
+  if (child.run != record_.failed_reload) record_.last_exit = exit;
+  record_.leaving.erase(found);
+  const auto timers = leave_timers_.extract(child.run);
+  if (timers) {
+    timers_.cancel(timers.mapped().next);
+    timers_.cancel(timers.mapped().kill);
+  }
+  if (record_.spec.treekill) host_.sweep_group(child, 0ns);
+  host_.save_soon();
+  host_.reload_moved(record_.id);
+  run_steps();
+}
+
+void Worker::drop_side_runs_but(const std::set<RunId>& known) {
+  std::erase_if(record_.leaving, [&](const LeavingRun& run) { return !known.contains(run.run); });
+  if (record_.successor && !known.contains(record_.successor->run)) record_.successor.reset();
+}
+
+// After a daemon's start. Those of them that have ended are told of one by one.
+void Worker::resume_side_runs() {
+  for (LeavingRun& run : record_.leaving) {
+    if (!run.disconnected) {
+      leave(run);
+      continue;
+    }
+    const RunId id = run.run;
+    leave_timers_[id].kill = timers_.call_after(record_.spec.kill_timeout, [this, id] {
+      if (LeavingRun* const found = leaving(id)) kill(*found);
+    });
+  }
+  if (!record_.successor || !record_.reload_to) return;
+  successor_timer_ = timers_.call_after(listen_timeout(), [this] {
+    successor_timer_ = 0;
+    reload_failed("was not ready within listen_timeout");
+  });
+  look_at_successor();
+}
+
+}  // namespace pmx::supervisor

@@ -1,0 +1,176 @@
+"""The language of the cluster tests: a home with one app of cluster_apps/ on a port of its own.
+
+With PMX_TEST_FULL=1 each_node runs a test with Node 20, 22 and 24, otherwise with the system's own.
+"""
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import json
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+
+from cluster_load import Load, Result
+from harness import HERE, Failed, Home, alive, check, size, wait_for
+from node_cache import VERSIONS, node, system_node, version_of
+from stores import free_port
+
+APPS = HERE / "cluster_apps"
+
+
+def each_node(test):
+    """The test, which takes a node, with each of them."""
+    @functools.wraps(test)
+    def with_each():
+        for major in size([None], list(VERSIONS)):
+            program = node(major) if major else system_node()
+            try:
+                test(program)
+            except Failed as failed:
+                raise Failed(f"with Node {version_of(program)}: {failed}") from None
+    return with_each
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket; a path that begins with NUL is an abstract one."""
+
+    def __init__(self, path: str, timeout: float):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Site(Home):
+    """A home whose app lies in its directory `app`, a copy of cluster_apps/, so that it can be deployed anew."""
+
+    def __init__(self, program: Path, env: dict | None = None):
+        path = f"{program.parent}:{os.environ['PATH']}"
+        super().__init__(env={"PORT": str(free_port()), "PATH": path} | (env or {}))
+        self.app_dir = self.work / "app"
+        shutil.copytree(APPS, self.app_dir)
+
+    @property
+    def port(self) -> int:
+        return int(self.env["PORT"])
+
+    def start_web(self, workers: int = 4, *options, script: str = "web.js", wait: bool = True, **more) -> None:
+        """The app `web`, and with `wait` until all of its workers serve."""
+        self.start("web", str(self.app_dir / script), "-i", workers, *options, **more)
+        if wait:
+            self.everybody(workers)
+
+    def deploy(self, release: str, version: str | None = None) -> None:
+        """Replaces the app by another release, as a deploy in place does."""
+        shutil.copyfile(APPS / f"{release}.js", self.app_dir / "web.js")
+        if version:
+            (self.app_dir / "version").write_text(version)
+
+    def instances(self) -> dict[int, dict]:
+        """What jlist has, by instance number."""
+        return {app["pm2_env"]["NODE_APP_INSTANCE"]: app for app in self.list() if app["name"] == "web"}
+
+    def workers(self) -> dict[int, int]:
+        """Pids by instance number, of those that are online."""
+        return {i: app["pid"] for i, app in self.instances().items() if app["pm2_env"]["status"] == "online"}
+
+    def ask(self, path: str = "/", port: int = 0, host: str = "127.0.0.1", unix: str = "", timeout: float = 5):
+        """The JSON of one answer, on a connection of its own."""
+        connection = (UnixConnection(unix, timeout) if unix else
+                      http.client.HTTPConnection(host, port or self.port, timeout=timeout))
+        with contextlib.closing(connection):
+            connection.request("GET", path, headers={"Connection": "close"})
+            answer = connection.getresponse()
+            body = answer.read()
+            check(answer.status == 200, f"{path}: {answer.status} {body[:200]!r}")
+            return json.loads(body)
+
+    def everybody(self, count: int, path: str = "/", seconds: float = 30, **where) -> dict[int, dict]:
+        """Asks until so many workers have answered: what they said, by pid."""
+        said: dict[int, dict] = {}
+
+        def all_of_them() -> bool:
+            for _ in range(count):
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    answer = self.ask(path, **where)
+                    said[answer["pid"]] = answer
+            return len(said) >= count
+
+        wait_for(f"answers of {count} workers at {where or self.port}", all_of_them, seconds)
+        check(len(said) == count, f"{count} workers were to answer, there are {len(said)}")
+        return said
+
+    def refused(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 5).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    @contextlib.contextmanager
+    def loads(self, *kinds: str, connections: int = 12, **more):
+        """Loads of these kinds at once; on leaving they have ended, and their results are in `results`."""
+        with contextlib.ExitStack() as stack:
+            loads = Loads([stack.enter_context(Load(self.port, kind, connections, **more)) for kind in kinds])
+            loads.go_on()
+            yield loads
+            loads.go_on()
+            loads.results = [load.result() for load in loads.each]
+
+    def check_replaced(self, before: dict[int, int]) -> dict[int, int]:
+        """The same instances, each as another process, and the old ones gone."""
+        now = self.workers()
+        check(now.keys() == before.keys(), f"instances were {sorted(before)}, are {sorted(now)}")
+        same = set(now.values()) & set(before.values())
+        check(not same, f"not replaced: {same}")
+        wait_for("the old workers are gone", lambda: not any(map(alive, before.values())))
+        return now
+
+
+class Loads:
+    def __init__(self, each: list[Load]):
+        self.each = each
+        self.results: list[Result] = []
+
+    def go_on(self, more: int = 30) -> None:
+        """Until each has got some more answers."""
+        for load in self.each:
+            load.wait_for_answers(more, 30)
+
+    def wait_for_worker(self, pid: int, since: float = 0.0, seconds: float = 30) -> None:
+        """Until this worker has answered, or answered again."""
+        wait_for(f"an answer of {pid}", lambda: any(
+            load.now().workers.get(pid, {}).get("last", 0) > since for load in self.each), seconds)
+
+    def pids(self) -> set[int]:
+        """Who has answered so far."""
+        return {pid for load in self.each for pid in load.now().workers}
+
+    def check_none_failed(self) -> None:
+        for load, result in zip(self.each, self.results):
+            try:
+                result.check_none_failed()
+            except Failed as failed:
+                raise Failed(f"load \"{load.kind}\": {failed}") from None
+
+    @property
+    def failures(self):
+        return [failure for result in self.results for failure in result.failures]
+
+    def summary(self) -> str:
+        return "; ".join(f"{load.kind}: {result.summary()}" for load, result in zip(self.each, self.results))
+
+
+def measured(text: str) -> None:
+    print(f"      {text}", flush=True)
+
+
+def sleep_until(when: float) -> None:
+    time.sleep(max(0.0, when - time.monotonic()))

@@ -1,0 +1,12 @@
+// Listens at once and is ready READY_AFTER ms later, which it says (wait_ready). Told to shut down
+// (shutdown_with_message), it closes its server and ends by itself.
+'use strict';
+const server = require('http').createServer(require('./answer'));
+server.listen(process.env.PORT, () => {
+  setTimeout(() => process.send('ready'), Number(process.env.READY_AFTER || 0));
+});
+process.on('message', (message) => {
+  if (message !== 'shutdown') return;
+  console.log('told to shut down');
+  server.close(() => process.exit(0));
+});

@@ -1,0 +1,3 @@
+// A broken release: it throws at the start.
+'use strict';
+throw new Error('no database password in this release');

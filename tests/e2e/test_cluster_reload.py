@@ -1,0 +1,215 @@
+"""Cluster mode under load: reloads, releases that are broken, scaling, stops. Nobody whose request was on its way
+may notice any of it."""
+import random
+import subprocess
+import time
+
+from cluster import Site, each_node
+from harness import alive, check, run_tests, size, wait_for
+
+RELOADS = size(3, 20)
+LISTEN = ["--listen-timeout", 20000]  # A loaded machine takes its time to start node.
+
+
+def reloads_under(kind: str, node) -> None:
+    with Site(node) as site:
+        site.start_web(4, *LISTEN)
+        with site.loads(kind) as loads:
+            for _ in range(RELOADS):
+                before = site.workers()
+                site.run("reload", "web", timeout=300)
+                site.check_replaced(before)
+                loads.go_on()
+        loads.check_none_failed()
+
+
+@each_node
+def test_reloads_with_a_connection_for_each_request_fail_none(node):
+    reloads_under("close", node)
+
+
+@each_node
+def test_reloads_with_connections_kept_alive_fail_none(node):
+    reloads_under("keep", node)
+
+
+@each_node
+def test_reloads_with_connections_that_pause_fail_none(node):
+    reloads_under("pauses", node)
+
+
+@each_node
+def test_reloads_with_requests_of_300_ms_fail_none(node):
+    reloads_under("slow", node)
+
+
+@each_node
+def test_parallel_reloads_fail_none(node):
+    with Site(node) as site:
+        site.start_web(4, *LISTEN)
+        with site.loads("close", "keep", connections=6) as loads:
+            before = site.workers()
+            site.run("reload", "web", "--parallel", 2, timeout=300)
+            site.check_replaced(before)
+        loads.check_none_failed()
+
+
+@each_node
+def test_ready_and_shutdown_are_waited_for_and_fail_none(node):
+    with Site(node, {"READY_AFTER": "400"}) as site:
+        site.start_web(2, "--wait-ready", "--shutdown-with-message", *LISTEN, script="ready.js")
+        with site.loads("close", "keep", connections=6) as loads:
+            before = site.workers()
+            site.run("reload", "web", timeout=120)
+            site.check_replaced(before)
+        loads.check_none_failed()
+        said = "".join(path.read_text() for path in site.logs.glob("web-out*.log"))
+        check(said.count("told to shut down") == 2, f"the old workers have printed {said!r}")
+
+
+# Broken releases.
+
+def reload_to_broken(node, release: str, last_words: str, kinds: tuple) -> None:
+    with Site(node) as site:
+        site.start_web(4, "--listen-timeout", 4000)
+        before = site.workers()
+        with site.loads(*kinds, connections=6) as loads:
+            site.deploy(release)
+            done = site.run("reload", "web", ok=None, timeout=120)
+            said = done.stdout + done.stderr
+            check(done.returncode == 1, f"exit code {done.returncode}: {said}")
+            check(last_words in said, f"the last words are not said: {said}")
+            check(site.workers() == before, f"workers were {before}, are {site.workers()}")
+            loads.go_on()
+        loads.check_none_failed()
+        listed = site.run("list")
+        check(listed.stdout.count("online") == 4, listed.stdout)
+        check("reload" in listed.stdout + listed.stderr, f"list does not tell of it: {listed.stdout}")
+        # The next release is a good one.
+        with site.loads(*kinds, connections=6) as loads:
+            site.deploy("web", version="2")
+            site.run("reload", "web", timeout=120)
+            site.check_replaced(before)
+        loads.check_none_failed()
+        check({answer["version"] for answer in site.everybody(4).values()} == {"2"}, "the release is not the new one")
+
+
+@each_node
+def test_a_release_that_throws_at_its_start_does_no_harm(node):
+    reload_to_broken(node, "throws", "no database password in this release", ("close", "keep"))
+
+
+@each_node
+def test_a_release_that_never_listens_does_no_harm(node):
+    reload_to_broken(node, "mute", "waiting for a database that is not there", ("close", "keep"))
+
+
+@each_node
+def test_a_release_that_listens_and_dies_does_no_harm(node):
+    # Nobody connects anew: what such a worker has accepted when it dies, nobody can answer.
+    reload_to_broken(node, "dies", "the database has refused us", ("keep",))
+
+
+@each_node
+def test_a_release_that_listens_and_gives_up_does_no_harm(node):
+    reload_to_broken(node, "gives_up", "the database is of another version", ("close", "keep"))
+
+
+@each_node
+def test_a_release_that_never_says_ready_does_no_harm(node):
+    with Site(node) as site:
+        site.start_web(2, "--wait-ready", "--listen-timeout", 4000, script="ready.js")
+        before = site.workers()
+        with site.loads("close", "keep", connections=6) as loads:
+            done = site.run("reload", "web", "--update-env", ok=False, timeout=60, env={"READY_AFTER": "600000"})
+            check("ready" in done.stdout + done.stderr, done.stdout + done.stderr)
+            check(site.workers() == before, f"workers were {before}, are {site.workers()}")
+        # It listened, and answered until it was told to go.
+        loads.check_none_failed()
+
+
+# The daemon dies in the middle.
+
+@each_node
+def test_a_reload_goes_on_where_the_daemon_dies(node):
+    random_ = random.Random(3)
+    with Site(node) as site:
+        site.start_web(4, *LISTEN)
+        with site.loads("close", "keep", connections=6) as loads:
+            for _ in range(size(3, 10)):
+                before = site.workers()
+                known = loads.pids()
+                reload = site.spawn("reload", "web", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                wait_for("the first new worker", lambda: loads.pids() - known, 60)
+                time.sleep(random_.uniform(0, 1))
+                site.kill_daemon()
+                said, _ = reload.communicate(timeout=120)
+                check(reload.returncode == 0 or "not known whether" in said, f"{reload.returncode}: {said}")
+                wait_for("all workers are new", lambda: not set(site.workers().values()) & set(before.values())
+                         and len(site.workers()) == 4, 120)
+                site.check_replaced(before)
+                loads.go_on()
+        loads.check_none_failed()
+
+
+# Scaling, stopping, starting.
+
+@each_node
+def test_scaling_keeps_instance_0_and_fails_none(node):
+    with Site(node) as site:
+        site.start_web(4, *LISTEN)
+        first = site.workers()
+        with site.loads("close", "keep", connections=6) as loads:
+            site.run("scale", "web", 6, timeout=120)
+            wait_for("six workers", lambda: len(site.workers()) == 6)
+            more = site.workers()
+            check(sorted(more) == [0, 1, 2, 3, 4, 5], f"{sorted(more)}")
+            check({i: more[i] for i in first} == first, f"those that were there were disturbed: {first} {more}")
+            wait_for("answers of all six", lambda: set(more.values()) <= loads.pids(), 60)
+            site.run("scale", "web", 2, timeout=120)
+            wait_for("four have gone", lambda: not any(alive(more[i]) for i in range(2, 6)))
+            check(site.workers() == {0: first[0], 1: first[1]}, f"left are {site.workers()}")
+            loads.go_on()
+        loads.check_none_failed()
+
+
+@each_node
+def test_stop_closes_the_port_and_start_opens_it(node):
+    with Site(node) as site:
+        site.start_web(4)
+        for _ in range(3):
+            site.run("stop", "web")
+            check(site.refused(), "after stop the port is open")
+            site.run("start", "web")
+            site.everybody(4)
+        site.run("delete", "web")
+        check(site.refused(), "after delete the port is open")
+        site.start_web(2)
+
+
+@each_node
+def test_restart_refuses_nobody(node):
+    with Site(node) as site:
+        site.start_web(4)
+        with site.loads("close", "keep") as loads:
+            for _ in range(RELOADS):
+                before = site.workers()
+                site.run("restart", "web")
+                site.check_replaced(before)
+                loads.go_on()
+        kinds = {failure.kind for failure in loads.failures}
+        check(kinds <= {"reset", "cut"}, loads.summary())  # What a worker was at when it was told to end.
+
+
+@each_node
+def test_reload_takes_over_the_environment_only_when_asked(node):
+    with Site(node) as site:
+        site.start_web(2, *LISTEN)
+        site.run("reload", "web", "--update-env", env={"VERSION": "2"}, timeout=120)
+        check({answer["version"] for answer in site.everybody(2).values()} == {"2"}, "not with --update-env")
+        site.run("reload", "web", env={"VERSION": "3"}, timeout=120)
+        check({answer["version"] for answer in site.everybody(2).values()} == {"2"}, "also without --update-env")
+
+
+if __name__ == "__main__":
+    run_tests()

@@ -1,0 +1,240 @@
+#include <gmock/gmock.h>
+
+#include "supervisor/cluster_fixture.h"
+
+namespace pmx::test {
+namespace {
+
+using supervisor::Cluster;
+using testing::ElementsAre;
+using testing::SizeIs;
+
+class ClusterBalanceTest : public ClusterFixture {
+ protected:
+  // A serves, and as many connections wait in its queue; then B and whoever else serves too.
+  void waiting_at_a(std::uint32_t count, std::vector<RunId> others = {kB}) {
+    serves(kA, 0);
+    clients_wait_at(kA, count);
+    std::int64_t instance = 1;
+    for (const RunId run : others) serves(run, instance++);
+  }
+  // For new connections, without the cluster's knowledge.
+  void kernel_chooses(RunId run) {
+    const auto sockets = held_sockets();
+    std::vector<unsigned> slot;
+    for (unsigned i = 0; i < sockets.size(); ++i)
+      if (socket_number(sockets[i].get()) == socket_number(socket_of(run))) slot.push_back(i);
+    EXPECT_TRUE(supervisor::steer(socket_of(run), slot, static_cast<unsigned>(sockets.size()),
+                                  supervisor::Balance::kSlots));
+  }
+  // It comes back only when it says so.
+  void has_hook(RunId run) { hook_says(run, "alive"); }
+  void looks(int count) {
+    for (int i = 0; i < count; ++i) clock_.advance(Cluster::kLookEvery);
+  }
+  std::size_t pings_to(RunId run) const {
+    return static_cast<std::size_t>(
+        std::count_if(told_.begin(), told_.end(), [run](const Told& told) {
+          return told.run == run && told.message["act"].as_string() == "ping";
+        }));
+  }
+  // The worker's end and the client's are of one connection.
+  bool talk(const Told& given, const Fd& client) {
+    if (!sys::write(given.fd.get(), "hello")) return false;
+    std::string bytes(5, '\0');
+    const auto n = sys::read(client.get(), bytes);
+    return n && bytes.substr(0, *n) == "hello";
+  }
+};
+
+// ---- Whose slots get connections.
+
+TEST_F(ClusterBalanceTest, OnlyWorkersThatListenGetConnections) {
+  serves(kA, 0);
+  joins(kB, 1);
+  asks(kB);  // Its slot is there, and it does not accept yet.
+  EXPECT_THAT(spread({kA, kB}, 16), ElementsAre(16U, 0U));
+  listens(kB);
+  const auto both = spread({kA, kB}, 64);
+  EXPECT_GT(both[0], 0U);
+  EXPECT_GT(both[1], 0U);
+}
+
+TEST_F(ClusterBalanceTest, AWorkerThatLeavesGetsNoneAnyMore) {
+  serves(kA, 0);
+  serves(kB, 1);
+  cluster_->leave_soon(kA);
+  EXPECT_THAT(spread({kA, kB}, 16), ElementsAre(0U, 16U));
+  next_daemon();
+  EXPECT_THAT(spread({kA, kB}, 16), ElementsAre(0U, 16U));
+}
+
+TEST_F(ClusterBalanceTest, AWorkerThatLeavesByItselfGetsNoneAnyMore) {
+  serves(kA, 0);
+  serves(kB, 1);
+  says(kA, "exitedAfterDisconnect", "", 3);
+  EXPECT_THAT(spread({kA, kB}, 16), ElementsAre(0U, 16U));
+}
+
+TEST_F(ClusterBalanceTest, StickyKeepsAClientAtItsWorker) {
+  serves(kA, 0, "sticky");
+  serves(kB, 1, "sticky");
+  const auto counts = spread({kA, kB}, 32);
+  EXPECT_EQ(std::max(counts[0], counts[1]), 32U);
+}
+
+// ---- Connections whose worker is gone.
+
+TEST_F(ClusterBalanceTest, WhatWaitsForAWorkerThatHasEndedGoesToAnother) {
+  waiting_at_a(2);
+  cluster_->ended(kA);
+  ASSERT_THAT(given_to(kB), SizeIs(2));
+  EXPECT_EQ(given_to(kB)[0]->type, "net.Native");
+  EXPECT_EQ(given_to(kB)[0]->message["key"].as_string(), *cluster_->listens_on(kB).begin());
+  EXPECT_TRUE(talk(*given_to(kB)[0], clients_[0]));
+  EXPECT_TRUE(talk(*given_to(kB)[1], clients_[1]));
+}
+
+TEST_F(ClusterBalanceTest, TheyGoToTheOthersInTurn) {
+  waiting_at_a(4, {kB, kC});
+  cluster_->ended(kA);
+  EXPECT_THAT(given_to(kB), SizeIs(2));
+  EXPECT_THAT(given_to(kC), SizeIs(2));
+}
+
+TEST_F(ClusterBalanceTest, WhatComesLaterToAnOrphanedSlotIsHandedOnToo) {
+  waiting_at_a(1);
+  cluster_->ended(kA);
+  // Chosen by the kernel in the moment before it was steered away.
+  kernel_chooses(kA);
+  clients_wait_at(kA, 1);
+  watches_.changed();
+  EXPECT_THAT(given_to(kB), SizeIs(2));
+}
+
+TEST_F(ClusterBalanceTest, WithNobodyElseTheyWaitForTheNextRun) {
+  serves(kA, 0);
+  clients_wait_at(kA, 2);
+  cluster_->ended(kA);
+  watches_.changed();
+  EXPECT_EQ(supervisor::waiting_connections(socket_of(kA)), 2U);
+  // In the same slot it finds them by itself, in another one it is handed them.
+  serves(kB, 0);
+  const std::size_t found = arrivals(std::vector{socket_of(kB)}, 2 - given_to(kB).size())[0];
+  EXPECT_EQ(found + given_to(kB).size(), 2U);
+}
+
+TEST_F(ClusterBalanceTest, AWorkerThatCannotBeToldIsPassedBy) {
+  waiting_at_a(2, {kB, kC});
+  deaf_ = {kB};
+  cluster_->ended(kA);
+  EXPECT_THAT(given_to(kC), SizeIs(2));
+}
+
+TEST_F(ClusterBalanceTest, AConnectionThatIsRefusedIsGivenToAnotherAfterAPause) {
+  waiting_at_a(1, {kB, kC});
+  cluster_->ended(kA);
+  const bool to_b = !given_to(kB).empty();
+  const RunId first = to_b ? kB : kC, second = to_b ? kC : kB;
+  answers(*given_to(first)[0], false);
+  EXPECT_THAT(given_to(second), SizeIs(0));
+  clock_.advance(10ms);
+  ASSERT_THAT(given_to(second), SizeIs(1));
+  EXPECT_TRUE(talk(*given_to(second)[0], clients_[0]));
+}
+
+TEST_F(ClusterBalanceTest, AWorkerThatRefusesAllIsNotAskedInALoop) {
+  waiting_at_a(1);
+  cluster_->ended(kA);
+  for (int i = 0; i < 50; ++i) {
+    answers(*given_to(kB).back(), false);
+    clock_.advance(1ms);
+  }
+  EXPECT_LE(given_to(kB).size(), 6U);
+  EXPECT_GE(given_to(kB).size(), 5U);
+}
+
+TEST_F(ClusterBalanceTest, WhoEndsBeforeItHasTakenOneIsFollowed) {
+  waiting_at_a(1, {kB, kC});
+  cluster_->ended(kA);
+  const bool to_b = !given_to(kB).empty();
+  const RunId first = to_b ? kB : kC, second = to_b ? kC : kB;
+  cluster_->ended(first);
+  ASSERT_THAT(given_to(second), SizeIs(1));
+  EXPECT_TRUE(talk(*given_to(second)[0], clients_[0]));
+}
+
+TEST_F(ClusterBalanceTest, AConnectionThatWasTakenIsNobodyElses) {
+  waiting_at_a(1, {kB, kC});
+  cluster_->ended(kA);
+  const RunId first = given_to(kB).empty() ? kC : kB;
+  answers(*given_to(first)[0], true);
+  cluster_->ended(first);
+  clock_.advance(1s);
+  EXPECT_EQ(given_to(kB).size() + given_to(kC).size(), 1U);
+}
+
+TEST_F(ClusterBalanceTest, AnAnswerToWhatWasNotGivenIsNothing) {
+  serves(kA, 0);
+  cluster_->said(kA, R"({"cmd":"NODE_CLUSTER","ack":123,"accepted":false,"seq":9})");
+  clock_.advance(1s);
+  EXPECT_THAT(given_to(kA), SizeIs(0));
+}
+
+// ---- Workers that hang.
+
+TEST_F(ClusterBalanceTest, WhatWaitsForAWorkerThatHangsGoesToOthersAfterASecond) {
+  waiting_at_a(2);
+  looks(2);
+  EXPECT_THAT(given_to(kB), SizeIs(0));
+  looks(1);
+  EXPECT_THAT(given_to(kB), SizeIs(2));
+  EXPECT_EQ(pings_to(kA), 1U);
+  EXPECT_TRUE(noticed("2 connection(s) have waited for a second"));
+  EXPECT_THAT(spread({kA, kB}, 16), ElementsAre(0U, 16U));
+}
+
+TEST_F(ClusterBalanceTest, AWorkerThatHangsComesBackWhenItSaysSo) {
+  serves(kA, 0);
+  has_hook(kA);
+  clients_wait_at(kA, 2);
+  serves(kB, 1);
+  looks(3);
+  ASSERT_THAT(spread({kA, kB}, 16), ElementsAre(0U, 16U));
+  clock_.advance(10min);  // It has a hook: nobody guesses.
+  ASSERT_THAT(spread({kA, kB}, 16), ElementsAre(0U, 16U));
+  hook_says(kA, "alive");
+  EXPECT_GT(spread({kA, kB}, 64)[0], 0U);
+  looks(3);
+  EXPECT_EQ(pings_to(kA), 1U);
+}
+
+TEST_F(ClusterBalanceTest, AWorkerThatTakesSomeIsLeftAlone) {
+  waiting_at_a(4);
+  for (int i = 0; i < 4; ++i) {
+    looks(1);
+    EXPECT_TRUE(supervisor::accept_waiting(socket_of(kA)));
+  }
+  looks(3);
+  EXPECT_EQ(pings_to(kA), 0U);
+}
+
+TEST_F(ClusterBalanceTest, WhereAllAreSlowNobodyHangs) {
+  waiting_at_a(4);
+  kernel_chooses(kB);
+  clients_wait_at(kB, 4);
+  looks(5);
+  EXPECT_EQ(pings_to(kA) + pings_to(kB), 0U);
+}
+
+TEST_F(ClusterBalanceTest, NobodyLooksAtAWorkerThatIsAlone) {
+  serves(kA, 0);
+  EXPECT_EQ(clock_.waiting(), 0U);
+  serves(kB, 1);
+  EXPECT_EQ(clock_.waiting(), 1U);
+  cluster_->ended(kB);
+  EXPECT_EQ(clock_.waiting(), 0U);
+}
+
+}  // namespace
+}  // namespace pmx::test

@@ -1,0 +1,37 @@
+#include "supervisor/open_connections.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+namespace pmx::supervisor {
+namespace {
+
+TEST(OpenConnectionsTest, CountsTheEndsOfConnectionsAndNoListener) {
+  const std::size_t before = open_connections(::getpid());
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const name = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(listener.get(), name, size), 0);
+  ASSERT_EQ(::listen(listener.get(), 4), 0);
+  ASSERT_EQ(::getsockname(listener.get(), name, &size), 0);
+  EXPECT_EQ(open_connections(::getpid()), before);
+  Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(client.get(), name, size), 0);
+  EXPECT_EQ(open_connections(::getpid()), before + 1);  // Nobody holds the other end yet.
+  const Fd accepted(::accept(listener.get(), nullptr, nullptr));
+  EXPECT_EQ(open_connections(::getpid()), before + 2);
+}
+
+TEST(OpenConnectionsTest, IsNothingOfAProcessThatIsNotThere) {
+  EXPECT_EQ(open_connections(0x7FFFFFFF), 0U);
+}
+
+}  // namespace
+}  // namespace pmx::supervisor

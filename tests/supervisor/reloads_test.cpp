@@ -1,0 +1,212 @@
+#include "supervisor/reloads.h"
+
+#include <gmock/gmock.h>
+
+#include "supervisor/reload_fixture.h"
+
+namespace pmx::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class ReloadsTest : public ReloadFixture {
+ protected:
+  std::vector<WorkerId> workers(int count, const std::string& name = "web") {
+    std::vector<WorkerId> ids;
+    for (int i = 0; i < count; ++i) ids.push_back(serving(web(name)));
+    return ids;
+  }
+  // Those that have a successor under way.
+  std::vector<WorkerId> in_work(const std::vector<WorkerId>& ids) const {
+    std::vector<WorkerId> found;
+    for (const WorkerId id : ids)
+      if (record(id).successor) found.push_back(id);
+    return found;
+  }
+  bool busy() {
+    const std::size_t before = answers_.size();
+    supervisor_->reload({{WorkerId{0}, web()}}, 1, note());
+    return answers_.size() > before && answers_.back() == "web is being reloaded already";
+  }
+};
+
+TEST_F(ReloadsTest, ReloadsOneWorkerAfterTheOther) {
+  const auto ids = workers(3);
+  reload(ids);
+  for (const WorkerId id : ids) {
+    EXPECT_THAT(in_work(ids), ElementsAre(id));
+    EXPECT_THAT(answers_, SizeIs(0));
+    leaves(follow(id));
+    EXPECT_TRUE(has_changed(id));
+  }
+  EXPECT_THAT(answers_, ElementsAre("ok"));
+  EXPECT_THAT(link_.spawns_, SizeIs(6));
+}
+
+TEST_F(ReloadsTest, DoesNotWaitForARunThatLeavesBeforeTheNextWorker) {
+  const auto ids = workers(2);
+  reload(ids);
+  const RunId first = follow(ids[0]);
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[1]));
+  const RunId second = follow(ids[1]);
+  leaves(second);
+  EXPECT_THAT(answers_, SizeIs(0));  // The answer does.
+  leaves(first);
+  EXPECT_THAT(answers_, ElementsAre("ok"));
+}
+
+TEST_F(ReloadsTest, EndsWithTheFirstWorkerThatFails) {
+  const auto ids = workers(3);
+  reload(ids);
+  run_exits(successor_of(ids[0]), kExit1);
+  ASSERT_THAT(answers_, SizeIs(1));
+  EXPECT_THAT(answers_[0], HasSubstr("web (id 0): the new process exited with code [1]"));
+  clock_.advance(1min);
+  for (const WorkerId id : ids) {
+    EXPECT_FALSE(has_changed(id));
+    EXPECT_FALSE(record(id).reload_to);
+    EXPECT_EQ(status(id), "online");
+  }
+  EXPECT_THAT(link_.spawns_, SizeIs(4));
+}
+
+TEST_F(ReloadsTest, WhatWasReloadedBeforeAFailureStays) {
+  const auto ids = workers(3);
+  reload(ids);
+  const RunId old = follow(ids[0]);
+  run_exits(successor_of(ids[1]), kExit1);
+  EXPECT_THAT(answers_, SizeIs(0));  // The first one's old run is still there.
+  leaves(old);
+  ASSERT_THAT(answers_, SizeIs(1));
+  EXPECT_THAT(answers_[0], HasSubstr("web (id 1): "));
+  EXPECT_TRUE(has_changed(ids[0]));
+  EXPECT_FALSE(has_changed(ids[1]) || has_changed(ids[2]));
+  EXPECT_THAT(link_.spawns_, SizeIs(5));
+}
+
+TEST_F(ReloadsTest, AnAppIsReloadedOnceAtATime) {
+  const auto ids = workers(1);
+  reload(ids);
+  EXPECT_TRUE(busy());
+  const RunId old = follow(ids[0]);
+  EXPECT_TRUE(busy());
+  answers_.clear();
+  leaves(old);
+  EXPECT_THAT(answers_, ElementsAre("ok"));
+  EXPECT_FALSE(busy());
+}
+
+TEST_F(ReloadsTest, AppsDoNotWaitForEachOther) {
+  const auto web_ids = workers(1), api_ids = workers(1, "api");
+  reload(web_ids);
+  reload(api_ids, changed(web("api")));
+  EXPECT_THAT(in_work(web_ids), SizeIs(1));
+  EXPECT_THAT(in_work(api_ids), SizeIs(1));
+  run_exits(successor_of(web_ids[0]), kExit1);
+  leaves(follow(api_ids[0]));
+  EXPECT_EQ(answers_.back(), "ok");
+}
+
+TEST_F(ReloadsTest, OneNamespacesAppIsNotTheOthers) {
+  AppSpec other = web();
+  other.app_namespace = "other";
+  const WorkerId mine = serving(), theirs = serving(other);
+  reload({mine});
+  reload({theirs}, changed(other));
+  EXPECT_THAT(in_work({mine, theirs}), SizeIs(2));
+}
+
+TEST_F(ReloadsTest, NothingToReloadIsDone) {
+  supervisor_->reload({}, 1, note());
+  EXPECT_THAT(answers_, ElementsAre("ok"));
+}
+
+TEST_F(ReloadsTest, WorkersThatAreNotOnlineAreStarted) {
+  const auto ids = workers(1);
+  const WorkerId stopped = added(web());
+  reload({ids[0], stopped});
+  EXPECT_EQ(status(stopped), "stopped");
+  leaves(follow(ids[0]));
+  EXPECT_EQ(status(stopped), "launching");
+  link_.run(record(stopped).run);
+  settle();
+  EXPECT_TRUE(has_changed(stopped));
+  EXPECT_THAT(answers_, ElementsAre("ok"));
+}
+
+TEST_F(ReloadsTest, AWorkerThatWasDeletedMeanwhileIsLeftOut) {
+  const auto ids = workers(3);
+  reload(ids);
+  supervisor_->remove_worker(ids[1], nullptr);
+  exits(ids[1], kExit0);
+  settle();
+  ASSERT_EQ(supervisor_->find(ids[1]), nullptr);
+  leaves(follow(ids[0]));
+  EXPECT_THAT(in_work({ids[0], ids[2]}), ElementsAre(ids[2]));
+  leaves(follow(ids[2]));
+  EXPECT_THAT(answers_, ElementsAre("ok"));
+  EXPECT_THAT(link_.spawns_, SizeIs(5));
+}
+
+TEST_F(ReloadsTest, AWorkerThatDiesBeforeItsTurnStartsAsWhatItShallBe) {
+  const auto ids = workers(2);
+  reload(ids);
+  run_exits(record(ids[1]).run, kExit1);
+  link_.run(record(ids[1]).run);
+  leaves(follow(ids[0]));
+  leaves(follow(ids[1]));
+  EXPECT_TRUE(has_changed(ids[1]));
+  EXPECT_THAT(answers_, ElementsAre("ok"));
+}
+
+TEST_F(ReloadsTest, TheAddressIsServedAllTheTime) {
+  const auto ids = workers(2);
+  const auto sockets = [this] {
+    std::vector<std::string> names = link_.names();
+    std::erase_if(names, [](const std::string& name) { return !name.starts_with("port."); });
+    return names;
+  };
+  const auto before = sockets();
+  reload(ids);
+  for (const WorkerId id : ids) leaves(follow(id));
+  clock_.advance(1min);
+  for (const std::string& name : before) EXPECT_THAT(sockets(), testing::Contains(name));
+}
+
+// ---- The next daemon.
+
+TEST_F(ReloadsTest, ANewDaemonGoesOnWithTheRest) {
+  const auto ids = workers(3);
+  reload(ids);
+  leaves(follow(ids[0]));
+  (void)successor_of(ids[1]);
+  next_daemon();
+  settle();
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[1]));
+  EXPECT_TRUE(busy());
+  leaves(follow(ids[1]));
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[2]));
+  leaves(follow(ids[2]));
+  for (const WorkerId id : ids) EXPECT_TRUE(has_changed(id));
+  EXPECT_THAT(link_.spawns_, SizeIs(6));
+  EXPECT_TRUE(noticed("web: the reload that another daemon had begun is done"));
+  EXPECT_FALSE(busy());
+}
+
+TEST_F(ReloadsTest, ANewDaemonSaysThatTheReloadHasFailed) {
+  const auto ids = workers(2);
+  reload(ids);
+  const RunId next = successor_of(ids[0]);
+  next_daemon();
+  settle();
+  run_exits(next, kExit1);
+  EXPECT_TRUE(noticed("web: reload: reload: web (id 0): the new process exited with code [1]"));
+  clock_.advance(1min);
+  for (const WorkerId id : ids) EXPECT_FALSE(has_changed(id) || record(id).reload_to);
+  EXPECT_THAT(link_.spawns_, SizeIs(3));
+}
+
+}  // namespace
+}  // namespace pmx::test
