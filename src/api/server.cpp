@@ -1,8 +1,3 @@
-// libmicrohttpd without threads of its own: its epoll descriptor becomes readable when there is
-// something to do, MHD_run() does it, and MHD_get_timeout() says when it wants to run again anyway
-// (a connection's idle timeout: none, where there are no connections, so an idle daemon is not
-// woken).
-//
 // An answer that comes later: the connection is suspended, which takes it out of the epoll set; the
 // answer resumes it, MHD calls the handler once more, and that queues what is ready by then.
 #include "api/server.h"
@@ -15,6 +10,7 @@
 #include <utility>
 
 #include "base/sys.h"
+#include "http/mhd_loop.h"
 
 namespace pmx::api {
 namespace {
@@ -33,7 +29,7 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
 
 class HttpServer final : public Server {
  public:
-  HttpServer(EventLoop& loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
+  HttpServer(EventLoop& loop, Handler handler) : handler_(std::move(handler)), mhd_(loop) {}
   ~HttpServer() override;
   Result<void> start(Fd listener);
 
@@ -50,18 +46,12 @@ class HttpServer final : public Server {
   MHD_Result ask(Exchange& exchange);
   void answer(const std::shared_ptr<Exchange>& exchange, Response response);
   static MHD_Result send(Exchange& exchange);
-  void run();
-  void run_soon();
 
-  EventLoop& loop_;
   Handler handler_;
-  MHD_Daemon* daemon_ = nullptr;
-  int epoll_fd_ = -1;  // MHD's.
-  EventLoop::TimerId timer_ = 0;
-  bool completed_ = false;  // A connection ended in this run of MHD.
   Exchanges exchanges_;
   // Answers may come after us: they look here first.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  http::MhdLoop mhd_;  // The last: its end ends requests.
 };
 
 bool may_ask(MHD_Connection* connection) {
@@ -76,58 +66,22 @@ void keep_quiet(void*, const char*, va_list) {}  // A client that goes away is n
 
 Result<void> HttpServer::start(Fd listener) {
   const MHD_FLAG flags = static_cast<MHD_FLAG>(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME);
-  const int fd = listener.get();
-  daemon_ =
-      MHD_start_daemon(flags, 0, nullptr, nullptr, &HttpServer::on_access, this,
-                       MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, kMaxConnections,
-                       MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(kIdleTimeout.count()),
-                       MHD_OPTION_NOTIFY_COMPLETED, &HttpServer::on_completed, this,
-                       MHD_OPTION_EXTERNAL_LOGGER, &keep_quiet, nullptr, MHD_OPTION_END);
-  if (daemon_ == nullptr) return system_error(errno, "start the HTTP server");
-  (void)listener.release();  // MHD's now; quiesce gives it back.
-  const MHD_DaemonInfo* const info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
-  if (info == nullptr) return Error(Errc::kIo, "the HTTP server has no epoll descriptor");
-  epoll_fd_ = info->epoll_fd;
-  PMX_TRY(loop_.watch(epoll_fd_, [this] { run(); }));
-  run();
-  return {};
+  MHD_Daemon* const daemon = MHD_start_daemon(
+      flags, 0, nullptr, nullptr, &HttpServer::on_access, this, MHD_OPTION_LISTEN_SOCKET,
+      listener.get(), MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT,
+      static_cast<unsigned>(kIdleTimeout.count()), MHD_OPTION_NOTIFY_COMPLETED,
+      &HttpServer::on_completed, this, MHD_OPTION_EXTERNAL_LOGGER, &keep_quiet, nullptr,
+      MHD_OPTION_END);
+  if (daemon != nullptr) (void)listener.release();  // MHD's now.
+  return mhd_.begin(daemon);
 }
 
 HttpServer::~HttpServer() {
   *alive_ = false;
-  loop_.cancel(timer_);
-  if (daemon_ == nullptr) return;
-  if (epoll_fd_ >= 0) loop_.unwatch(epoll_fd_);
   // MHD does not stop with a suspended connection.
   for (const auto& exchange : Exchanges(exchanges_))
     if (exchange->suspended)
       answer(exchange, error_response(MHD_HTTP_SERVICE_UNAVAILABLE, "the daemon is ending"));
-  MHD_run(daemon_);
-  // Not shut down by MHD: other holders of the socket go on listening.
-  const Fd listener(MHD_quiesce_daemon(daemon_));
-  MHD_stop_daemon(daemon_);
-}
-
-void HttpServer::run() {
-  MHD_run(daemon_);
-  loop_.cancel(std::exchange(timer_, 0));
-  // Out of descriptors MHD stops to listen until a connection is gone, and takes that up only when
-  // it is run once more, for which nothing would wake us.
-  if (std::exchange(completed_, false)) return run_soon();
-  MHD_UNSIGNED_LONG_LONG wait_ms = 0;
-  if (MHD_get_timeout(daemon_, &wait_ms) != MHD_YES) return;
-  timer_ = loop_.call_after(std::chrono::milliseconds(wait_ms), [this] {
-    timer_ = 0;
-    run();
-  });
-}
-
-void HttpServer::run_soon() {
-  loop_.cancel(timer_);
-  timer_ = loop_.call_after(std::chrono::nanoseconds(0), [this] {
-    timer_ = 0;
-    run();
-  });
 }
 
 MHD_Result HttpServer::on_access(void* self, MHD_Connection* connection, const char* url,
@@ -189,7 +143,7 @@ void HttpServer::answer(const std::shared_ptr<Exchange>& exchange, Response resp
   exchange->response = std::move(response);
   if (!exchange->suspended || exchange->connection == nullptr) return;
   MHD_resume_connection(exchange->connection);
-  run_soon();
+  mhd_.run_soon();
 }
 
 MHD_Result HttpServer::send(Exchange& exchange) {
@@ -209,7 +163,7 @@ void HttpServer::on_completed(void* self, MHD_Connection*, void** slot,
                               MHD_RequestTerminationCode) {
   auto* const server = static_cast<HttpServer*>(self);
   auto* const exchange = static_cast<Exchange*>(*slot);
-  server->completed_ = true;
+  server->mhd_.completed();
   if (exchange == nullptr) return;
   *slot = nullptr;
   exchange->connection = nullptr;

@@ -1,9 +1,8 @@
-// HTTP over the home's Unix socket. The only code of pmx that listens; libmicrohttpd is included by
-// server.cpp alone.
+// HTTP over the home's Unix socket.
 //
 // Owns:       the HTTP connections; the listening socket is the keeper's, this is one more
 //             duplicate.
-// Thread:     control, in the event loop: libmicrohttpd's epoll set is watched as one descriptor.
+// Thread:     control, in the event loop: http/mhd_loop.h.
 // Invariants: each request gets one answer, also one that comes late (the connection is suspended
 //             for so long); only root and our own user get any (SO_PEERCRED).
 // Bounds:     kMaxConnections at a time (more wait in the socket's backlog), bodies of

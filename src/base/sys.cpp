@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -71,6 +72,18 @@ Result<SocketPair> socket_pair(int type) {
 Result<Fd> open(const std::string& path, int flags, mode_t mode) {
   return owned(retry_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }), "open",
                path);
+}
+
+Result<Fd> open_below(int folder, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  // EAGAIN: something was renamed while a link's ".." was followed (man 2 openat2).
+  long fd = -1;
+  for (int tries = 0; tries == 0 || (fd < 0 && errno == EAGAIN && tries < 4); ++tries)
+    fd =
+        retry_eintr([&] { return ::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how); });
+  return owned(static_cast<int>(fd), "open", path);
 }
 
 Result<void> close(Fd fd) {
@@ -377,7 +390,10 @@ void raise_fd_limit() {
 std::string self_exe() {
   std::array<char, 4096> path;
   const auto n = ::readlink("/proc/self/exe", path.data(), path.size());
-  return n > 0 ? std::string(path.data(), static_cast<std::size_t>(n)) : std::string();
+  std::string_view self(path.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+  constexpr std::string_view kReplaced = " (deleted)";
+  if (self.ends_with(kReplaced)) self.remove_suffix(kReplaced.size());
+  return std::string(self);
 }
 
 }  // namespace sys

@@ -21,6 +21,8 @@ namespace pmx::sys {
 
 // Files. `flags` as in open(2); O_CLOEXEC is added.
 Result<Fd> open(const std::string& path, int flags, mode_t mode = 0600);
+// `path` below `folder`, whatever links are on the way. EXDEV: it would lead out. Linux 5.6.
+Result<Fd> open_below(int folder, const std::string& path, int flags);
 Result<void> close(Fd fd);
 Result<Fd> duplicate(int fd);                            // F_DUPFD_CLOEXEC, at 3 or above.
 Result<std::size_t> read(int fd, std::span<char> into);  // 0 at the end. kUnavailable: EAGAIN.
@@ -97,6 +99,6 @@ std::optional<int> exit_status_of_stranger(int pidfd);
 // The boot this machine is in, hashed from /proc/sys/kernel/random/boot_id; 0 where there is none.
 std::uint64_t boot_id_hash();
 void raise_fd_limit();   // Soft to hard, for ourselves.
-std::string self_exe();  // Path of the running executable.
+std::string self_exe();  // Path of the running executable, or of what an upgrade has put there.
 
 }  // namespace pmx::sys

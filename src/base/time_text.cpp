@@ -20,6 +20,16 @@ int millis_of(std::int64_t time_ns) {
   return static_cast<int>((time_ns - seconds_of(time_ns) * kNsPerSecond) / 1'000'000);
 }
 
+// Names are English: pmx keeps the C locale.
+std::string utc_text(std::int64_t time_ns, const char* format) {
+  const std::time_t seconds = seconds_of(time_ns);
+  std::tm tm{};
+  ::gmtime_r(&seconds, &tm);
+  char text[40];
+  const std::size_t size = std::strftime(text, sizeof text, format, &tm);
+  return {text, size};
+}
+
 constexpr std::array<std::string_view, 12> kMonths{"January",   "February", "March",    "April",
                                                    "May",       "June",     "July",     "August",
                                                    "September", "October",  "November", "December"};
@@ -146,23 +156,20 @@ Result<std::int64_t> parse_date(std::string_view text) {
 
 }  // namespace
 
-std::string utc_file_stamp(std::int64_t time_ns) {
-  const std::time_t seconds = seconds_of(time_ns);
-  std::tm tm{};
-  ::gmtime_r(&seconds, &tm);
-  char text[40];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H-%M-%SZ", &tm);
-  return text;
-}
+std::string utc_file_stamp(std::int64_t time_ns) { return utc_text(time_ns, "%Y-%m-%dT%H-%M-%SZ"); }
 
 std::string iso_time(std::int64_t time_ns) {
-  const std::time_t seconds = seconds_of(time_ns);
-  std::tm tm{};
-  ::gmtime_r(&seconds, &tm);
-  char text[40];
-  const std::size_t n = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-  std::snprintf(text + n, sizeof text - n, ".%03dZ", millis_of(time_ns));
-  return text;
+  char millis[16];
+  std::snprintf(millis, sizeof millis, ".%03dZ", millis_of(time_ns));
+  return utc_text(time_ns, "%Y-%m-%dT%H:%M:%S") + millis;
+}
+
+std::string http_date(std::int64_t time_ns) {
+  return utc_text(time_ns, "%a, %d %b %Y %H:%M:%S GMT");
+}
+
+std::string access_log_time(std::int64_t time_ns) {
+  return utc_text(time_ns, "%d/%b/%Y:%H:%M:%S +0000");
 }
 
 TimeFormat::TimeFormat(std::string_view pattern) : pattern_(pattern) {}

@@ -14,6 +14,10 @@ namespace pmx {
 std::string utc_file_stamp(std::int64_t time_ns);
 // "2026-11-23T10:00:00.123Z", as Date.toISOString.
 std::string iso_time(std::int64_t time_ns);
+// "Mon, 23 Nov 2026 10:00:00 GMT": IMF-fixdate (RFC 9110, 5.6.7).
+std::string http_date(std::int64_t time_ns);
+// "23/Nov/2026:10:00:00 +0000", as in web servers' access logs.
+std::string access_log_time(std::int64_t time_ns);
 
 // A dayjs pattern (PM2's log_date_format), compiled once: YYYY YY MMMM MMM MM M DD D dddd ddd HH H
 // hh h mm m ss s SSS A a Z ZZ X x and [escaped text], in local time. Unknown letters stand for

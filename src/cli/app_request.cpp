@@ -173,18 +173,22 @@ Result<config::ResolveContext> resolve_context(const Session& session) {
   return context;
 }
 
-Result<AppSpec> script_app(Session& session, const std::string& script) {
+Result<AppSpec> described_app(Session& session, const Json& written) {
   if (session.line.has("env"))
     return invalid("Using --env [env] without passing the ecosystem.config.js does not work");
-  Json app = app_of_options(session.line);
-  app.set("script", script);
-  if (!session.line.app_args.empty())
-    app.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
-  config::Normalised normalised = config::normalise_app(app, "");
+  config::Normalised normalised = config::normalise_app(written, "");
   for (const std::string& warning : normalised.warnings) session.console.warn(warning);
   PMX_TRY(refuse(session, config::app_mistakes(normalised.app)));
   const config::ResolveContext context = PMX_TRY(resolve_context(session));
   return resolved(session, normalised.app, context);
+}
+
+Result<AppSpec> script_app(Session& session, const std::string& script) {
+  Json app = app_of_options(session.line);
+  app.set("script", script);
+  if (!session.line.app_args.empty())
+    app.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
+  return described_app(session, app);
 }
 
 Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file) {
@@ -216,6 +220,16 @@ Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string&
   }
   PMX_TRY(refuse(session, mistakes));
   return apps;
+}
+
+Result<void> post_apps(Session& session, const std::vector<AppSpec>& apps) {
+  Json list = Json::array();
+  for (const AppSpec& app : apps) list.push_back(config::app_to_json(app));
+  Json body = Json::object({{"apps", std::move(list)}, {"force", session.line.has("force")}});
+  add_ship_secrets(session, body);
+  const Json answer = PMX_TRY(session.client.post("/v1/start", body));
+  print_messages(session, answer);
+  return {};
 }
 
 void add_ship_secrets(const Session& session, Json& body) {

@@ -19,10 +19,15 @@ Result<Json> stored_settings(const std::string& home);
 
 Result<config::ResolveContext> resolve_context(const Session& session);
 
+// One app, as a file could have written it; prints the warnings.
+Result<AppSpec> described_app(Session& session, const Json& written);
 // One script with the options and arguments of the line.
 Result<AppSpec> script_app(Session& session, const std::string& script);
 // The apps of an ecosystem file, all of them good or none. Prints the warnings.
 Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file);
+
+// Has the daemon start them; prints what it says.
+Result<void> post_apps(Session& session, const std::vector<AppSpec>& apps);
 
 // Puts the secrets of the apps' sinks into a request's body: beside the apps, never in one.
 void add_ship_secrets(const Session& session, Json& body);

@@ -61,6 +61,8 @@ constexpr std::array kCommands{
     Command{kForegroundCommand, "", "run [options] <script|ecosystem file> | -- <program> [arguments]",
             "Run apps in the foreground, as a container does, and end as they end; also as pm2-runtime.",
             Words::kFiles, "app env only json raw format formatted delay", &run_foreground},
+    Command{kServeCommand, "expose", "serve [path] [port] [options]", "Serve the files of a folder over HTTP, as an app; port 8080.",
+            Words::kFiles, "app port host spa ftp dotfiles access-log basic-auth-username basic-auth-password monitor force no-daemon", &run_serve},
     Command{"ship", "", "ship [status | test <url> | pause <sink> | resume <sink> | retry <sink>] [--json]",
             "Show what has arrived in the stores, try one, stop and continue one, send refused lines again.",
             Words::kNone, "json", &run_ship, "status test pause resume retry"},

@@ -7,6 +7,8 @@ struct Session;
 
 // start_command.cpp
 int run_start(Session& session);
+// serve_command.cpp
+int run_serve(Session& session);
 // project_commands.cpp
 int run_ecosystem(Session& session);
 int run_start_or(Session& session);

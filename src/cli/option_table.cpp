@@ -44,6 +44,16 @@ constexpr std::array kOwnOptions{
     OptionRow{"--level", "<level>",
               "Lines of this level and worse: debug, info, warn, error, fatal."},
     OptionRow{"--grep", "<pattern>", "Lines that match this regular expression."},
+    OptionRow{"--port", "[port]", "Listen on this port (8080)."},
+    OptionRow{"--host", "<address>", "Listen on this address only; :: for IPv6 too (0.0.0.0)."},
+    OptionRow{"--spa", "", "Single page app: paths that no file has are the homepage's."},
+    OptionRow{"--ftp", "", "Folders without an index.html list what is in them."},
+    OptionRow{"--dotfiles", "", "Serve files and folders whose name begins with a dot, too."},
+    OptionRow{"--access-log", "", "Print a line for each answer, not only for failures."},
+    OptionRow{"--basic-auth-username", "[name]", "Who may read, with a password."},
+    OptionRow{"--basic-auth-password", "[password]",
+              "That password; or set PM2_SERVE_BASIC_AUTH_PASSWORD, which other users do not see."},
+    OptionRow{"--monitor", "[name]", "Accepted for PM2's sake; without effect."},
     // Accepted because PM2's users have them in scripts; each is without effect here.
     OptionRow{"--formatted", "", "Lines with id and name of their app in front."},
     OptionRow{"--format", "", "Lines as timestamp=… app=… id=… type=… message=…"},
@@ -55,7 +65,8 @@ constexpr std::array kOwnOptions{
     OptionRow{"--no-auto-exit", "", "Accepted for PM2's sake; without effect."},
     OptionRow{"--parallel", "<number>", "Of a reload: workers of an app that are replaced at a time, after the first."},
     OptionRow{"-w,--write", "", "Accepted for PM2's sake; without effect."},
-    OptionRow{"--no-daemon", "", "Not offered: use pmx run."},
+    OptionRow{"--no-daemon", "",
+              "Of serve alone: in the foreground, as a container does (pmx run)."},
 };
 
 bool has_word(std::string_view words, std::string_view word) {

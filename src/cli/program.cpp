@@ -2,11 +2,14 @@
 #include "base/path.h"
 #include "cli/home.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "cli/command_table.h"
 #include "cli/daemon_boot.h"
 #include "cli/daemon_command.h"
+#include "cli/file_server_command.h"
 #include "cli/handlers.h"
 #include "cli/help_text.h"
 #include "cli/not_offered.h"
@@ -80,6 +83,20 @@ void warn_of_other_version(Session& session) {
                        PMX_VERSION + ": `pmx update` changes it, and restarts nothing");
 }
 
+// Options that an app may well have itself: taken here and without effect, they would be missed
+// there.
+constexpr std::array<std::string_view, 4> kOnlyWhereMeant{"port", "host", "spa", "dotfiles"};
+
+std::string misplaced_option(const CommandLine& line, const Command& command) {
+  const std::vector<OptionRow> meant = options_of(command.options);
+  for (const std::string_view name : kOnlyWhereMeant)
+    if (line.has(name) && std::none_of(meant.begin(), meant.end(), [&](const OptionRow& row) {
+          return long_name(row.names) == name;
+        }))
+      return std::string(name);
+  return "";
+}
+
 int dispatch(CommandLine line, Console& console, const std::string& called_as) {
   if (line.has("version") && line.words.empty())
     line.words = {"version"};
@@ -92,12 +109,14 @@ int dispatch(CommandLine line, Console& console, const std::string& called_as) {
   const std::string word = line.words.front();
   const Command* command = find_command(word);
   if (command == nullptr) return unknown_command(console, line);
-  if (line.has("no-daemon"))
+  if (line.has("no-daemon") && command->name != kServeCommand)
     return misused(console, "--no-daemon: use `pmx run` for an app in the foreground");
   if (line.has("help")) {
     console.data(usage_text(*command));
     return 0;
   }
+  if (const std::string option = misplaced_option(line, *command); !option.empty())
+    return misused(console, "unknown option `--" + option + "': an app's own stand behind --");
   line.words.erase(line.words.begin());
   Result<Session> session = make_session(std::move(line), console, called_as);
   if (!session) {
@@ -129,9 +148,11 @@ void print_messages(Session& session, const Json& answer) {
 
 int run_program(int argc, char** argv) {
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
-  // The keeper's words to its daemon are not PM2's: they come before any other parsing.
+  // The keeper's words to what it starts are not PM2's: they come before any other parsing.
   if (!words.empty() && words.front() == "daemon")
     return run_daemon_command({words.begin() + 1, words.end()});
+  if (!words.empty() && words.front() == kFileServerCommand)
+    return run_file_server_command({words.begin() + 1, words.end()});
   const std::vector<OptionRow> rows = all_options();
   Result<CommandLine> line = parse_command_line(rows, words);
   if (!line) {

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "cli/app_request.h"
 #include "cli/daemon_boot.h"
+#include "cli/foreground_run.h"
 #include "cli/handlers.h"
 #include "cli/session.h"
 #include "config/app_config.h"
@@ -42,7 +43,7 @@ supervisor::EchoStyle style_of(const CommandLine& line) {
   return line.has("raw") ? supervisor::EchoStyle::kRaw : style;
 }
 
-Result<std::vector<AppSpec>> apps_to_run(Session& session) {
+Result<std::vector<AppSpec>> named_apps(Session& session) {
   const CommandLine& line = session.line;
   if (line.words.size() == 1 && config::is_config_file(line.words.front()))
     return ecosystem_apps(session, line.words.front());
@@ -61,7 +62,8 @@ Result<void> wait_first(const CommandLine& line) {
   return {};
 }
 
-Error start(Session& session) {
+Error start(Session& session, AppsToRun apps_to_run) {
+  session.command = kForegroundCommand;
   Result<std::string> home = choose_run_home(session.env, session.cwd);
   if (!home) return home.error();
   session.home = *home;
@@ -105,6 +107,10 @@ Error start(Session& session) {
 
 }  // namespace
 
-int run_foreground(Session& session) { return failed(session, start(session)); }
+int run_in_foreground(Session& session, AppsToRun apps_to_run) {
+  return failed(session, start(session, apps_to_run));
+}
+
+int run_foreground(Session& session) { return run_in_foreground(session, &named_apps); }
 
 }  // namespace pmx::cli

@@ -29,16 +29,6 @@ std::string instances_text(const AppSpec& app) {
   return std::to_string(app.instances) + (app.instances > 1 ? " instances)" : " instance)");
 }
 
-Result<void> post_apps(Session& session, const std::vector<AppSpec>& apps) {
-  Json list = Json::array();
-  for (const AppSpec& app : apps) list.push_back(config::app_to_json(app));
-  Json body = Json::object({{"apps", std::move(list)}, {"force", session.line.has("force")}});
-  add_ship_secrets(session, body);
-  const Json answer = PMX_TRY(session.client.post("/v1/start", body));
-  print_messages(session, answer);
-  return {};
-}
-
 // Apps of the file that run already are restarted with what the file says now.
 Result<void> start_file(Session& session, const std::string& file) {
   const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
@@ -61,7 +51,7 @@ Result<void> start_file(Session& session, const std::string& file) {
   }
   if (missing.empty()) return {};
   for (const AppSpec& app : missing)
-    if (app.wait_ready)
+    if (app.wait_ready && app.script != kFileServerScript)
       session.console.warn("App " + app.name +
                            " has option 'wait_ready' set, waiting for app to be ready...");
   PMX_TRY(post_apps(session, missing));

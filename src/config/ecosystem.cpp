@@ -9,6 +9,7 @@
 #include "config/internal/yaml.h"
 #include "config/nearest.h"
 #include "config/schema.h"
+#include "config/served_apps.h"
 
 namespace pmx::config {
 namespace {
@@ -64,8 +65,6 @@ bool is_config_file(std::string_view name) {
 Result<Ecosystem> ecosystem_from(const Json& content) {
   Ecosystem file;
   const Json* list = &content;
-  if (!content["static"].is_null())
-    return invalid("static: folders are not served from a file: give each a server as an app");
   if (content.is_object()) {
     for (const char* key : {"apps", "pm2"})
       if (const Json* found = content.find(key)) {
@@ -78,10 +77,20 @@ Result<Ecosystem> ecosystem_from(const Json& content) {
     file.apps = list->items();
   else if (list->is_object())
     file.apps = {*list};
-  if (list == &content && content.is_object()) PMX_TRY(check_single_app(content));
-  for (const Json& app : file.apps)
+  const Json& served = content["static"];
+  if (list == &content && content.is_object()) {
+    const Result<void> single = check_single_app(content);
+    if (!single && served.is_null()) return single.error();
+    file.apps.front().erase("static");
+    if (!single) file.apps.clear();  // Only folders to serve.
+  }
+  for (Json& app : file.apps) {
     if (!app.is_object()) return invalid("an app is an object with a script, not " + app.dump());
-  if (content.is_object() && list != &content && !content["ship"].is_null())
+    take_serve_word(app);
+  }
+  if (!served.is_null())
+    for (Json& app : PMX_TRY(served_apps(served))) file.apps.push_back(std::move(app));
+  if (content.is_object() && !content["ship"].is_null())
     for (Json& app : file.apps)
       if (app["ship"].is_null()) app.set("ship", content["ship"]);
   if (file.apps.empty()) return invalid("no apps in it: expected { apps: [ { script: … } ] }");

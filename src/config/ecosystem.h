@@ -30,7 +30,7 @@ Result<Ecosystem> load_ecosystem(const std::string& path, RunJavaScript run = Ru
 // Of the file's bytes: tells whether it is the one that was read.
 Result<std::string> config_hash(const std::string& path);
 
-// {apps:[…]}, {pm2:[…]}, […] or one app; `ship` may stand beside the list.
+// {apps:[…]}, {pm2:[…]}, […] or one app; `ship` and `static` may stand beside the list.
 Result<Ecosystem> ecosystem_from(const Json& content);
 
 // The apps that --only names ("a,b" or "a b"); all where it is empty. A name that no app has is an

@@ -203,6 +203,7 @@ std::string ecosystem_schema() {
                                  {"apps", apps},
                                  {"pm2", apps},
                                  {"ship", reference("ship")},
+                                 {"static", list_of(Json(Object{{"type", "object"}}))},
                                  {"deploy", Json(Object{{"type", "object"}})}})},
       {"definitions", Json(Object{{"app", app_definition()},
                                   {"env", env},

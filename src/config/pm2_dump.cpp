@@ -22,6 +22,7 @@ constexpr std::array kLogFiles{
     Renamed{"pm_err_log_path", "error_file"},
     Renamed{"pm_log_path", "log_file"},
 };
+constexpr std::string_view kPm2FileServer = "/pm2/lib/API/Serve.js";
 // Variables that PM2 puts into every environment by itself.
 constexpr std::array<std::string_view, 4> kPm2Variables{"PM2_HOME", "PM2_USAGE", "unique_id",
                                                         "PM2_JSON_PROCESSING"};
@@ -77,6 +78,10 @@ Json canonical(const Json& entry, const std::string& home) {
   }
   for (const Renamed& row : kRenamed)
     if (const Json* const value = entry.find(row.pm2)) app.set(row.key, *value);
+  if (app["script"].as_string().ends_with(kPm2FileServer)) {
+    app.set("script", kFileServerScript);
+    app.set("exec_interpreter", "none");
+  }
   take_logs(app, entry, home);
   app.set("env", variables_of(entry));
   app.set("instances_given", !entry["merge_logs"].as_bool());

@@ -84,8 +84,6 @@ bool resolve_shell_line(AppSpec& app) {
 
 Result<void> resolve_script(AppSpec& app, bool interpreter_given, const std::string& home) {
   if (resolve_shell_line(app)) return {};
-  if (app.script == "serve" && !is_file(absolute_path(app.cwd, app.script)))
-    return invalid("script: \"serve\" is PM2's file server: name a server's own program or path");
   const std::string path = absolute_path(app.cwd, app.script, value_of(app.env, "HOME"));
   if (is_file(path)) {
     app.script = path;
@@ -97,12 +95,19 @@ Result<void> resolve_script(AppSpec& app, bool interpreter_given, const std::str
   return choose_interpreter(app, interpreter_given, node_version_cache(home));
 }
 
+// It says when it listens, so that a port that somebody else has is an error of the command.
+void resolve_file_server(AppSpec& app, const Json& json) {
+  app.interpreter = "none";
+  app.interpreter_args.clear();
+  if (json.find("wait_ready") == nullptr) app.wait_ready = true;
+}
+
 void resolve_mode(AppSpec& app, const Json& json, const ResolveContext& context) {
   app.instances_given = json.find("instances") != nullptr;
   if (app.instances <= 0) app.instances += context.cpus;
   app.instances = std::max<std::int64_t>(app.instances, 1);
   const std::string_view program = base_name(app.interpreter);
-  if (flag(json["execute_command"]))
+  if (flag(json["execute_command"]) || app.script == kFileServerScript)
     app.exec_mode = "fork_mode";
   else if (json.find("exec_mode") == nullptr)
     app.exec_mode = app.instances_given && (program.ends_with("node") || program.ends_with("bun"))
@@ -198,13 +203,16 @@ Result<AppSpec> resolve_app(const Json& json, const ResolveContext& context) {
                           value_of(context.env, "HOME"));
   if (!is_directory(app.cwd)) return invalid("app " + app.name + ": cwd: no directory " + app.cwd);
   resolve_environment(app, json, context);
-  PMX_TRY(resolve_script(app, json.find("exec_interpreter") != nullptr, context.home));
+  if (app.script == kFileServerScript)
+    resolve_file_server(app, json);
+  else
+    PMX_TRY(resolve_script(app, json.find("exec_interpreter") != nullptr, context.home));
   PMX_TRY(resolve_env_files(app));
   resolve_source_maps(app, json, context.home);
   resolve_mode(app, json, context);
   resolve_files(app, context);
   PMX_TRY_WITHIN("app " + app.name, resolve_user(app, context));
-  app.version = package_version(app.script);
+  if (app.script != kFileServerScript) app.version = package_version(app.script);
   return app;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/log_spec.h"
@@ -16,6 +17,11 @@
 namespace pmx {
 
 inline constexpr std::chrono::milliseconds kDefaultListenTimeout{3000};
+
+// In place of a script: pmx's own file server, and the command of pmx that is one.
+inline constexpr std::string_view kFileServerScript = "pmx:serve";
+inline constexpr std::string_view kFileServerCommand = "serve-files";
+inline constexpr std::string_view kSharePortOption = "--share-port";  // Of that command.
 
 // The file that an app was read from, so that a restart can say that it has changed since.
 struct ConfigSource {
@@ -37,7 +43,7 @@ struct WatchPolicy {
 struct AppSpec {
   std::string name;
   std::string app_namespace = "default";
-  std::string script;  // Absolute path or a program found in PATH, or a shell line's shell.
+  std::string script;  // Absolute path, a shell line's shell, or kFileServerScript.
   std::vector<std::string> args;
   std::string interpreter = "none";  // "none": exec the script itself.
   std::vector<std::string> interpreter_args;

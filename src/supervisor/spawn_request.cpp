@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "base/path.h"
+#include "base/sys.h"
 #include "base/units.h"
 #include "supervisor/env_files.h"
 
@@ -208,6 +209,35 @@ Result<std::string> find_program(const std::string& program, const AppSpec& app)
                                     " is not in PATH: install it or give its absolute path");
 }
 
+namespace {
+
+// By the pmx that runs now: the one that the app was started by may have been another version.
+void put_file_server(const AppSpec& app, SpawnRequest& request) {
+  request.program = sys::self_exe();
+  request.argv = {"pmx", std::string(kFileServerCommand)};
+  // PM2: who says `instances` wants them to share what they listen on.
+  if (app.instances_given) request.argv.emplace_back(kSharePortOption);
+}
+
+Result<void> put_script(const AppSpec& app, const std::string& home,
+                        const std::optional<Identity>& identity, SpawnRequest& request) {
+  const bool direct = app.interpreter.empty() || app.interpreter == "none";
+  request.program = PMX_TRY(find_program(direct ? app.script : app.interpreter, app));
+  // argv[0] as the user would have typed it: programs print it.
+  request.argv.push_back(direct ? app.script : app.interpreter);
+  if (direct) return {};
+  if (app.source_map_support.value_or(false) && base_name(app.interpreter) == "node")
+    request.argv.emplace_back("--enable-source-maps");
+  // Who runs as somebody else cannot read what is in the home.
+  if (is_cluster(app) && app.drain_hook && !identity)
+    request.argv.insert(request.argv.end(), {"--require", drain_hook_path(home)});
+  request.argv.insert(request.argv.end(), app.interpreter_args.begin(), app.interpreter_args.end());
+  request.argv.push_back(app.script);
+  return {};
+}
+
+}  // namespace
+
 Result<SpawnRequest> spawn_request_of(const WorkerRecord& worker, RunId run,
                                       const std::string& home,
                                       const std::optional<Identity>& identity) {
@@ -215,20 +245,10 @@ Result<SpawnRequest> spawn_request_of(const WorkerRecord& worker, RunId run,
   SpawnRequest request;
   request.run = run;
   request.cwd = app.cwd.empty() ? "/" : app.cwd;
-  const bool direct = app.interpreter.empty() || app.interpreter == "none";
-  request.program = PMX_TRY(find_program(direct ? app.script : app.interpreter, app));
-  // argv[0] as the user would have typed it: programs print it.
-  request.argv.push_back(direct ? app.script : app.interpreter);
-  if (!direct) {
-    if (app.source_map_support.value_or(false) && base_name(app.interpreter) == "node")
-      request.argv.emplace_back("--enable-source-maps");
-    // Who runs as somebody else cannot read what is in the home.
-    if (is_cluster(app) && app.drain_hook && !identity)
-      request.argv.insert(request.argv.end(), {"--require", drain_hook_path(home)});
-    request.argv.insert(request.argv.end(), app.interpreter_args.begin(),
-                        app.interpreter_args.end());
-    request.argv.push_back(app.script);
-  }
+  if (app.script == kFileServerScript)
+    put_file_server(app, request);
+  else
+    PMX_TRY(put_script(app, home, identity, request));
   request.argv.insert(request.argv.end(), app.args.begin(), app.args.end());
   const Variables from_files = PMX_TRY(read_env_files(app, identity));
   for (const auto& [name, value] : PMX_TRY(environment_of(worker, home, identity, from_files)))

@@ -70,6 +70,16 @@ TEST(SysTest, EveryDescriptorIsBornCloseOnExec) {
   EXPECT_FALSE(close_on_exec(copy.get()));
 }
 
+TEST(SysTest, NothingIsOpenedBelowAFolderThatIsOutsideOfIt) {
+  const Fd slash = std::move(sys::open("/", O_RDONLY | O_DIRECTORY).value());
+  const Fd usr = std::move(sys::open("/usr", O_RDONLY | O_DIRECTORY).value());
+  EXPECT_TRUE(close_on_exec(sys::open_below(slash.get(), "usr/bin", O_RDONLY).value().get()));
+  EXPECT_TRUE(sys::open_below(usr.get(), "bin/../bin", O_RDONLY));
+  for (const char* const path : {"..", "/etc", "../etc/passwd", "/usr/bin"})
+    EXPECT_EQ(sys::open_below(usr.get(), path, O_RDONLY).error().sys_errno(), EXDEV) << path;
+  EXPECT_EQ(sys::open_below(usr.get(), "none", O_RDONLY).error().code(), Errc::kNotFound);
+}
+
 TEST(SysTest, APipeTellsWhatWaitsInIt) {
   const sys::Pipe pipe = std::move(sys::pipe().value());
   EXPECT_EQ(sys::pipe_bytes_waiting(pipe.read_end.get()).value(), 0U);

@@ -47,6 +47,9 @@ TEST_F(TimeTextTest, IsoTimesAreJavaScripts) {
   EXPECT_EQ(iso_time(kMoment), "2026-11-23T10:05:09.123Z");
   EXPECT_EQ(iso_time(0), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(iso_time(-1), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(http_date(kMoment), "Mon, 23 Nov 2026 10:05:09 GMT");
+  EXPECT_EQ(http_date(784'111'777'000'000'000), "Sun, 06 Nov 1994 08:49:37 GMT");  // RFC 9110.
+  EXPECT_EQ(access_log_time(kMoment), "23/Nov/2026:10:05:09 +0000");
 }
 
 TEST_F(TimeTextTest, FormatsAsDayjsDoes) {

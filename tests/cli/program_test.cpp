@@ -52,6 +52,22 @@ TEST_F(ProgramTest, RefusesUnknownOptions) {
   EXPECT_EQ(err_, "[PM2][ERROR] unknown option `--nonsense'\n");
 }
 
+TEST_F(ProgramTest, OptionsOfServeAreTakenFromNoAppOfAnotherCommand) {
+  EXPECT_EQ(run({"start", "server.js", "--port", "3000"}), 1);
+  EXPECT_EQ(err_, "[PM2][ERROR] unknown option `--port': an app's own stand behind --\n");
+}
+
+TEST_F(ProgramTest, RefusesToServeWhatCannotBeServed) {
+  EXPECT_EQ(run({"serve", "/nonexistent/site"}), 1);
+  EXPECT_EQ(err_, "[PM2][ERROR] serve: there is no folder /nonexistent/site\n");
+  EXPECT_EQ(run({"serve", "/tmp", "80a"}), 1);
+  EXPECT_EQ(err_, "[PM2][ERROR] serve: a port is a number from 1 to 65535, not \"80a\"\n");
+  EXPECT_EQ(run({"serve", "/tmp", "--port", "0"}), 1);
+  EXPECT_EQ(run({"serve", "/tmp", "80", "x"}), 1);
+  EXPECT_EQ(run({"expose", "/tmp", "--basic-auth-username", "me"}), 1);
+  EXPECT_NE(err_.find("go together"), std::string::npos);
+}
+
 TEST_F(ProgramTest, NamesAMissingScriptAndStartsNoDaemon) {
   EXPECT_EQ(run({"start", "./none.js"}), 1);
   EXPECT_EQ(err_, "[PM2][ERROR] Script not found: " + std::filesystem::current_path().string() +

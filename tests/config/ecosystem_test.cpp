@@ -102,11 +102,30 @@ TEST_F(EcosystemTest, RefusesAFileWithoutApps) {
                 "(did you mean \"apps\"?)");
 }
 
-TEST_F(EcosystemTest, SaysOfServedFoldersThatThereAreNone) {
+TEST_F(EcosystemTest, ServedFoldersAreAppsBesideTheOthers) {
+  const auto names = [&](std::string_view text) {
+    const Result<Ecosystem> file = load("e.json", text);
+    if (!file) return file.error().message();
+    std::string all;
+    for (const Json& app : file->apps) all += app["name"].as_string() + " ";
+    return all;
+  };
+  EXPECT_EQ(names(R"({"apps":[{"name":"a","script":"a"}],"static":[{"path":"/srv","port":81}]})"),
+            "a static-page-server-81 ");
+  EXPECT_EQ(names(R"({"name":"a","script":"a","static":[{"path":"/srv"}]})"),
+            "a static-page-server-8080 ");
+  EXPECT_EQ(names(R"({"static":[{"path":"/srv"},{"path":"/x","name":"x"}]})"),
+            "static-page-server-8080 x ");
+  EXPECT_EQ(names(R"([{"script":"serve"}])"), "serve ");
+  EXPECT_EQ(names(R"({"static":[{"port":81}]})"),
+            root_ + "/e.json: static: each is an object with a path, not {\"port\":81}");
+}
+
+TEST_F(EcosystemTest, TheFilesStoresAreThoseOfItsServedFoldersToo) {
   const Result<Ecosystem> file =
-      load("e.json", R"({"apps":[{"script":"a"}],"static":[{"path":"/srv"}]})");
-  ASSERT_FALSE(file);
-  EXPECT_NE(file.error().message().find("static: "), std::string::npos);
+      load("e.json", R"({"ship":"loki+http://h","static":[{"path":"/srv"}]})");
+  ASSERT_TRUE(file) << file.error().message();
+  EXPECT_EQ(file->apps[0]["ship"], Json("loki+http://h"));
 }
 
 TEST_F(EcosystemTest, EvaluatesJavaScriptByTheUsersRuntime) {

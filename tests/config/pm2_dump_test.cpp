@@ -42,6 +42,18 @@ TEST(Pm2DumpTest, AnEntryOfPm2BecomesAnApp) {
   EXPECT_TRUE(dumped->runs);
 }
 
+TEST(Pm2DumpTest, Pm2sFileServerBecomesOurs) {
+  Json entry = parsed(kPm2);
+  entry.set("pm_exec_path", "/usr/lib/node_modules/pm2/lib/API/Serve.js");
+  entry.set("env", Json::object({{"PM2_SERVE_PORT", 9000}, {"PM2_SERVE_FTP", false}}));
+  const auto dumped = dumped_app(entry, "/root/.pm2");
+  ASSERT_TRUE(dumped) << dumped.error().message();
+  EXPECT_EQ(dumped->spec.script, kFileServerScript);
+  EXPECT_EQ(dumped->spec.interpreter, "none");
+  EXPECT_EQ(dumped->spec.env.at("PM2_SERVE_PORT"), "9000");
+  EXPECT_EQ(dumped->spec.env.at("PM2_SERVE_FTP"), "false");
+}
+
 TEST(Pm2DumpTest, AnEntryOfOursComesBackAsItWas) {
   AppSpec app;
   app.name = "job";

@@ -198,6 +198,30 @@ TEST_F(ResolveAppTest, RefusesAnInterpreterThatIsNotThere) {
             "Interpreter ruby is NOT AVAILABLE in PATH. (type 'which ruby' to double check.)");
 }
 
+TEST_F(ResolveAppTest, OurFileServerSaysWhenItListensAndIsNoClusterOfNodes) {
+  const Json written = Json::object({{"script", kFileServerScript},
+                                     {"name", "docs"},
+                                     {"exec_interpreter", "node"},
+                                     {"exec_mode", "cluster"},
+                                     {"instances", 2}});
+  const AppSpec app = resolve(written);
+  EXPECT_EQ(app.script, kFileServerScript);
+  EXPECT_EQ(app.interpreter, "none");
+  EXPECT_EQ(app.exec_mode, "fork_mode");
+  EXPECT_EQ(app.instances, 2);
+  EXPECT_TRUE(app.wait_ready);
+  EXPECT_EQ(app.version, "N/A");
+  Json hasty = written;
+  hasty.set("wait_ready", false);
+  EXPECT_FALSE(resolve(hasty).wait_ready);
+}
+
+TEST_F(ResolveAppTest, TheWordServeOfACommandIsAProgram) {
+  EXPECT_EQ(refusal(Json::object({{"script", "serve"}})), "Script not found: " + root_ + "/serve");
+  file("bin/serve", "#!/bin/sh\n", 0755);
+  EXPECT_EQ(script("serve").script, root_ + "/bin/serve");
+}
+
 TEST_F(ResolveAppTest, CountsInstancesFromTheCpus) {
   file("app.js", "");
   const auto instances = [&](Json value) {

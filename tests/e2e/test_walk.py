@@ -148,7 +148,7 @@ COMMANDS = {
     "id": ("", ["web"]), "pid": ("", ["web"]), "jlist": ("", []), "prettylist": ("", []), "reset": ("", ["web"]),
     "flush": ("", ["web"]), "rotate": ("", ["web"]), "reloadLogs": ("", []), "sendSignal": ("", ["SIGCONT", "up"]),
     "send": ("", ["1", "line"]), "attach": ("", ["1"]), "trigger": ("", None), "run": ("", ["--", "/bin/true"]),
-    "ship": ("", ["status"]), "set": ("", ["rotate.retain", "5"]), "get": ("", ["rotate.retain"]),
+    "serve": ("expose", None), "ship": ("", ["status"]), "set": ("", ["rotate.retain", "5"]), "get": ("", ["rotate.retain"]),
     "unset": ("", ["rotate.retain"]), "conf": ("config", []), "multiset": ("", ["rotate.retain 5"]),
     "install": ("", ["pm2-logrotate"]), "save": ("dump", []), "cleardump": ("", []), "resurrect": ("", None),
     "import": ("", None), "ping": ("", []), "kill": ("", []), "startup": ("", None), "unstartup": ("", None),
@@ -158,7 +158,7 @@ COMMANDS = {
 # Those with None need more than a listed app; their cases are named here and looked for.
 ELSEWHERE = {
     "trigger": "test_channel.py", "resurrect": "test_pm2_commands.py", "import": "test_pm2_commands.py",
-    "startup": "test_startup.py", "unstartup": "test_startup.py",
+    "serve": "test_serve.py", "startup": "test_startup.py", "unstartup": "test_startup.py",
 }
 
 

@@ -14,6 +14,7 @@ SRC = ROOT / "src"
 # A layer may include itself and these. supervisor sees the keeper's protocol only.
 ARROWS = {
     "base": set(),
+    "http": {"base"},
     "model": {"base"},
     "keeper": {"base"},
     "capture": {"base", "model"},
@@ -22,8 +23,9 @@ ARROWS = {
     "ship": {"base", "model", "redact", "rotate"},
     "supervisor": {"base", "model", "capture", "redact", "rotate", "ship", "keeper"},
     "config": {"base", "model", "capture", "rotate", "ship", "supervisor"},
-    "api": {"base", "model", "capture", "rotate", "ship", "supervisor", "config"},
-    "cli": {"base", "model", "capture", "rotate", "ship", "supervisor", "config", "api", "keeper"},
+    "api": {"base", "model", "capture", "rotate", "ship", "supervisor", "config", "http"},
+    "cli": {"base", "model", "capture", "rotate", "ship", "supervisor", "config", "api", "keeper",
+            "http"},
 }
 KEEPER_FROM_OUTSIDE = {"keeper/protocol.h"}
 
@@ -33,7 +35,7 @@ HEAVY = {
     r"spdlog/": {"src/api/own_log.cpp"},
     r"yaml-cpp/": {"src/config/internal/yaml.cpp"},
     r"CLI/": {"src/cli/command_line.cpp"},
-    r"microhttpd\.h": {"src/api/server.cpp"},
+    r"microhttpd\.h": {"src/api/server.cpp", "src/http/mhd_loop.cpp", "src/http/file_server.cpp"},
     r"simdjson\.h": {"src/capture/internal/json_level.cpp", "src/ship/json_fields.cpp", "src/ship/clean_text.cpp",
                       "src/ship/bulk_answer.cpp"},
     r"re2/": {"src/cli/logs.cpp", "src/ship/line_filter.cpp", "src/redact/redactor.cpp",
@@ -67,6 +69,7 @@ UNTESTED = {
     "options": "a plain struct",
     "sink_runner": "the engine drives it: tests/ship/engine_test.cpp",
     "shipping": "glue between the daemon's parts: tests/e2e/test_ship_*.py",
+    "mhd_loop": "both servers run on it: tests/api/server_test.cpp, tests/http/file_server_test.cpp",
     "logs": "its parts have theirs: tests/cli/logs_*_test.cpp",
 }
 MAX_COLUMNS, MAX_SCRIPT_COLUMNS, MAX_SOURCE, MAX_TEST, MAX_FUNCTION = 100, 110, 400, 600, 70

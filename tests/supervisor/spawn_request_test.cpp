@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/sys.h"
+
 namespace pmx::supervisor {
 namespace {
 
@@ -38,6 +40,17 @@ TEST_F(SpawnRequestTest, ABareScriptIsTheProgram) {
   worker_.spec.args = {"-c", "true"};
   EXPECT_EQ(request().program, "/bin/sh");
   EXPECT_EQ(request().argv, (std::vector<std::string>{"/bin/sh", "-c", "true"}));
+}
+
+TEST_F(SpawnRequestTest, TheFileServerIsThePmxThatRunsNow) {
+  worker_.spec.script = kFileServerScript;
+  worker_.spec.interpreter = "node";  // PM2's was run by it.
+  worker_.spec.args = {"dist", "9000"};
+  EXPECT_EQ(request().program, sys::self_exe());
+  EXPECT_EQ(request().argv, (std::vector<std::string>{"pmx", "serve-files", "dist", "9000"}));
+  worker_.spec.instances_given = true;
+  EXPECT_EQ(request().argv,
+            (std::vector<std::string>{"pmx", "serve-files", "--share-port", "dist", "9000"}));
 }
 
 TEST_F(SpawnRequestTest, AnInterpreterIsFoundInTheAppsOwnPath) {
