@@ -39,7 +39,7 @@ Result<void> post_apps(Session& session, const std::vector<AppSpec>& apps) {
   return {};
 }
 
-// Apps of the file that run already are restarted with what the file says now.
+// Apps of the file that run already are restarted, or reloaded, with what the file says now.
 Result<void> start_file(Session& session, const std::string& file) {
   const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
   const Json list = PMX_TRY(session.short_list());
@@ -52,8 +52,11 @@ Result<void> start_file(Session& session, const std::string& file) {
       missing.push_back(app);
       continue;
     }
-    session.console.info("Applying action restartProcessId on app [" + app.name + "]");
-    Json body = Json::object({{"action", "restart"}, {"target", app.name}, {"cwd", session.cwd}});
+    const std::string action = session.command == kReloadFileCommand ? "reload" : "restart";
+    session.console.info("Applying action " + action + "ProcessId on app [" + app.name + "]");
+    Json body = Json::object({{"action", action}, {"target", app.name}, {"cwd", session.cwd}});
+    if (session.line.has("parallel"))
+      body.set("parallel", PMX_TRY(parse_integer(session.line.value("parallel"))));
     set_changes(body, app);
     add_ship_secrets(session, body);
     const Json answer = PMX_TRY(session.client.post("/v1/act", body));
