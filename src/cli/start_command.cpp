@@ -55,8 +55,7 @@ Result<void> start_file(Session& session, const std::string& file) {
     const std::string action = session.command == kReloadFileCommand ? "reload" : "restart";
     session.console.info("Applying action " + action + "ProcessId on app [" + app.name + "]");
     Json body = Json::object({{"action", action}, {"target", app.name}, {"cwd", session.cwd}});
-    if (session.line.has("parallel"))
-      body.set("parallel", PMX_TRY(parse_integer(session.line.value("parallel"))));
+    PMX_TRY(add_parallel(session, body));
     set_changes(body, app);
     add_ship_secrets(session, body);
     const Json answer = PMX_TRY(session.client.post("/v1/act", body));

@@ -3,9 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/path.h"
@@ -33,11 +31,20 @@ Cluster::App* Cluster::find(RunId run) {
   return found == app_of_.end() ? nullptr : &apps_.at(found->second);
 }
 
+std::string Cluster::id_of(const AppKey& key) {
+  return log_id_of(key.first + '\0' + key.second).hex();
+}
+
 Cluster::App& Cluster::app_with(const AppKey& key) {
   App& app = apps_[key];
   app.key = key;
-  app.id = log_id_of(key.first + '\0' + key.second).hex();
+  app.id = id_of(key);
   return app;
+}
+
+bool Cluster::is_asked_for(const App& app, const std::string& key) {
+  return std::any_of(app.members.begin(), app.members.end(),
+                     [&](const auto& member) { return member.second.asked.contains(key); });
 }
 
 // Higher than any that a daemon before this one has used: it counted by the same clock, in less
@@ -74,13 +81,16 @@ void Cluster::join(const AppSpec& spec, RunId run, const Place& place) {
   save(app);
 }
 
-void Cluster::admit(RunId run) {
+void Cluster::mark(RunId run, bool Member::*flag, bool value) {
   App* const app = find(run);
-  if (app == nullptr) return;
-  app->members.at(run).candidate = false;
+  if (app == nullptr || app->members.at(run).*flag == value) return;
+  app->members.at(run).*flag = value;
   save(*app);
   spread(*app);
 }
+
+void Cluster::admit(RunId run) { mark(run, &Member::candidate, false); }
+void Cluster::leave_soon(RunId run) { mark(run, &Member::leaving, true); }
 
 void Cluster::said(RunId run, std::string_view line) {
   App* const app = find(run);
@@ -181,10 +191,7 @@ void Cluster::close(App& app, RunId run, const std::string& key) {
   Member& member = app.members.at(run);
   member.asked.erase(key);
   member.listening.erase(key);
-  const bool wanted = std::any_of(app.members.begin(), app.members.end(), [&](const auto& other) {
-    return other.second.asked.contains(key);
-  });
-  if (!wanted && !member.leaving) close_listener(app, key);
+  if (!is_asked_for(app, key) && !member.leaving) close_listener(app, key);
   save(app);
   spread(app);
 }
@@ -217,14 +224,13 @@ void Cluster::close_unasked(const AppKey& key) {
   const auto found = apps_.find(key);
   if (found == apps_.end()) return;
   App& app = found->second;
-  std::set<std::string> asked;
-  for (const auto& [run, member] : app.members) {
-    if (member.asked.empty()) return;
-    for (const auto& [name, seq] : member.asked) asked.insert(name);
-  }
+  const bool all_have_asked =
+      std::none_of(app.members.begin(), app.members.end(),
+                   [](const auto& member) { return member.second.asked.empty(); });
+  if (app.members.empty() || !all_have_asked) return;
   std::vector<std::string> unasked;
   for (const auto& [name, listener] : app.listeners)
-    if (!app.members.empty() && !asked.contains(name)) unasked.push_back(name);
+    if (!is_asked_for(app, name)) unasked.push_back(name);
   for (const std::string& name : unasked) close_listener(app, name);
   if (!unasked.empty()) save(app);
 }
@@ -241,14 +247,6 @@ std::set<std::string> Cluster::listens_on(RunId run) const {
   const auto found = app_of_.find(run);
   if (found == app_of_.end()) return {};
   return apps_.at(found->second).members.at(run).listening;
-}
-
-void Cluster::leave_soon(RunId run) {
-  App* const app = find(run);
-  if (app == nullptr) return;
-  app->members.at(run).leaving = true;
-  save(*app);
-  spread(*app);
 }
 
 Result<void> Cluster::disconnect(RunId run) {

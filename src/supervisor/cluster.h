@@ -133,7 +133,10 @@ class Cluster {
     Timers::Id look_timer = 0;
   };
 
+  static std::string id_of(const AppKey& key);
+  static bool is_asked_for(const App& app, const std::string& key);
   App* find(RunId run);
+  void mark(RunId run, bool Member::*flag, bool value);
   App& app_with(const AppKey& key);
   std::int64_t next_seq();
   void query(App& app, RunId run, const ClusterMessage& message);

@@ -51,8 +51,11 @@ void Supervisor::reload_moved(WorkerId id) {
   const AppKey app = app_key(workers_.at(id)->record().spec);
   reloads_.moved(app);
   tidy_cluster(app);
-  const WorkerRecord& record = workers_.at(id)->record();
-  write_pid_file(record);
+}
+
+void Supervisor::admit(RunId run) {
+  cluster_.admit(run);
+  if (const Worker* const worker = worker_of(run)) write_pid_file(worker->record());
 }
 
 void Supervisor::retire_worker(WorkerId id, Done done) { workers_.at(id)->retire(std::move(done)); }

@@ -144,6 +144,7 @@ class Worker {
   void apply(WorkerEvent event);
   void perform(WorkerAction action);
   void launch();
+  ExitFacts facts_of(const Child& child, std::int64_t started_ns) const;
   void ended(const Child& child);
   void note_limit_run(std::int64_t ran_ns);
   void run_begun(const Child& child);
@@ -164,6 +165,9 @@ class Worker {
   void take_over(bool old_lives);
   void let_go();
   void reload_failed(const std::string& why);
+  void await_successor();
+  LeavingRun current_run(ExitCause why) const;
+  void arm_kill(RunId run);
   void leave(LeavingRun& run);
   void close(LeavingRun& run);
   void end(const LeavingRun& run, int signal);

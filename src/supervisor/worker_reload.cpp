@@ -66,14 +66,17 @@ void Worker::begin_successor() {
   record_.successor = SideRun{next.run};
   record_.successor_logs = next.logs;
   host_.save_soon();
+  await_successor();
+}
+
+void Worker::await_successor() {
   successor_timer_ = timers_.call_after(listen_timeout(), [this] {
     successor_timer_ = 0;
-    reload_failed(record_.reload_to->wait_ready
-                      ? "has not sent 'ready' within listen_timeout (" +
-                            std::to_string(listen_timeout().count()) + " ms)"
-                      : "does not listen on what the old one does within "
-                        "listen_timeout (" +
-                            std::to_string(listen_timeout().count()) + " ms)");
+    const std::string what = record_.reload_to->wait_ready
+                                 ? "has not sent 'ready'"
+                                 : "does not listen on what the old one does";
+    reload_failed(what + " within listen_timeout (" + std::to_string(listen_timeout().count()) +
+                  " ms)");
   });
 }
 
@@ -140,12 +143,7 @@ void Worker::listens(RunId run) {
 
 void Worker::take_over(bool old_lives) {
   timers_.cancel(std::exchange(successor_timer_, 0));
-  LeavingRun old;
-  old.run = record_.run;
-  old.pid = record_.pid;
-  old.start_ticks = record_.start_ticks;
-  old.started_ns = record_.started_ns;
-  old.why = reload_why_;
+  const LeavingRun old = current_run(reload_why_);
   const SideRun next = *std::exchange(record_.successor, std::nullopt);
   record_.run = next.run;
   record_.pid = next.pid;
@@ -177,12 +175,9 @@ void Worker::take_over(bool old_lives) {
 
 void Worker::let_go() {
   if (record_.state != WorkerState::kOnline || !is_cluster(record_.spec)) return;
-  LeavingRun run;
-  run.run = std::exchange(record_.run, RunId{});
-  run.pid = std::exchange(record_.pid, 0);
-  run.start_ticks = record_.start_ticks;
-  run.started_ns = record_.started_ns;
-  record_.leaving.push_back(run);
+  record_.leaving.push_back(current_run(ExitCause::kAsked));
+  record_.run = {};
+  record_.pid = 0;
   leave(record_.leaving.back());
   apply(WorkerEvent::kLetGo);
 }
@@ -208,6 +203,16 @@ void Worker::reload_failed(const std::string& why) {
 }
 
 // ---- Those that leave.
+
+LeavingRun Worker::current_run(ExitCause why) const {
+  LeavingRun run;
+  run.run = record_.run;
+  run.pid = record_.pid;
+  run.start_ticks = record_.start_ticks;
+  run.started_ns = record_.started_ns;
+  run.why = why;
+  return run;
+}
 
 LeavingRun* Worker::leaving(RunId run) {
   for (LeavingRun& leaving : record_.leaving)
@@ -235,14 +240,17 @@ void Worker::leave(LeavingRun& run) {
 void Worker::close(LeavingRun& run) {
   if (std::exchange(run.disconnected, true)) return;
   host_.save_soon();
-  const RunId id = run.run;
-  leave_timers_[id].kill = timers_.call_after(record_.spec.kill_timeout, [this, id] {
-    leave_timers_[id].kill = 0;
-    if (LeavingRun* const found = leaving(id)) kill(*found);
-  });
+  arm_kill(run.run);
   // After the end of the channel nothing can be said any more.
-  if (record_.spec.shutdown_with_message) (void)host_.say(id, "\"shutdown\"");
-  if (!host_.disconnect(id)) end(run, SIGINT);
+  if (record_.spec.shutdown_with_message) (void)host_.say(run.run, "\"shutdown\"");
+  if (!host_.disconnect(run.run)) end(run, SIGINT);
+}
+
+void Worker::arm_kill(RunId run) {
+  leave_timers_[run].kill = timers_.call_after(record_.spec.kill_timeout, [this, run] {
+    leave_timers_[run].kill = 0;
+    if (LeavingRun* const found = leaving(run)) kill(*found);
+  });
 }
 
 void Worker::drained(RunId run) {
@@ -275,11 +283,7 @@ void Worker::hurry_leaving() {
 void Worker::left(const Child& child) {
   const auto found = std::find_if(record_.leaving.begin(), record_.leaving.end(),
                                   [&](const LeavingRun& run) { return run.run == child.run; });
-  const std::int64_t at_ns = child.ended_ns != 0 ? child.ended_ns : clock_.system_ns();
-  ExitFacts exit = exit_facts(child.wait_status, at_ns);
-  exit.ran_ns = std::max<std::int64_t>(at_ns - found->started_ns, 0);
-  exit.rss_kib = child.max_rss_kib;
-  exit.run = child.run;
+  ExitFacts exit = facts_of(child, found->started_ns);
   exit.cause = found->why;
   host_.notice(label() + ": pid " + std::to_string(found->pid) + ", which was followed, exited " +
                exit_text(exit));
@@ -304,20 +308,14 @@ void Worker::drop_side_runs_but(const std::set<RunId>& known) {
 // After a daemon's start. Those of them that have ended are told of one by one.
 void Worker::resume_side_runs() {
   for (LeavingRun& run : record_.leaving) {
-    if (!run.disconnected) {
+    if (run.disconnected) {
+      arm_kill(run.run);
+    } else {
       leave(run);
-      continue;
     }
-    const RunId id = run.run;
-    leave_timers_[id].kill = timers_.call_after(record_.spec.kill_timeout, [this, id] {
-      if (LeavingRun* const found = leaving(id)) kill(*found);
-    });
   }
   if (!record_.successor || !record_.reload_to) return;
-  successor_timer_ = timers_.call_after(listen_timeout(), [this] {
-    successor_timer_ = 0;
-    reload_failed("was not ready within listen_timeout");
-  });
+  await_successor();
   look_at_successor();
 }
 

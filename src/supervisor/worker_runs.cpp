@@ -100,16 +100,21 @@ bool Worker::said(RunId run, const AppMessage& message) {
   }
 }
 
-void Worker::ended(const Child& child) {
+// All but the cause.
+ExitFacts Worker::facts_of(const Child& child, std::int64_t started_ns) const {
   const std::int64_t at_ns = child.ended_ns != 0 ? child.ended_ns : clock_.system_ns();
   ExitFacts exit = exit_facts(child.wait_status, at_ns);
-  const bool asked = record_.state == WorkerState::kStopping;
-  // A run so short that its start was never seen has an uptime of nothing.
-  const std::int64_t started_ns =
-      record_.state == WorkerState::kLaunching ? at_ns : record_.started_ns;
   exit.ran_ns = std::max<std::int64_t>(at_ns - started_ns, 0);
   exit.rss_kib = child.max_rss_kib;
-  exit.run = record_.run;
+  exit.run = child.run;
+  return exit;
+}
+
+void Worker::ended(const Child& child) {
+  ExitFacts exit = facts_of(child, record_.started_ns);
+  // A run so short that its start was never seen has an uptime of nothing.
+  if (record_.state == WorkerState::kLaunching) exit.ran_ns = 0;
+  const bool asked = record_.state == WorkerState::kStopping;
   exit.cause = exit_cause(exit, {asked, asked && kills_ > 0, host_.oom_killer_was_here()});
   if (exit.cause == ExitCause::kAsked) exit.cause = why_;
   if (why_ == ExitCause::kMemoryLimit && asked) note_limit_run(exit.ran_ns);
