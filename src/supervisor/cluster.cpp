@@ -1,7 +1,5 @@
 #include "supervisor/cluster.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -21,6 +19,7 @@ Balance balance_of(const AppSpec& app) {
 Cluster::~Cluster() {
   for (auto& [key, app] : apps_) {
     parts_.timers.cancel(app.look_timer);
+    parts_.timers.cancel(app.give_timer);
     for (auto& [name, listener] : app.listeners)
       for (Slot& slot : listener.slots) unwatch(slot);
   }
@@ -66,7 +65,9 @@ int Cluster::free_number(const AppSpec& app) const {
 
 void Cluster::join(const AppSpec& spec, RunId run, const Place& place) {
   App& app = app_with(app_key(spec));
-  app.balance = balance_of(spec);
+  const Balance balance = balance_of(spec);
+  if (std::exchange(app.balance, balance) != balance)
+    for (auto& [key, listener] : app.listeners) listener.steered_to.clear();
   if (app.members.contains(run)) return;
   std::set<unsigned> taken;
   for (const auto& [other, member] : app.members) taken.insert(member.slot);
@@ -114,8 +115,8 @@ void Cluster::said(RunId run, std::string_view line) {
     case Act::kAlive: {
       Member& member = app->members.at(run);
       member.has_hook = true;
-      member.hung = false;
       member.patience = {};
+      try_again(*app, member);
       return spread(*app);
     }
     default:
@@ -160,7 +161,11 @@ Result<Cluster::Listener*> Cluster::listener_for(App& app, const ClusterMessage&
       app.balance != Balance::kShared && message.address.kind == ListenAddress::Kind::kTcp;
   Slot first;
   first.socket = PMX_TRY(open_listener(message.address, listener.slotted));
-  PMX_TRY(parts_.link.put(socket_name(app, listener, 0), first.socket.get()));
+  auto held = parts_.link.put(socket_name(app, listener, 0), first.socket.get());
+  if (!held) {
+    stop_listening(first.socket.get(), message.address);
+    return std::move(held).error();
+  }
   listener.slots.push_back(std::move(first));
   return &app.listeners.emplace(message.key, std::move(listener)).first->second;
 }
@@ -202,11 +207,10 @@ void Cluster::close_listener(App& app, const std::string& key) {
   Listener& listener = found->second;
   for (std::size_t slot = 0; slot < listener.slots.size(); ++slot) {
     unwatch(listener.slots[slot]);
+    stop_listening(listener.slots[slot].socket.get(), listener.address);
     parts_.link.drop(socket_name(app, listener, slot));
   }
-  const ListenAddress& address = listener.address;
-  if (address.kind == ListenAddress::Kind::kUnix && !address.address.starts_with('\0'))
-    (void)::unlink(address.address.c_str());
+  std::erase_if(app.waiting, [&](const Given& given) { return given.key == key; });
   app.listeners.erase(found);
 }
 
@@ -216,6 +220,7 @@ void Cluster::close_unused(const AppKey& key) {
   App& app = found->second;
   while (!app.listeners.empty()) close_listener(app, std::string(app.listeners.begin()->first));
   parts_.timers.cancel(app.look_timer);
+  parts_.timers.cancel(app.give_timer);
   parts_.link.drop("cluster." + app.id);
   apps_.erase(found);
 }
@@ -261,8 +266,7 @@ void Cluster::ended(RunId run) {
   app_of_.erase(run);
   save(*app);
   spread(*app);
-  for (auto& [seq, given] : member.mapped().given)
-    give(*app, given.key, std::move(given.connection));
+  for (auto& [seq, given] : member.mapped().given) give(*app, std::move(given));
 }
 
 }  // namespace pmx::supervisor

@@ -1,6 +1,6 @@
 // What the keeper holds of cluster apps beside their sockets: "cluster.<app>", one JSON object.
 //
-//   {"name":…,"namespace":…,"next_listener":n,
+//   {"name":…,"namespace":…,"balance":n,"next_listener":n,
 //    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"data":"…","address":{…}}],
 //    "members":[{"run":"…","slot":n,"number":n,"candidate":bool,"leaving":bool,"asked":{"<key>":seq},
 //                "listening":["<key>"]}]}
@@ -73,6 +73,7 @@ void Cluster::save(App& app) {
   }
   const Json state = Json::object({{"name", app.key.first},
                                    {"namespace", app.key.second},
+                                   {"balance", static_cast<int>(app.balance)},
                                    {"next_listener", app.next_listener},
                                    {"listeners", listeners},
                                    {"members", members}});
@@ -87,6 +88,7 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
   App app;
   app.key = {state["name"].as_string(), state["namespace"].as_string()};
   app.id = id_of(app.key);
+  app.balance = static_cast<Balance>(state["balance"].as_int());
   app.next_listener = static_cast<std::uint64_t>(state["next_listener"].as_int());
   for (const Json& item : state["listeners"].items()) {
     Listener listener;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -174,6 +175,12 @@ Result<Fd> open_slot(const ListenAddress& address, int first) {
   Fd fd = PMX_TRY(bound(address, at, true));
   PMX_TRY(listen_on(fd, address));
   return fd;
+}
+
+void stop_listening(int fd, const ListenAddress& address) {
+  (void)::shutdown(fd, SHUT_RDWR);
+  if (address.kind == ListenAddress::Kind::kUnix && !address.address.starts_with('\0'))
+    (void)::unlink(address.address.c_str());
 }
 
 Result<void> steer(int fd, std::span<const unsigned> live, unsigned slots, Balance balance) {

@@ -148,6 +148,7 @@ class Supervisor final : private WorkerHost {
   void admit(RunId run) override;
   void leave_soon(RunId run) override { cluster_.leave_soon(run); }
   bool disconnect(RunId run) override;
+  bool connected(RunId run) override { return channels_.has(run); }
   void reload_moved(WorkerId id) override;
   bool oom_killer_was_here() override;
 

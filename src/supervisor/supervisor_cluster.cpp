@@ -87,12 +87,11 @@ void Supervisor::recover_cluster(const std::set<RunId>& alive) {
   for (const RunId run : cluster_.members())
     if (!alive.contains(run)) cluster_.ended(run);
   for (const auto& [id, worker] : workers_) {
-    worker->drop_side_runs_but(alive);
     const WorkerRecord& record = worker->record();
     if (!is_cluster(record.spec)) continue;
     // A daemon died between a launch and its note of it.
     for (const RunId run : alive)
-      if (worker->owns(run))
+      if (worker->owns(run) && channels_.has(run))
         cluster_.join(record.spec, run,
                       {record.instance, cluster_.free_number(record.spec), run != record.run});
   }

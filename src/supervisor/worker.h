@@ -53,6 +53,7 @@ class WorkerHost {
   virtual void admit(RunId) {}  // It gets connections from now on.
   virtual void leave_soon(RunId) {}
   virtual bool disconnect(RunId) { return false; }
+  virtual bool connected(RunId) { return false; }  // It has not closed its channel.
   virtual void reload_moved(WorkerId) {}
   // Whether the kernel's OOM killer has ended anybody since this was last asked.
   virtual bool oom_killer_was_here() = 0;
@@ -149,7 +150,7 @@ class Worker {
   void note_limit_run(std::int64_t ran_ns);
   void run_begun(const Child& child);
   void await_ready();
-  std::chrono::milliseconds listen_timeout() const;
+  static std::chrono::milliseconds listen_timeout(const AppSpec& spec);
   void mark_late();
   void not_started(const std::string& why, int sys_errno);
   void apply_verdict(const Verdict& verdict);

@@ -25,6 +25,9 @@ constexpr auto kNaturalExit = 300ms;  // From a closed channel to a signal.
 }  // namespace
 
 void Worker::reload(AppSpec spec, Trust trust, Done done, ExitCause why) {
+  const bool goes = std::any_of(steps_.begin(), steps_.end(),
+                                [](const Step& step) { return step.kind == StepKind::kRemove; });
+  if (goes || removing_) return done({});
   if (!is_cluster(record_.spec) || !is_cluster(spec) || record_.state != WorkerState::kOnline ||
       !steps_.empty()) {
     record_.reload_to.reset();
@@ -70,13 +73,13 @@ void Worker::begin_successor() {
 }
 
 void Worker::await_successor() {
-  successor_timer_ = timers_.call_after(listen_timeout(), [this] {
+  successor_timer_ = timers_.call_after(listen_timeout(*record_.reload_to), [this] {
     successor_timer_ = 0;
     const std::string what = record_.reload_to->wait_ready
                                  ? "has not sent 'ready'"
                                  : "does not listen on what the old one does";
-    reload_failed(what + " within listen_timeout (" + std::to_string(listen_timeout().count()) +
-                  " ms)");
+    reload_failed(what + " within listen_timeout (" +
+                  std::to_string(listen_timeout(*record_.reload_to).count()) + " ms)");
   });
 }
 
@@ -117,7 +120,9 @@ bool Worker::successor_serves() {
 // What is left of a canary's trial, which is min_uptime from its start.
 std::chrono::nanoseconds Worker::on_trial() const {
   const std::chrono::nanoseconds lived(clock_.system_ns() - record_.successor->started_ns);
-  return canary_ ? std::min(record_.reload_to->min_uptime, listen_timeout()) - lived : 0ns;
+  return canary_
+             ? std::min(record_.reload_to->min_uptime, listen_timeout(*record_.reload_to)) - lived
+             : 0ns;
 }
 
 void Worker::look_at_successor() {
@@ -158,9 +163,16 @@ void Worker::take_over(bool old_lives) {
   monitor_ = Json::object();
   ++record_.restarts;
   cancel_timers();
-  // Its predecessor has died too early: it is launched as any other, and its exec is yet to come.
-  record_.state = next.pid != 0 ? WorkerState::kOnline : WorkerState::kLaunching;
   arm_cron(0);
+  // Where its predecessor has died too early, it is as far as any other that has been launched.
+  if (next.pid == 0) {
+    record_.state = WorkerState::kLaunching;
+  } else if (record_.spec.wait_ready && !successor_ready_) {
+    record_.state = WorkerState::kUnready;
+    await_ready();
+  } else {
+    record_.state = WorkerState::kOnline;
+  }
   host_.notice(label() + " reloaded: pid " + std::to_string(old.pid) + " is followed by " +
                std::to_string(next.pid));
   host_.admit(record_.run);
@@ -259,7 +271,10 @@ void Worker::drained(RunId run) {
 }
 
 void Worker::cut_off(RunId run) {
-  if (leaving(run) != nullptr) leave_in(run, kNaturalExit, &Worker::tell_to_end);
+  LeavingRun* const found = leaving(run);
+  if (found == nullptr) return;
+  if (!std::exchange(found->disconnected, true)) arm_kill(run);  // By itself, before it was told.
+  leave_in(run, kNaturalExit, &Worker::tell_to_end);
 }
 
 void Worker::end(const LeavingRun& run, int signal) {
@@ -271,8 +286,9 @@ void Worker::end(const LeavingRun& run, int signal) {
   host_.signal(run.run, signal, record_.spec.treekill);
 }
 
-// It is stopped: nobody waits for clients any more.
+// It is stopped: nobody waits for clients any more, and nobody takes over.
 void Worker::hurry_leaving() {
+  if (record_.successor) reload_failed("was stopped");
   for (LeavingRun& run : record_.leaving) {
     timers_.cancel(std::exchange(leave_timers_[run.run].next, 0));
     close(run);
@@ -308,11 +324,12 @@ void Worker::drop_side_runs_but(const std::set<RunId>& known) {
 // After a daemon's start. Those of them that have ended are told of one by one.
 void Worker::resume_side_runs() {
   for (LeavingRun& run : record_.leaving) {
-    if (run.disconnected) {
-      arm_kill(run.run);
-    } else {
+    if (!run.disconnected) {
       leave(run);
+      continue;
     }
+    arm_kill(run.run);
+    if (!host_.connected(run.run)) cut_off(run.run);
   }
   if (!record_.successor || !record_.reload_to) return;
   await_successor();

@@ -18,8 +18,10 @@ void Worker::child_changed(const Child& child) {
   if (record_.successor && record_.successor->run == child.run) return successor_changed(child);
   if (record_.successor && over) {
     // What was to be followed has died: who was to follow is here.
-    host_.notice(label() + " exited " + exit_text(exit_facts(child.wait_status, child.ended_ns)) +
-                 " while it was reloaded");
+    ExitFacts exit = facts_of(child, record_.started_ns);
+    exit.cause = exit_cause(exit, {false, false, host_.oom_killer_was_here()});
+    record_.last_exit = exit;
+    host_.notice(label() + " exited " + exit_text(exit) + " while it was reloaded");
     return take_over(false);
   }
   switch (child.state) {
@@ -47,15 +49,14 @@ void Worker::run_begun(const Child& child) {
   apply(record_.spec.wait_ready ? WorkerEvent::kRunningUnready : WorkerEvent::kRunning);
 }
 
-std::chrono::milliseconds Worker::listen_timeout() const {
-  return record_.spec.listen_timeout.count() > 0 ? record_.spec.listen_timeout
-                                                 : kDefaultListenTimeout;
+std::chrono::milliseconds Worker::listen_timeout(const AppSpec& spec) {
+  return spec.listen_timeout.count() > 0 ? spec.listen_timeout : kDefaultListenTimeout;
 }
 
 // Counted from the run's start, not from now: the daemon may be another one since.
 void Worker::await_ready() {
   using std::chrono::nanoseconds;
-  const nanoseconds whole = listen_timeout();
+  const nanoseconds whole = listen_timeout(record_.spec);
   const nanoseconds left = whole - nanoseconds(clock_.system_ns() - record_.started_ns);
   ready_timer_ = timers_.call_after(std::clamp(left, nanoseconds(0), whole), [this] {
     ready_timer_ = 0;
@@ -67,7 +68,7 @@ void Worker::mark_late() {
   late_ = true;
   record_.trouble = record_.spec.name + " (id " + std::to_string(record_.id.value) +
                     ") is not ready: it has not sent 'ready' within " +
-                    std::to_string(listen_timeout().count()) +
+                    std::to_string(listen_timeout(record_.spec).count()) +
                     " ms (listen_timeout); it goes on, and is online once it does";
   host_.notice(record_.trouble);
 }
