@@ -9,7 +9,7 @@ from shipping import (Scratch, Wire, check_numbered, faults, sink, start_workers
 NAMES = ["web0", "web1", "web2", "web3"]
 COUNT = size(5_000, 250_000)
 RATE = size(2_000, 10_000)
-PATIENCE = size(30, 1200)
+PATIENCE = size(120, 1200)
 
 
 def write_chunks(loki: stores.Loki) -> None:
