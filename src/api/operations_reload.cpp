@@ -2,6 +2,7 @@
 #include <map>
 #include <memory>
 
+#include "api/internal/gather.h"
 #include "api/operations.h"
 #include "supervisor/spawn_request.h"
 
@@ -24,27 +25,14 @@ void Operations::reload(const std::vector<WorkerId>& ids, const AppChanges& chan
   }
   if (apps.empty()) return restart(ids, changes, std::move(done));
 
-  struct Waiting {
-    Outcome outcome;
-    Done done;
-    std::optional<Error> error;
-    std::size_t open = 0;
-  };
-  const auto waiting = std::make_shared<Waiting>();
-  waiting->outcome = outcome_of(ids);
-  waiting->done = std::move(done);
-  waiting->open = apps.size() + (others.empty() ? 0 : 1);
-  const auto one_less = [waiting](const Result<void>& result) {
-    if (!result && !waiting->error) waiting->error = result.error();
-    if (--waiting->open > 0) return;
-    if (waiting->error) return waiting->done(*waiting->error);
-    waiting->done(std::move(waiting->outcome));
-  };
-  for (auto& [app, workers] : apps) workers_.reload(std::move(workers), changes.parallel, one_less);
+  const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
+  for (auto& [app, workers] : apps)
+    workers_.reload(std::move(workers), changes.parallel, gather->expect());
   if (!others.empty())
-    restart(others, changes, [one_less](const Result<Outcome>& outcome) {
-      one_less(outcome ? Result<void>() : Result<void>(outcome.error()));
+    restart(others, changes, [one = gather->expect()](const Result<Outcome>& outcome) {
+      one(outcome ? Result<void>() : Result<void>(outcome.error()));
     });
+  gather->close();
 }
 
 }  // namespace pmx::api

@@ -178,6 +178,10 @@ Result<Fd> memfd_of(const char* name, std::string_view contents) {
   return fd;
 }
 
+Result<std::string> read_shared(int fd, std::size_t limit_bytes) {
+  return read_file("/proc/self/fd/" + std::to_string(fd), limit_bytes);
+}
+
 Result<SocketPair> seqpacket_pair() { return socket_pair(SOCK_SEQPACKET); }
 Result<SocketPair> stream_pair() { return socket_pair(SOCK_STREAM); }
 

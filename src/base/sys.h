@@ -46,6 +46,9 @@ Result<std::size_t> pipe_bytes_waiting(int fd);             // FIONREAD.
 // with EPERM instead of moving the end.
 Result<Fd> memfd(const char* name, std::size_t size_bytes);
 Result<Fd> memfd_of(const char* name, std::string_view contents);  // Not sealed, at offset 0.
+// All that it holds, by its path in /proc: a new open file, because all duplicates of a descriptor
+// share one offset.
+Result<std::string> read_shared(int fd, std::size_t limit_bytes);
 
 // Sockets of AF_UNIX.
 struct SocketPair {

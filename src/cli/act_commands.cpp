@@ -1,7 +1,6 @@
 // Commands that do one thing to the apps that a word means: one row of kActs each.
 #include <array>
 
-#include "base/units.h"
 #include "cli/app_request.h"
 #include "cli/daemon_boot.h"
 #include "cli/drift.h"
@@ -49,8 +48,7 @@ void print_outcome(Session& session, const Act& act, const Json& answer) {
 Result<Json> ask(Session& session, std::string_view action, const std::string& target, Json extra) {
   Json body = Json::object({{"action", action}, {"target", target}, {"cwd", session.cwd}});
   for (const auto& [key, value] : extra.members()) body.set(key, value);
-  if (action == kReload.action && session.line.has("parallel"))
-    body.set("parallel", PMX_TRY(parse_integer(session.line.value("parallel"))));
+  PMX_TRY(add_parallel(session, body));
   if (action == kStop.action && session.line.has("watch"))
     body.set("changes", Json::object({{"watch", false}}));
   return session.client.post("/v1/act", body);

@@ -237,6 +237,15 @@ void add_ship_secrets(const Session& session, Json& body) {
     body.set("ship_secrets", config::secrets_to_json(session.ship_secrets));
 }
 
+Result<void> add_parallel(const Session& session, Json& body) {
+  if (!session.line.has("parallel")) return {};
+  const std::string text = session.line.value("parallel");
+  const auto number = parse_integer(text);
+  if (!number || *number < 1) return invalid("--parallel " + text + ": a number from 1 on");
+  body.set("parallel", *number);
+  return {};
+}
+
 Result<Json> changes_of_line(const Session& session, const std::string& target) {
   Json changes = app_of_options(session.line);
   changes.erase("instances");  // That is scaling, not a change of each.

@@ -32,6 +32,9 @@ Result<void> post_apps(Session& session, const std::vector<AppSpec>& apps);
 // Puts the secrets of the apps' sinks into a request's body: beside the apps, never in one.
 void add_ship_secrets(const Session& session, Json& body);
 
+// --parallel of a reload, as a member of a request's body.
+Result<void> add_parallel(const Session& session, Json& body);
+
 // What the line's options and arguments change of an app that is listed already, as members of a
 // request's body: "changes" (null takes a key back), "update_env" and "ship_secrets". Checked.
 Result<Json> changes_of_line(const Session& session, const std::string& target);

@@ -53,11 +53,13 @@ int run_ecosystem(Session& session) {
   return 0;
 }
 
-// PM2 has three commands because its restart, reload and start differ; start does what each means:
-// what runs gets the file's settings, what does not run is started.
+// What runs gets the file's settings, by a restart or a reload; what does not run is started.
 int run_start_or(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "ecosystem file");
-  return run_start(session);
+  const int exit_code = run_start(session);
+  if (exit_code != 0 && session.command == kReloadFileCommand)
+    print_words_of_failed_reloads(session);
+  return exit_code;
 }
 
 }  // namespace pmx::cli

@@ -29,7 +29,7 @@ std::string instances_text(const AppSpec& app) {
   return std::to_string(app.instances) + (app.instances > 1 ? " instances)" : " instance)");
 }
 
-// Apps of the file that run already are restarted with what the file says now.
+// Apps of the file that run already are restarted, or reloaded, with what the file says now.
 Result<void> start_file(Session& session, const std::string& file) {
   const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
   const Json list = PMX_TRY(session.short_list());
@@ -42,8 +42,10 @@ Result<void> start_file(Session& session, const std::string& file) {
       missing.push_back(app);
       continue;
     }
-    session.console.info("Applying action restartProcessId on app [" + app.name + "]");
-    Json body = Json::object({{"action", "restart"}, {"target", app.name}, {"cwd", session.cwd}});
+    const std::string action = session.command == kReloadFileCommand ? "reload" : "restart";
+    session.console.info("Applying action " + action + "ProcessId on app [" + app.name + "]");
+    Json body = Json::object({{"action", action}, {"target", app.name}, {"cwd", session.cwd}});
+    PMX_TRY(add_parallel(session, body));
     set_changes(body, app);
     add_ship_secrets(session, body);
     const Json answer = PMX_TRY(session.client.post("/v1/act", body));

@@ -68,7 +68,7 @@ LogReader::LogReader(Fs& fs, LogDir dir, LineFilter filter)
     : fs_(fs),
       dir_(std::move(dir)),
       filter_(std::move(filter)),
-      segments_(std::make_unique<SegmentList>(fs_, dir_)),
+      segments_(std::make_unique<SegmentList>(fs_, dir_, filter_.unindexed)),
       joiner_(std::make_unique<LineJoiner>()) {}
 LogReader::~LogReader() = default;
 

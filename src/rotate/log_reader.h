@@ -41,6 +41,9 @@ struct LineFilter {
       {};                                                // Reads up to 64 bytes past the line.
   std::function<bool(std::string_view)> matches = {};    // Empty: every text.
   std::function<bool(WorkerId, StreamKind)> wants = {};  // Empty: every stream. Asked once a batch.
+  // What lies in an active file without an index too. Once it has one, it is not given again: who
+  // goes by the numbers of lines must not see it before.
+  bool unindexed = true;
 };
 
 class LogReader {

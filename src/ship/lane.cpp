@@ -138,6 +138,7 @@ void Lane::work() {
   state_ = State::kSending;
   must_wait_ = false;
   if (batch_->settled()) return finish_batch();
+  if (must_ask()) return ask();
   send_open();
 }
 
@@ -226,7 +227,9 @@ void Lane::answered(std::uint32_t id, const HttpAnswer& answer) {
   sending_.erase(sent);
   const std::size_t number = index_of(id);
   Parcel& parcel = batch_->parcels[number];
-  parcel.may_be_there = answer.status == 0;
+  parcel.may_be_there = parcel.may_be_there || answer.status >= 500 || answer.sent;
+  ask_first_ = ask_first_ || answer.status >= 500;
+  if (answer.status == 0) was_away();
   // Most answers say yes to all of it. For the others the items' bytes are needed.
   std::optional<Opened> opened;
   const auto bytes = [&]() -> std::string_view {
@@ -246,10 +249,13 @@ void Lane::answered(std::uint32_t id, const HttpAnswer& answer) {
 }
 
 void Lane::wait() {
+  const auto asked = std::exchange(retry_after_, std::nullopt);
+  wait_for(std::max(backoff_.next(), asked.value_or(std::chrono::milliseconds(0))));
+}
+
+void Lane::wait_for(std::chrono::nanoseconds delay) {
   ++attempt_;
   state_ = State::kWaiting;
-  const auto asked = std::exchange(retry_after_, std::nullopt);
-  const auto delay = std::max(backoff_.next(), asked.value_or(std::chrono::milliseconds(0)));
   next_try_ = parts_.clock.steady_now() + delay;
   timer_ = parts_.timers.call_after(delay, [this] { wake(); });
   // Of many lanes whose store is down none keeps more than what a start would need, either.

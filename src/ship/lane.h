@@ -5,7 +5,8 @@
 //                                       +--waiting-+
 //
 // Parcels of one of the store's streams go one at a time and in order; those of different streams
-// side by side.
+// side by side. What the store may have already waits until it knows a repeat for one:
+// lane_resend.cpp.
 //
 // Owns:       cursor, flight and the batch in work; borrows all else.
 // Thread:     ship.
@@ -118,9 +119,10 @@ class Lane {
 
  private:
   enum class State { kIdle, kLingering, kQueued, kSending, kWaiting };
+  static constexpr std::uint32_t kAsking = 0;
   struct Sending {
     HttpTransport::Id id = 0;
-    std::uint32_t parcel = 0;  // Its id.
+    std::uint32_t parcel = kAsking;  // Its id, from 1 on.
     std::chrono::steady_clock::time_point since;
   };
 
@@ -148,9 +150,14 @@ class Lane {
   DeadLetter letter_of(const Parcel& parcel, const Item& item, std::string_view bytes,
                        const ItemVerdict& verdict) const;
   Parcel parcel_of(const Parcel& from, std::vector<Item> items, std::string_view bytes);
+  bool must_ask() const;
+  void ask();
+  void store_said(const HttpAnswer& answer);
+  void was_away();
   void save_flight();
   void save_cursor();
   void wait();
+  void wait_for(std::chrono::nanoseconds delay);
   void finish_batch();
   void rest();
   void note_ended_logs();
@@ -179,6 +186,9 @@ class Lane {
   std::uint32_t next_parcel_ = 1;
   unsigned attempt_ = 0;
   std::optional<std::chrono::milliseconds> retry_after_;
+  // Of the store, for what may be there: lane_resend.cpp.
+  bool ask_first_ = false, away_seen_ = false, starting_seen_ = false;
+  std::optional<std::chrono::steady_clock::time_point> answers_since_;
   Timers::Id timer_ = 0, tidy_timer_ = 0;
   std::optional<std::chrono::steady_clock::time_point> next_try_;
 };

@@ -40,6 +40,7 @@ void Lane::adopt_flight() {
     parcel.id = next_parcel_++;
     parcel.may_be_there = true;
   }
+  ask_first_ = true;  // What the store did meanwhile nobody has seen.
   for (const auto& [path, begin] : begins_) batch_->after.try_emplace(path, begin);
   forget_unknown_logs(batch_->after);
   flight_file_.put_away(*batch_);  // A slot may be long in coming.
@@ -83,8 +84,9 @@ void Lane::act_on(std::size_t number, const Verdict& verdict, std::string_view b
 }
 
 Parcel Lane::parcel_of(const Parcel& from, std::vector<Item> items, std::string_view bytes) {
-  return {next_parcel_++, from.group, parts_.sink.frame(parts_.sink.group_named(from.group), bytes),
-          std::move(items)};
+  return {
+      next_parcel_++,   from.group, parts_.sink.frame(parts_.sink.group_named(from.group), bytes),
+      std::move(items), false,      from.may_be_there};
 }
 
 DeadLetter Lane::letter_of(const Parcel& parcel, const Item& item, std::string_view bytes,

@@ -18,12 +18,18 @@ Drop reason_of(const rotate::LogLine& notice) {
   return Drop::kLost;
 }
 
+rotate::LineFilter captured_lines() {
+  rotate::LineFilter filter;
+  filter.unindexed = false;
+  return filter;
+}
+
 }  // namespace
 
 LogSource::LogSource(Fs& fs, rotate::LogDir dir, Options options, Emit emit)
     : options_(options),
       emit_(std::move(emit)),
-      reader_(fs, std::move(dir)),
+      reader_(fs, std::move(dir), captured_lines()),
       joiner_([this](const MultilineJoiner::Line& line) { emitted(line); }) {}
 
 void LogSource::seek(const std::optional<LogCursor>& cursor, Begin begin) {

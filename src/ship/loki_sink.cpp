@@ -23,20 +23,11 @@ using internal::LokiEncoding;
 constexpr std::size_t kMaxLabels = 15 - 1;         // 1: `shard`.
 constexpr std::size_t kMetadataBytes = 64;         // About what an entry has of it.
 constexpr Sink::Group kNoGroup = ~Sink::Group{0};  // Not made yet.
-constexpr std::string_view kPushPath = "/loki/api/v1/push";
+constexpr std::string_view kPushPath = "/loki/api/v1/push", kReadyPath = "/ready";
 constexpr std::string_view kJsonSuffix = "]}]}";
 
 std::string_view stream_label(StreamKind kind) {
   return kind == StreamKind::kOut ? "stdout" : "stderr";
-}
-
-// Fields that name one request: as labels they would be a stream each.
-std::string_view metadata_name(std::string_view field) {
-  for (const std::string_view name : {"trace_id", "traceId", "trace.id", "traceID", "traceid"})
-    if (field == name) return "trace_id";
-  for (const std::string_view name : {"span_id", "spanId", "span.id", "spanID", "spanid"})
-    if (field == name) return "span_id";
-  return "";
 }
 
 class LokiSink final : public Sink {
@@ -56,6 +47,10 @@ class LokiSink final : public Sink {
                 std::string_view bytes) const override;
   std::string text_of(std::string_view item) const override {
     return internal::line_of(item, encoding_).value_or("");
+  }
+  std::optional<HttpRequest> readiness_request(unsigned attempt) const override;
+  Readiness readiness(const HttpAnswer& answer) const override {
+    return internal::loki_readiness(answer);
   }
   void sent_again(Group group, std::size_t bytes) override;
   std::optional<std::string> take_rates() override;
@@ -87,6 +82,7 @@ class LokiSink final : public Sink {
     std::string pairs;
   };
 
+  HttpRequest request_to(unsigned attempt, std::string_view path) const;
   void measure(internal::StreamShards& shards, std::size_t bytes, std::int64_t time_ns);
   Base& base_of(const Event& event);
   std::unique_ptr<Base> make_base(const Event& event);
@@ -131,7 +127,7 @@ LokiSink::LokiSink(SinkContext context)
     if (auto fit = internal::label_name(name); !fit.empty() && fit != "shard")
       own_labels_.emplace(std::move(fit), internal::label_value(value));
   for (const std::string& name : field_of_ ? spec_.label_fields : std::vector<std::string>()) {
-    if (const auto metadata = metadata_name(name); !metadata.empty())
+    if (const auto metadata = internal::metadata_name(name); !metadata.empty())
       metadata_fields_.emplace_back(name, metadata);
     else if (const auto fit = internal::label_name(name); !fit.empty() && fit != "shard")
       label_fields_.push_back(name);
@@ -353,18 +349,33 @@ Framed LokiSink::frame(Group group, std::string_view items) const {
   return framed;
 }
 
-HttpRequest LokiSink::request(Group, std::string body, unsigned attempt) const {
+// A URL that ends with "push" is the push API's own.
+HttpRequest LokiSink::request_to(unsigned attempt, std::string_view path) const {
   std::string url = spec_.urls[attempt % spec_.urls.size()];
   while (url.ends_with('/')) url.pop_back();
-  if (!url.ends_with("/push")) url += kPushPath;
+  const bool whole = url.ends_with("/push");
+  if (whole && path != kPushPath)
+    url.resize(url.ends_with(kPushPath) ? url.size() - kPushPath.size() : url.rfind('/'));
+  if (!whole || path != kPushPath) url += path;
   HttpRequest request = internal::make_request(spec_, secret_, std::move(url));
+  if (!spec_.tenant.empty()) internal::set_header(request, "X-Scope-OrgID", spec_.tenant);
+  return request;
+}
+
+HttpRequest LokiSink::request(Group, std::string body, unsigned attempt) const {
+  HttpRequest request = request_to(attempt, kPushPath);
   const bool json = encoding_ == LokiEncoding::kJson;
   internal::set_header(request, "Content-Type",
                        json ? "application/json" : "application/x-protobuf");
   // Of protobuf's snappy nothing is said: the store expects it, proxies do not know it.
   if (codec() == Codec::kGzip) internal::set_header(request, "Content-Encoding", "gzip");
-  if (!spec_.tenant.empty()) internal::set_header(request, "X-Scope-OrgID", spec_.tenant);
   request.body = std::move(body);
+  return request;
+}
+
+std::optional<HttpRequest> LokiSink::readiness_request(unsigned attempt) const {
+  HttpRequest request = request_to(attempt, kReadyPath);
+  request.method = "GET";
   return request;
 }
 

@@ -15,6 +15,11 @@
 // line), pid, instance, run, part ("1/3"). A store that allows none says so once; from then on
 // requests are framed with it hidden (internal/loki_entry.h).
 //
+// After its start Loki takes the lines that it reads from its WAL for a rate of these seconds, and
+// divides what comes by itself: then a repeat is not seen as one (docs/DECISIONS.md, 18). /ready
+// says "ready" when it has been up for 15 s (min_ready_duration); where a proxy does not let it
+// through, the lane waits itself.
+//
 // Bounds: kMaxLokiGroups label sets; after that label_fields are left out.
 #pragma once
 

@@ -76,6 +76,14 @@ struct Framed {
   std::uint32_t suffix_bytes = 0;  // And behind them.
 };
 
+// What a store says of itself before it gets again what it may have.
+enum class Readiness : std::uint8_t {
+  kAway,      // Nobody answers for it.
+  kStarting,  // It answers, and asks for patience.
+  kReady,
+  kUnknown,  // Something answers.
+};
+
 class Sink {
  public:
   using Group = std::uint32_t;
@@ -101,6 +109,12 @@ class Sink {
   virtual std::string text_of(
       std::string_view item) const = 0;  // The line in it, for dead letters.
 
+  // A store may not know a repeat for one right after its start. What to ask it then; nullopt: it
+  // does at any time.
+  virtual std::optional<HttpRequest> readiness_request(unsigned /*attempt*/) const {
+    return std::nullopt;
+  }
+  virtual Readiness readiness(const HttpAnswer& /*answer*/) const { return Readiness::kReady; }
   // Again, though the store may have it: it counts twice there.
   virtual void sent_again(Group /*group*/, std::size_t /*bytes*/) {}
   // What group_of() goes by and the next process has to know, to go on as this one would have:

@@ -1,5 +1,6 @@
 #include "supervisor/channels.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -147,6 +148,11 @@ void Channels::close(RunId run) {
   if (found != entries_.end()) forget(found);
   link_.drop(channel_name(run));
   link_.drop(stdin_name(run));
+}
+
+bool Channels::has(RunId run) const {
+  const auto names = link_.names();
+  return std::find(names.begin(), names.end(), channel_name(run)) != names.end();
 }
 
 void Channels::forget(Entries::iterator at) {

@@ -57,6 +57,7 @@ class Channels {
   void drop_all_but(const std::set<RunId>& runs);  // After a daemon's start.
   void release_held();                             // What was held has been saved.
 
+  bool has(RunId run) const;  // The keeper holds one: it has not been closed.
   Result<void> send(RunId run, std::string_view json, int fd = -1);
   // All of `bytes` or none. kNoSpace: what was sent before has not been read; kRejected: it
   // takes none at all.

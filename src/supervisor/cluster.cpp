@@ -1,11 +1,7 @@
 #include "supervisor/cluster.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/path.h"
@@ -23,6 +19,7 @@ Balance balance_of(const AppSpec& app) {
 Cluster::~Cluster() {
   for (auto& [key, app] : apps_) {
     parts_.timers.cancel(app.look_timer);
+    parts_.timers.cancel(app.give_timer);
     for (auto& [name, listener] : app.listeners)
       for (Slot& slot : listener.slots) unwatch(slot);
   }
@@ -33,11 +30,20 @@ Cluster::App* Cluster::find(RunId run) {
   return found == app_of_.end() ? nullptr : &apps_.at(found->second);
 }
 
+std::string Cluster::id_of(const AppKey& key) {
+  return log_id_of(key.first + '\0' + key.second).hex();
+}
+
 Cluster::App& Cluster::app_with(const AppKey& key) {
   App& app = apps_[key];
   app.key = key;
-  app.id = log_id_of(key.first + '\0' + key.second).hex();
+  app.id = id_of(key);
   return app;
+}
+
+bool Cluster::is_asked_for(const App& app, const std::string& key) {
+  return std::any_of(app.members.begin(), app.members.end(),
+                     [&](const auto& member) { return member.second.asked.contains(key); });
 }
 
 // Higher than any that a daemon before this one has used: it counted by the same clock, in less
@@ -59,7 +65,9 @@ int Cluster::free_number(const AppSpec& app) const {
 
 void Cluster::join(const AppSpec& spec, RunId run, const Place& place) {
   App& app = app_with(app_key(spec));
-  app.balance = balance_of(spec);
+  const Balance balance = balance_of(spec);
+  if (std::exchange(app.balance, balance) != balance)
+    for (auto& [key, listener] : app.listeners) listener.steered_to.clear();
   if (app.members.contains(run)) return;
   std::set<unsigned> taken;
   for (const auto& [other, member] : app.members) taken.insert(member.slot);
@@ -74,13 +82,16 @@ void Cluster::join(const AppSpec& spec, RunId run, const Place& place) {
   save(app);
 }
 
-void Cluster::admit(RunId run) {
+void Cluster::mark(RunId run, bool Member::*flag, bool value) {
   App* const app = find(run);
-  if (app == nullptr) return;
-  app->members.at(run).candidate = false;
+  if (app == nullptr || app->members.at(run).*flag == value) return;
+  app->members.at(run).*flag = value;
   save(*app);
   spread(*app);
 }
+
+void Cluster::admit(RunId run) { mark(run, &Member::candidate, false); }
+void Cluster::leave_soon(RunId run) { mark(run, &Member::leaving, true); }
 
 void Cluster::said(RunId run, std::string_view line) {
   App* const app = find(run);
@@ -104,8 +115,8 @@ void Cluster::said(RunId run, std::string_view line) {
     case Act::kAlive: {
       Member& member = app->members.at(run);
       member.has_hook = true;
-      member.hung = false;
       member.patience = {};
+      try_again(*app, member);
       return spread(*app);
     }
     default:
@@ -150,7 +161,11 @@ Result<Cluster::Listener*> Cluster::listener_for(App& app, const ClusterMessage&
       app.balance != Balance::kShared && message.address.kind == ListenAddress::Kind::kTcp;
   Slot first;
   first.socket = PMX_TRY(open_listener(message.address, listener.slotted));
-  PMX_TRY(parts_.link.put(socket_name(app, listener, 0), first.socket.get()));
+  auto held = parts_.link.put(socket_name(app, listener, 0), first.socket.get());
+  if (!held) {
+    stop_listening(first.socket.get(), message.address);
+    return std::move(held).error();
+  }
   listener.slots.push_back(std::move(first));
   return &app.listeners.emplace(message.key, std::move(listener)).first->second;
 }
@@ -181,10 +196,7 @@ void Cluster::close(App& app, RunId run, const std::string& key) {
   Member& member = app.members.at(run);
   member.asked.erase(key);
   member.listening.erase(key);
-  const bool wanted = std::any_of(app.members.begin(), app.members.end(), [&](const auto& other) {
-    return other.second.asked.contains(key);
-  });
-  if (!wanted && !member.leaving) close_listener(app, key);
+  if (!is_asked_for(app, key) && !member.leaving) close_listener(app, key);
   save(app);
   spread(app);
 }
@@ -195,11 +207,10 @@ void Cluster::close_listener(App& app, const std::string& key) {
   Listener& listener = found->second;
   for (std::size_t slot = 0; slot < listener.slots.size(); ++slot) {
     unwatch(listener.slots[slot]);
+    stop_listening(listener.slots[slot].socket.get(), listener.address);
     parts_.link.drop(socket_name(app, listener, slot));
   }
-  const ListenAddress& address = listener.address;
-  if (address.kind == ListenAddress::Kind::kUnix && !address.address.starts_with('\0'))
-    (void)::unlink(address.address.c_str());
+  std::erase_if(app.waiting, [&](const Given& given) { return given.key == key; });
   app.listeners.erase(found);
 }
 
@@ -209,6 +220,7 @@ void Cluster::close_unused(const AppKey& key) {
   App& app = found->second;
   while (!app.listeners.empty()) close_listener(app, std::string(app.listeners.begin()->first));
   parts_.timers.cancel(app.look_timer);
+  parts_.timers.cancel(app.give_timer);
   parts_.link.drop("cluster." + app.id);
   apps_.erase(found);
 }
@@ -217,14 +229,13 @@ void Cluster::close_unasked(const AppKey& key) {
   const auto found = apps_.find(key);
   if (found == apps_.end()) return;
   App& app = found->second;
-  std::set<std::string> asked;
-  for (const auto& [run, member] : app.members) {
-    if (member.asked.empty()) return;
-    for (const auto& [name, seq] : member.asked) asked.insert(name);
-  }
+  const bool all_have_asked =
+      std::none_of(app.members.begin(), app.members.end(),
+                   [](const auto& member) { return member.second.asked.empty(); });
+  if (app.members.empty() || !all_have_asked) return;
   std::vector<std::string> unasked;
   for (const auto& [name, listener] : app.listeners)
-    if (!app.members.empty() && !asked.contains(name)) unasked.push_back(name);
+    if (!is_asked_for(app, name)) unasked.push_back(name);
   for (const std::string& name : unasked) close_listener(app, name);
   if (!unasked.empty()) save(app);
 }
@@ -243,14 +254,6 @@ std::set<std::string> Cluster::listens_on(RunId run) const {
   return apps_.at(found->second).members.at(run).listening;
 }
 
-void Cluster::leave_soon(RunId run) {
-  App* const app = find(run);
-  if (app == nullptr) return;
-  app->members.at(run).leaving = true;
-  save(*app);
-  spread(*app);
-}
-
 Result<void> Cluster::disconnect(RunId run) {
   leave_soon(run);
   return parts_.send(run, disconnect_request(next_seq()), -1);
@@ -263,8 +266,7 @@ void Cluster::ended(RunId run) {
   app_of_.erase(run);
   save(*app);
   spread(*app);
-  for (auto& [seq, given] : member.mapped().given)
-    give(*app, given.key, std::move(given.connection));
+  for (auto& [seq, given] : member.mapped().given) give(*app, std::move(given));
 }
 
 }  // namespace pmx::supervisor

@@ -12,6 +12,8 @@
 // Invariants: what a worker is told is with the keeper before it is told; a question that is asked
 //             again (its answerer died) is answered again.
 // Bounds:     kMaxListeners an app, kMaxSlots slots a listener: more workers share the last ones.
+//             Of connections in our hand no more than the workers' channels take: then the others
+//             stay in their queue.
 // Errors:     a worker hears the errno that its own bind(2) would have had.
 #pragma once
 
@@ -104,7 +106,7 @@ class Cluster {
     std::map<std::int64_t, Given> given;
     // cluster_balance.cpp
     bool hung = false;
-    std::chrono::steady_clock::time_point try_again{};
+    std::chrono::steady_clock::time_point try_again_at{};
     std::chrono::nanoseconds patience{0};
   };
   struct Slot {
@@ -130,10 +132,14 @@ class Cluster {
     std::map<std::string, Listener> listeners;
     std::map<RunId, Member> members;
     RunId last_given;
-    Timers::Id look_timer = 0;
+    std::vector<Given> waiting;  // That nobody could be told of.
+    Timers::Id look_timer = 0, give_timer = 0;
   };
 
+  static std::string id_of(const AppKey& key);
+  static bool is_asked_for(const App& app, const std::string& key);
   App* find(RunId run);
+  void mark(RunId run, bool Member::*flag, bool value);
   App& app_with(const AppKey& key);
   std::int64_t next_seq();
   void query(App& app, RunId run, const ClusterMessage& message);
@@ -150,7 +156,10 @@ class Cluster {
   void spread(App& app);
   void spread(App& app, const std::string& key, Listener& listener);
   void accept_orphans(App& app, const std::string& key, Slot& slot);
-  void give(App& app, const std::string& key, Fd connection);
+  void give(App& app, Given given);
+  void give_later(App& app, Given given);
+  void give_waiting(App& app);
+  void try_again(App& app, Member& member);
   RunId next_taker(App& app, const std::string& key) const;
   void taken(App& app, RunId run, const ClusterMessage& message);
   void look_later(App& app);

@@ -6,6 +6,8 @@
 // others of its app keep up. Whether it lives again our hook tells, because it answers a ping; a
 // worker without it is tried again after 2 s, 4 s … a minute.
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "supervisor/cluster.h"
 
@@ -17,7 +19,7 @@ namespace {
 
 constexpr int kStuckLooks = 2;  // After the first one: a second.
 constexpr auto kFirstPatience = 2s, kLongestPatience = 60s;
-constexpr auto kRefusalPause = 10ms;  // A worker at its maxConnections refuses at once, and again.
+constexpr auto kGivePause = 10ms;  // A worker at its maxConnections refuses at once, and again.
 constexpr int kMostAccepts = 4096;
 
 }  // namespace
@@ -34,6 +36,7 @@ void Cluster::unwatch(Slot& slot) {
 void Cluster::spread(App& app) {
   for (auto& [key, listener] : app.listeners)
     if (listener.slotted) spread(app, key, listener);
+  if (!app.waiting.empty() && app.give_timer == 0) give_waiting(app);
   look_later(app);
 }
 
@@ -69,10 +72,10 @@ void Cluster::spread(App& app, const std::string& key, Listener& listener) {
 
 void Cluster::accept_orphans(App& app, const std::string& key, Slot& slot) {
   for (int i = 0; i < kMostAccepts; ++i) {
-    if (next_taker(app, key).value == 0) return;
+    if (!app.waiting.empty() || next_taker(app, key).value == 0) return;
     auto connection = accept_waiting(slot.socket.get());
     if (!connection) return;
-    give(app, key, std::move(*connection));
+    give(app, {std::move(*connection), key});
   }
 }
 
@@ -87,26 +90,50 @@ RunId Cluster::next_taker(App& app, const std::string& key) const {
   return next.value != 0 ? next : first;
 }
 
-void Cluster::give(App& app, const std::string& key, Fd connection) {
+void Cluster::give(App& app, Given given) {
   for (std::size_t tries = app.members.size(); tries > 0; --tries) {
-    const RunId run = next_taker(app, key);
-    if (run.value == 0) return;  // Nobody is left: the client sees it closed.
+    const RunId run = next_taker(app, given.key);
+    if (run.value == 0) break;
     app.last_given = run;
     const std::int64_t seq = next_seq();
-    if (!parts_.send(run, new_connection(key, seq), connection.get())) continue;
-    app.members.at(run).given[seq] = {std::move(connection), key};
+    if (!parts_.send(run, new_connection(given.key, seq), given.connection.get())) continue;
+    app.members.at(run).given[seq] = std::move(given);
     return;
   }
+  give_later(app, std::move(given));
+}
+
+void Cluster::give_later(App& app, Given given) {
+  app.waiting.push_back(std::move(given));
+  if (app.give_timer != 0) return;
+  app.give_timer = parts_.timers.call_after(kGivePause, [this, &app] {
+    app.give_timer = 0;
+    give_waiting(app);
+  });
+}
+
+// Those whose address nobody serves just now wait for the worker that does: spread() comes back.
+void Cluster::give_waiting(App& app) {
+  std::vector<Given> still;
+  for (Given& given : std::exchange(app.waiting, {})) {
+    if (next_taker(app, given.key).value == 0) {
+      still.push_back(std::move(given));
+    } else {
+      give(app, std::move(given));
+    }
+  }
+  app.waiting.insert(app.waiting.end(), std::make_move_iterator(still.begin()),
+                     std::make_move_iterator(still.end()));
+  if (!app.waiting.empty()) return;
+  for (auto& [key, listener] : app.listeners)
+    for (Slot& slot : listener.slots)
+      if (slot.watched) accept_orphans(app, key, slot);
 }
 
 void Cluster::taken(App& app, RunId run, const ClusterMessage& message) {
   auto given = app.members.at(run).given.extract(message.ack);
   if (!given || message.accepted) return;  // Its copy is the one that counts.
-  const auto refused = std::make_shared<Given>(std::move(given.mapped()));
-  (void)parts_.timers.call_after(kRefusalPause, [this, app_key = app.key, refused] {
-    const auto found = apps_.find(app_key);
-    if (found != apps_.end()) give(found->second, refused->key, std::move(refused->connection));
-  });
+  give_later(app, std::move(given.mapped()));
 }
 
 // ---- Workers that hang.
@@ -124,12 +151,23 @@ void Cluster::look_later(App& app) {
   });
 }
 
+// What its queue was like before it was found to hang says nothing of it now.
+void Cluster::try_again(App& app, Member& member) {
+  if (!std::exchange(member.hung, false)) return;
+  for (auto& [key, listener] : app.listeners) {
+    if (member.slot >= listener.slots.size()) continue;
+    Slot& slot = listener.slots[member.slot];
+    slot.waiting = 0;
+    slot.stuck_looks = 0;
+  }
+}
+
 void Cluster::look(App& app) {
   const auto now = parts_.clock.steady_now();
   bool changed = false;
   for (auto& [run, member] : app.members) {
-    if (!member.hung || member.has_hook || now < member.try_again) continue;
-    member.hung = false;
+    if (!member.hung || member.has_hook || now < member.try_again_at) continue;
+    try_again(app, member);
     changed = true;
   }
   for (auto& [key, listener] : app.listeners)
@@ -155,9 +193,9 @@ void Cluster::look_at(App& app, const std::string& key, Listener& listener) {
     member.hung = changed = true;
     member.patience =
         std::clamp<std::chrono::nanoseconds>(2 * member.patience, kFirstPatience, kLongestPatience);
-    member.try_again = parts_.clock.steady_now() + member.patience;
-    parts_.notice("App [" + app.key.first + ", instance " + std::to_string(member.slot) +
-                  "]: " + std::to_string(slot.waiting) +
+    member.try_again_at = parts_.clock.steady_now() + member.patience;
+    parts_.notice("App [" + app.key.first + "], worker " + std::to_string(member.number) +
+                  " of its cluster: " + std::to_string(slot.waiting) +
                   " connection(s) have waited for a second and it takes none: others get them");
     (void)parts_.send(run, kPing, -1);
   }

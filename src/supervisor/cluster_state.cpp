@@ -1,6 +1,6 @@
 // What the keeper holds of cluster apps beside their sockets: "cluster.<app>", one JSON object.
 //
-//   {"name":…,"namespace":…,"next_listener":n,
+//   {"name":…,"namespace":…,"balance":n,"next_listener":n,
 //    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"data":"…","address":{…}}],
 //    "members":[{"run":"…","slot":n,"number":n,"candidate":bool,"leaving":bool,"asked":{"<key>":seq},
 //                "listening":["<key>"]}]}
@@ -73,6 +73,7 @@ void Cluster::save(App& app) {
   }
   const Json state = Json::object({{"name", app.key.first},
                                    {"namespace", app.key.second},
+                                   {"balance", static_cast<int>(app.balance)},
                                    {"next_listener", app.next_listener},
                                    {"listeners", listeners},
                                    {"members", members}});
@@ -86,7 +87,8 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
   const Json state = PMX_TRY(Json::parse(text));
   App app;
   app.key = {state["name"].as_string(), state["namespace"].as_string()};
-  app.id = log_id_of(app.key.first + '\0' + app.key.second).hex();
+  app.id = id_of(app.key);
+  app.balance = static_cast<Balance>(state["balance"].as_int());
   app.next_listener = static_cast<std::uint64_t>(state["next_listener"].as_int());
   for (const Json& item : state["listeners"].items()) {
     Listener listener;
@@ -120,18 +122,17 @@ void Cluster::recover() {
   std::set<std::string> used;
   for (const std::string& name : parts_.link.names()) {
     if (!name.starts_with(kStatePrefix)) continue;
-    const auto state = [&]() -> Result<App> {
+    auto state = [&]() -> Result<App> {
       const Fd memory = PMX_TRY(parts_.link.get(name));
-      // By its path: a new open file, because an offset is shared by all duplicates.
-      return read(
-          PMX_TRY(sys::read_file("/proc/self/fd/" + std::to_string(memory.get()), kMaxStateBytes)));
+      const std::string text = PMX_TRY(sys::read_shared(memory.get(), kMaxStateBytes));
+      return read(text);
     }();
     if (!state) {
       parts_.notice("what the keeper holds of a cluster app: " + state.error().message());
       continue;
     }
     App& app = apps_[state->key];
-    app = std::move(const_cast<App&>(*state));
+    app = std::move(*state);
     for (const auto& [run, member] : app.members) app_of_[run] = app.key;
     for (const auto& [key, listener] : app.listeners)
       for (std::size_t slot = 0; slot < listener.slots.size(); ++slot)

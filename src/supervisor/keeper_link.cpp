@@ -213,9 +213,7 @@ Result<void> KeeperConnection::set_state(std::string_view blob) {
 
 std::string KeeperConnection::state() const {
   if (!first_state_) return {};
-  // By its path: a new open file, because an offset is shared by all duplicates.
-  return sys::read_file("/proc/self/fd/" + std::to_string(first_state_.get()), kMaxStateBytes)
-      .value_or({});
+  return sys::read_shared(first_state_.get(), kMaxStateBytes).value_or({});
 }
 
 void KeeperConnection::quit(int exit_code) {

@@ -1,6 +1,5 @@
 #include "supervisor/listen_socket.h"
 
-#include <arpa/inet.h>
 #include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -8,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -177,20 +177,10 @@ Result<Fd> open_slot(const ListenAddress& address, int first) {
   return fd;
 }
 
-Json name_of_socket(int fd) {
-  sockaddr_storage name{};
-  socklen_t length = sizeof name;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length) < 0) return nullptr;
-  char text[INET6_ADDRSTRLEN] = "";
-  const bool ipv6 = name.ss_family == AF_INET6;
-  if (!ipv6 && name.ss_family != AF_INET) return nullptr;
-  const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&name);
-  const auto* const v4 = reinterpret_cast<const sockaddr_in*>(&name);
-  const void* const address = ipv6 ? static_cast<const void*>(&v6->sin6_addr) : &v4->sin_addr;
-  (void)::inet_ntop(name.ss_family, address, text, sizeof text);
-  return Json::object({{"address", std::string(text)},
-                       {"family", ipv6 ? "IPv6" : "IPv4"},
-                       {"port", int{ntohs(ipv6 ? v6->sin6_port : v4->sin_port)}}});
+void stop_listening(int fd, const ListenAddress& address) {
+  (void)::shutdown(fd, SHUT_RDWR);
+  if (address.kind == ListenAddress::Kind::kUnix && !address.address.starts_with('\0'))
+    (void)::unlink(address.address.c_str());
 }
 
 Result<void> steer(int fd, std::span<const unsigned> live, unsigned slots, Balance balance) {

@@ -21,7 +21,6 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "base/json.h"
 #include "base/result.h"
 
 namespace pmx::supervisor {
@@ -53,8 +52,9 @@ Result<Fd> open_listener(const ListenAddress& address, bool slots);
 // One more slot of the address that `first` has.
 Result<Fd> open_slot(const ListenAddress& address, int first);
 
-// {"address":"::","family":"IPv6","port":3000}; null for what has no port.
-Json name_of_socket(int fd);
+// Its address is free at once, whoever else holds the socket too; a UDP port once the last of them
+// has closed it.
+void stop_listening(int fd, const ListenAddress& address);
 
 // From now on new connections go to these slots only; `slots` is how many there are.
 Result<void> steer(int fd, std::span<const unsigned> live, unsigned slots, Balance balance);

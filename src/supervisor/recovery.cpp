@@ -52,9 +52,12 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
     if (child.state == Child::State::kStarting || child.state == Child::State::kRunning)
       alive.insert(run);
   channels_.drop_all_but(alive);
-  recover_cluster(alive);
   for (const auto& [run, child] : children)
     if (child.state == Child::State::kRunning) channels_.open(run);
+  std::set<RunId> known;
+  for (const auto& [run, child] : children) known.insert(run);
+  for (const auto& [id, worker] : workers_) worker->drop_side_runs_but(known);
+  recover_cluster(alive);  // It may have connections to hand on.
   for (const auto& [run, child] : children) {
     Worker* const worker = worker_of(run);
     if (worker == nullptr) continue;

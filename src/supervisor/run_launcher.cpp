@@ -18,10 +18,7 @@ constexpr std::size_t kMaxRunSpecBytes = 1U << 20U;
 constexpr std::size_t kChannelBufferBytes = 128U << 10U;
 
 Result<RunSpec> read_run_spec(int fd) {
-  // By its path in /proc: a new open file, so that the offset which all duplicates share stays
-  // alone.
-  const std::string text =
-      PMX_TRY(sys::read_file("/proc/self/fd/" + std::to_string(fd), kMaxRunSpecBytes));
+  const std::string text = PMX_TRY(sys::read_shared(fd, kMaxRunSpecBytes));
   const Json json = PMX_TRY(Json::parse(text));
   return run_spec_from_json(json);
 }

@@ -195,13 +195,11 @@ std::string Supervisor::make_unique_id() {
 Result<void> Supervisor::launch(WorkerRecord& record) {
   parts_.before_launch(record);
   const bool clustered = is_cluster(record.spec);
+  const bool follows = workers_.at(record.id)->record().run.value != 0;
   if (clustered) prepare_cluster_launch(record);
   auto launched = launcher_.launch(record, shared_paths(record.id));
   if (launched && clustered)
-    cluster_.join(record.spec, record.run,
-                  {record.instance, record.cluster_number,
-                   workers_.at(record.id)->record().run.value != 0 &&
-                       workers_.at(record.id)->record().run != record.run});
+    cluster_.join(record.spec, record.run, {record.instance, record.cluster_number, follows});
   if (!launched && launched.error().sys_errno() == EMFILE)
     return std::move(launched).error().within(
         "the daemon has no descriptors left (raise the hard limit of open files)");

@@ -145,9 +145,10 @@ class Supervisor final : private WorkerHost {
   void notice(const std::string& line) override { parts_.notice(line); }
   // supervisor_cluster.cpp
   std::set<std::string> listens_on(RunId run) override { return cluster_.listens_on(run); }
-  void admit(RunId run) override { cluster_.admit(run); }
+  void admit(RunId run) override;
   void leave_soon(RunId run) override { cluster_.leave_soon(run); }
   bool disconnect(RunId run) override;
+  bool connected(RunId run) override { return channels_.has(run); }
   void reload_moved(WorkerId id) override;
   bool oom_killer_was_here() override;
 

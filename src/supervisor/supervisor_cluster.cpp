@@ -51,8 +51,11 @@ void Supervisor::reload_moved(WorkerId id) {
   const AppKey app = app_key(workers_.at(id)->record().spec);
   reloads_.moved(app);
   tidy_cluster(app);
-  const WorkerRecord& record = workers_.at(id)->record();
-  write_pid_file(record);
+}
+
+void Supervisor::admit(RunId run) {
+  cluster_.admit(run);
+  if (const Worker* const worker = worker_of(run)) write_pid_file(worker->record());
 }
 
 void Supervisor::retire_worker(WorkerId id, Done done) { workers_.at(id)->retire(std::move(done)); }
@@ -84,12 +87,11 @@ void Supervisor::recover_cluster(const std::set<RunId>& alive) {
   for (const RunId run : cluster_.members())
     if (!alive.contains(run)) cluster_.ended(run);
   for (const auto& [id, worker] : workers_) {
-    worker->drop_side_runs_but(alive);
     const WorkerRecord& record = worker->record();
     if (!is_cluster(record.spec)) continue;
     // A daemon died between a launch and its note of it.
     for (const RunId run : alive)
-      if (worker->owns(run))
+      if (worker->owns(run) && channels_.has(run))
         cluster_.join(record.spec, run,
                       {record.instance, cluster_.free_number(record.spec), run != record.run});
   }

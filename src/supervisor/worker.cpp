@@ -121,6 +121,7 @@ void Worker::begin(Step& step) {
       kills_ = 0;
       why_ = step.why;
       hurry_leaving();
+      if (step.wanted == Wanted::kNoLonger) forget_reload();
       apply(WorkerEvent::kStop);
       break;
     case StepKind::kReload:
@@ -148,7 +149,7 @@ bool Worker::finished(const Step& step) const {
       if (state == WorkerState::kUnready) return late_;
       return state != WorkerState::kLaunching && state != WorkerState::kStopping;
     case StepKind::kStop:
-      return !has_run(state) && (step.wanted == Wanted::kStill || record_.leaving.empty());
+      return !has_run(state) && record_.leaving.empty();
     case StepKind::kReload:
       return !record_.reload_to;
     case StepKind::kRetire:

@@ -53,6 +53,7 @@ class WorkerHost {
   virtual void admit(RunId) {}  // It gets connections from now on.
   virtual void leave_soon(RunId) {}
   virtual bool disconnect(RunId) { return false; }
+  virtual bool connected(RunId) { return false; }  // It has not closed its channel.
   virtual void reload_moved(WorkerId) {}
   // Whether the kernel's OOM killer has ended anybody since this was last asked.
   virtual bool oom_killer_was_here() = 0;
@@ -144,11 +145,12 @@ class Worker {
   void apply(WorkerEvent event);
   void perform(WorkerAction action);
   void launch();
+  ExitFacts facts_of(const Child& child, std::int64_t started_ns) const;
   void ended(const Child& child);
   void note_limit_run(std::int64_t ran_ns);
   void run_begun(const Child& child);
   void await_ready();
-  std::chrono::milliseconds listen_timeout() const;
+  static std::chrono::milliseconds listen_timeout(const AppSpec& spec);
   void mark_late();
   void not_started(const std::string& why, int sys_errno);
   void apply_verdict(const Verdict& verdict);
@@ -164,6 +166,9 @@ class Worker {
   void take_over(bool old_lives);
   void let_go();
   void reload_failed(const std::string& why);
+  void await_successor();
+  LeavingRun current_run(ExitCause why) const;
+  void arm_kill(RunId run);
   void leave(LeavingRun& run);
   void close(LeavingRun& run);
   void end(const LeavingRun& run, int signal);

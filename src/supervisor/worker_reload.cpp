@@ -25,6 +25,9 @@ constexpr auto kNaturalExit = 300ms;  // From a closed channel to a signal.
 }  // namespace
 
 void Worker::reload(AppSpec spec, Trust trust, Done done, ExitCause why) {
+  const bool goes = std::any_of(steps_.begin(), steps_.end(),
+                                [](const Step& step) { return step.kind == StepKind::kRemove; });
+  if (goes || removing_) return done({});
   if (!is_cluster(record_.spec) || !is_cluster(spec) || record_.state != WorkerState::kOnline ||
       !steps_.empty()) {
     record_.reload_to.reset();
@@ -66,14 +69,17 @@ void Worker::begin_successor() {
   record_.successor = SideRun{next.run};
   record_.successor_logs = next.logs;
   host_.save_soon();
-  successor_timer_ = timers_.call_after(listen_timeout(), [this] {
+  await_successor();
+}
+
+void Worker::await_successor() {
+  successor_timer_ = timers_.call_after(listen_timeout(*record_.reload_to), [this] {
     successor_timer_ = 0;
-    reload_failed(record_.reload_to->wait_ready
-                      ? "has not sent 'ready' within listen_timeout (" +
-                            std::to_string(listen_timeout().count()) + " ms)"
-                      : "does not listen on what the old one does within "
-                        "listen_timeout (" +
-                            std::to_string(listen_timeout().count()) + " ms)");
+    const std::string what = record_.reload_to->wait_ready
+                                 ? "has not sent 'ready'"
+                                 : "does not listen on what the old one does";
+    reload_failed(what + " within listen_timeout (" +
+                  std::to_string(listen_timeout(*record_.reload_to).count()) + " ms)");
   });
 }
 
@@ -114,7 +120,9 @@ bool Worker::successor_serves() {
 // What is left of a canary's trial, which is min_uptime from its start.
 std::chrono::nanoseconds Worker::on_trial() const {
   const std::chrono::nanoseconds lived(clock_.system_ns() - record_.successor->started_ns);
-  return canary_ ? std::min(record_.reload_to->min_uptime, listen_timeout()) - lived : 0ns;
+  return canary_
+             ? std::min(record_.reload_to->min_uptime, listen_timeout(*record_.reload_to)) - lived
+             : 0ns;
 }
 
 void Worker::look_at_successor() {
@@ -140,12 +148,7 @@ void Worker::listens(RunId run) {
 
 void Worker::take_over(bool old_lives) {
   timers_.cancel(std::exchange(successor_timer_, 0));
-  LeavingRun old;
-  old.run = record_.run;
-  old.pid = record_.pid;
-  old.start_ticks = record_.start_ticks;
-  old.started_ns = record_.started_ns;
-  old.why = reload_why_;
+  const LeavingRun old = current_run(reload_why_);
   const SideRun next = *std::exchange(record_.successor, std::nullopt);
   record_.run = next.run;
   record_.pid = next.pid;
@@ -160,9 +163,16 @@ void Worker::take_over(bool old_lives) {
   monitor_ = Json::object();
   ++record_.restarts;
   cancel_timers();
-  // Its predecessor has died too early: it is launched as any other, and its exec is yet to come.
-  record_.state = next.pid != 0 ? WorkerState::kOnline : WorkerState::kLaunching;
   arm_cron(0);
+  // Where its predecessor has died too early, it is as far as any other that has been launched.
+  if (next.pid == 0) {
+    record_.state = WorkerState::kLaunching;
+  } else if (record_.spec.wait_ready && !successor_ready_) {
+    record_.state = WorkerState::kUnready;
+    await_ready();
+  } else {
+    record_.state = WorkerState::kOnline;
+  }
   host_.notice(label() + " reloaded: pid " + std::to_string(old.pid) + " is followed by " +
                std::to_string(next.pid));
   host_.admit(record_.run);
@@ -177,12 +187,9 @@ void Worker::take_over(bool old_lives) {
 
 void Worker::let_go() {
   if (record_.state != WorkerState::kOnline || !is_cluster(record_.spec)) return;
-  LeavingRun run;
-  run.run = std::exchange(record_.run, RunId{});
-  run.pid = std::exchange(record_.pid, 0);
-  run.start_ticks = record_.start_ticks;
-  run.started_ns = record_.started_ns;
-  record_.leaving.push_back(run);
+  record_.leaving.push_back(current_run(ExitCause::kAsked));
+  record_.run = {};
+  record_.pid = 0;
   leave(record_.leaving.back());
   apply(WorkerEvent::kLetGo);
 }
@@ -208,6 +215,16 @@ void Worker::reload_failed(const std::string& why) {
 }
 
 // ---- Those that leave.
+
+LeavingRun Worker::current_run(ExitCause why) const {
+  LeavingRun run;
+  run.run = record_.run;
+  run.pid = record_.pid;
+  run.start_ticks = record_.start_ticks;
+  run.started_ns = record_.started_ns;
+  run.why = why;
+  return run;
+}
 
 LeavingRun* Worker::leaving(RunId run) {
   for (LeavingRun& leaving : record_.leaving)
@@ -235,14 +252,17 @@ void Worker::leave(LeavingRun& run) {
 void Worker::close(LeavingRun& run) {
   if (std::exchange(run.disconnected, true)) return;
   host_.save_soon();
-  const RunId id = run.run;
-  leave_timers_[id].kill = timers_.call_after(record_.spec.kill_timeout, [this, id] {
-    leave_timers_[id].kill = 0;
-    if (LeavingRun* const found = leaving(id)) kill(*found);
-  });
+  arm_kill(run.run);
   // After the end of the channel nothing can be said any more.
-  if (record_.spec.shutdown_with_message) (void)host_.say(id, "\"shutdown\"");
-  if (!host_.disconnect(id)) end(run, SIGINT);
+  if (record_.spec.shutdown_with_message) (void)host_.say(run.run, "\"shutdown\"");
+  if (!host_.disconnect(run.run)) end(run, SIGINT);
+}
+
+void Worker::arm_kill(RunId run) {
+  leave_timers_[run].kill = timers_.call_after(record_.spec.kill_timeout, [this, run] {
+    leave_timers_[run].kill = 0;
+    if (LeavingRun* const found = leaving(run)) kill(*found);
+  });
 }
 
 void Worker::drained(RunId run) {
@@ -251,7 +271,10 @@ void Worker::drained(RunId run) {
 }
 
 void Worker::cut_off(RunId run) {
-  if (leaving(run) != nullptr) leave_in(run, kNaturalExit, &Worker::tell_to_end);
+  LeavingRun* const found = leaving(run);
+  if (found == nullptr) return;
+  if (!std::exchange(found->disconnected, true)) arm_kill(run);  // By itself, before it was told.
+  leave_in(run, kNaturalExit, &Worker::tell_to_end);
 }
 
 void Worker::end(const LeavingRun& run, int signal) {
@@ -263,8 +286,9 @@ void Worker::end(const LeavingRun& run, int signal) {
   host_.signal(run.run, signal, record_.spec.treekill);
 }
 
-// It is stopped: nobody waits for clients any more.
+// It is stopped: nobody waits for clients any more, and nobody takes over.
 void Worker::hurry_leaving() {
+  if (record_.successor) reload_failed("was stopped");
   for (LeavingRun& run : record_.leaving) {
     timers_.cancel(std::exchange(leave_timers_[run.run].next, 0));
     close(run);
@@ -275,11 +299,7 @@ void Worker::hurry_leaving() {
 void Worker::left(const Child& child) {
   const auto found = std::find_if(record_.leaving.begin(), record_.leaving.end(),
                                   [&](const LeavingRun& run) { return run.run == child.run; });
-  const std::int64_t at_ns = child.ended_ns != 0 ? child.ended_ns : clock_.system_ns();
-  ExitFacts exit = exit_facts(child.wait_status, at_ns);
-  exit.ran_ns = std::max<std::int64_t>(at_ns - found->started_ns, 0);
-  exit.rss_kib = child.max_rss_kib;
-  exit.run = child.run;
+  ExitFacts exit = facts_of(child, found->started_ns);
   exit.cause = found->why;
   host_.notice(label() + ": pid " + std::to_string(found->pid) + ", which was followed, exited " +
                exit_text(exit));
@@ -308,16 +328,11 @@ void Worker::resume_side_runs() {
       leave(run);
       continue;
     }
-    const RunId id = run.run;
-    leave_timers_[id].kill = timers_.call_after(record_.spec.kill_timeout, [this, id] {
-      if (LeavingRun* const found = leaving(id)) kill(*found);
-    });
+    arm_kill(run.run);
+    if (!host_.connected(run.run)) cut_off(run.run);
   }
   if (!record_.successor || !record_.reload_to) return;
-  successor_timer_ = timers_.call_after(listen_timeout(), [this] {
-    successor_timer_ = 0;
-    reload_failed("was not ready within listen_timeout");
-  });
+  await_successor();
   look_at_successor();
 }
 

@@ -18,8 +18,10 @@ void Worker::child_changed(const Child& child) {
   if (record_.successor && record_.successor->run == child.run) return successor_changed(child);
   if (record_.successor && over) {
     // What was to be followed has died: who was to follow is here.
-    host_.notice(label() + " exited " + exit_text(exit_facts(child.wait_status, child.ended_ns)) +
-                 " while it was reloaded");
+    ExitFacts exit = facts_of(child, record_.started_ns);
+    exit.cause = exit_cause(exit, {false, false, host_.oom_killer_was_here()});
+    record_.last_exit = exit;
+    host_.notice(label() + " exited " + exit_text(exit) + " while it was reloaded");
     return take_over(false);
   }
   switch (child.state) {
@@ -47,15 +49,14 @@ void Worker::run_begun(const Child& child) {
   apply(record_.spec.wait_ready ? WorkerEvent::kRunningUnready : WorkerEvent::kRunning);
 }
 
-std::chrono::milliseconds Worker::listen_timeout() const {
-  return record_.spec.listen_timeout.count() > 0 ? record_.spec.listen_timeout
-                                                 : kDefaultListenTimeout;
+std::chrono::milliseconds Worker::listen_timeout(const AppSpec& spec) {
+  return spec.listen_timeout.count() > 0 ? spec.listen_timeout : kDefaultListenTimeout;
 }
 
 // Counted from the run's start, not from now: the daemon may be another one since.
 void Worker::await_ready() {
   using std::chrono::nanoseconds;
-  const nanoseconds whole = listen_timeout();
+  const nanoseconds whole = listen_timeout(record_.spec);
   const nanoseconds left = whole - nanoseconds(clock_.system_ns() - record_.started_ns);
   ready_timer_ = timers_.call_after(std::clamp(left, nanoseconds(0), whole), [this] {
     ready_timer_ = 0;
@@ -67,7 +68,7 @@ void Worker::mark_late() {
   late_ = true;
   record_.trouble = record_.spec.name + " (id " + std::to_string(record_.id.value) +
                     ") is not ready: it has not sent 'ready' within " +
-                    std::to_string(listen_timeout().count()) +
+                    std::to_string(listen_timeout(record_.spec).count()) +
                     " ms (listen_timeout); it goes on, and is online once it does";
   host_.notice(record_.trouble);
 }
@@ -100,16 +101,21 @@ bool Worker::said(RunId run, const AppMessage& message) {
   }
 }
 
-void Worker::ended(const Child& child) {
+// All but the cause.
+ExitFacts Worker::facts_of(const Child& child, std::int64_t started_ns) const {
   const std::int64_t at_ns = child.ended_ns != 0 ? child.ended_ns : clock_.system_ns();
   ExitFacts exit = exit_facts(child.wait_status, at_ns);
-  const bool asked = record_.state == WorkerState::kStopping;
-  // A run so short that its start was never seen has an uptime of nothing.
-  const std::int64_t started_ns =
-      record_.state == WorkerState::kLaunching ? at_ns : record_.started_ns;
   exit.ran_ns = std::max<std::int64_t>(at_ns - started_ns, 0);
   exit.rss_kib = child.max_rss_kib;
-  exit.run = record_.run;
+  exit.run = child.run;
+  return exit;
+}
+
+void Worker::ended(const Child& child) {
+  ExitFacts exit = facts_of(child, record_.started_ns);
+  // A run so short that its start was never seen has an uptime of nothing.
+  if (record_.state == WorkerState::kLaunching) exit.ran_ns = 0;
+  const bool asked = record_.state == WorkerState::kStopping;
   exit.cause = exit_cause(exit, {asked, asked && kills_ > 0, host_.oom_killer_was_here()});
   if (exit.cause == ExitCause::kAsked) exit.cause = why_;
   if (why_ == ExitCause::kMemoryLimit && asked) note_limit_run(exit.ran_ns);

@@ -1,5 +1,6 @@
 """Cluster mode under load: reloads, releases that are broken, scaling, stops. Nobody whose request was on its way
 may notice any of it."""
+import json
 import random
 import subprocess
 import time
@@ -199,6 +200,21 @@ def test_restart_refuses_nobody(node):
                 loads.go_on()
         kinds = {failure.kind for failure in loads.failures}
         check(kinds <= {"reset", "cut"}, loads.summary())  # What a worker was at when it was told to end.
+
+
+@each_node
+def test_start_or_reload_of_a_file_starts_and_then_reloads_and_fails_none(node):
+    with Site(node) as site:
+        file = site.work / "ecosystem.json"
+        app = {"name": "web", "script": str(site.app_dir / "web.js"), "instances": 2, "exec_mode": "cluster"}
+        file.write_text(json.dumps({"apps": [app]}))
+        site.run("startOrReload", file)
+        site.everybody(2)
+        before = site.workers()
+        with site.loads("close", "keep") as loads:
+            site.run("startOrReload", file)
+            site.check_replaced(before)
+        loads.check_none_failed()
 
 
 @each_node

@@ -3,7 +3,7 @@ import time
 
 import stores
 from harness import Home, check, run_tests, size, text_of, wait_for
-from shipping import (Scratch, check_numbered, faults, sink, start_workers, wait_until_printed,
+from shipping import (Scratch, Wire, check_numbered, faults, sink, start_workers, wait_until_printed,
                       wait_until_shipped)
 
 NAMES = ["web0", "web1", "web2", "web3"]
@@ -46,6 +46,26 @@ def test_kills_of_daemon_and_store_lose_and_repeat_nothing():
         wait_until_printed(home, NAMES, COUNT, PATIENCE)
         wait_until_shipped(home, len(NAMES) * COUNT, PATIENCE)
         check_loki(loki, NAMES, COUNT)
+
+
+def test_what_a_store_had_before_it_was_killed_its_next_start_does_not_store_twice():
+    """What it reads from its WAL counts as a rate: for some seconds it divides streams as it likes."""
+    settings = {"limits_config": {"shard_streams": {"desired_rate": "512KB"}}}
+    with Scratch() as data, stores.Loki(data, settings=settings) as loki, Wire(loki) as wire, Home() as home:
+        count = size(8_000, 40_000)
+        start_workers(home, wire.ship_url, ["web"], count, 600)
+        wait_for("most of it is in Loki", lambda: sink(home)["delivered_lines"] > count * 3 / 4, PATIENCE)
+        wire.mode = "deaf"
+        wait_for("an answer is lost", lambda: wire.lost > 0)
+        loki.kill()
+        wire.mode = "cut"
+        loki.start()
+        time.sleep(2)  # By now it has counted.
+        wire.mode = "open"
+        home.run("ship", "resume", sink(home)["name"])  # It tries again just now.
+        wait_until_shipped(home, count, PATIENCE)
+        check(loki.metric("loki_rate_store_max_stream_shards") >= 1, "a metric of Loki has another name")
+        check_loki(loki, ["web"], count)
 
 
 def test_a_store_that_is_down_is_waited_for_and_gets_the_oldest_first():

@@ -143,7 +143,7 @@ def test_every_key_of_the_table_has_a_row_here():
 COMMANDS = {
     "start": ("", ["web"]), "list": ("ls l ps status", []), "logs": ("log", ["web", "--nostream"]),
     "stop": ("", ["web"]), "restart": ("", ["web"]), "reload": ("", ["web"]),
-    "startOrRestart": ("startOrReload startOrGracefulReload", ["e.json"]), "scale": ("", ["web", "2"]),
+    "startOrRestart": ("", ["e.json"]), "startOrReload": ("startOrGracefulReload", ["e.json"]), "scale": ("", ["web", "2"]),
     "delete": ("del", ["other"]), "describe": ("show info desc", ["web"]), "why": ("", ["web"]), "env": ("", ["0"]),
     "id": ("", ["web"]), "pid": ("", ["web"]), "jlist": ("", []), "prettylist": ("", []), "reset": ("", ["web"]),
     "flush": ("", ["web"]), "rotate": ("", ["web"]), "reloadLogs": ("", []), "sendSignal": ("", ["SIGCONT", "up"]),

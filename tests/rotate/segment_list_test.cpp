@@ -24,7 +24,7 @@ class SegmentListTest : public ::testing::Test {
   test::TempDir home_;
   test::FaultFs fs_;
   LogDir dir_{home_ / "state", home_ / "logs/web-out.log"};
-  SegmentList list_{fs_, dir_};
+  SegmentList list_{fs_, dir_, true};
 };
 
 TEST_F(SegmentListTest, IsEmptyWhereThereIsNothing) {
@@ -69,6 +69,21 @@ TEST_F(SegmentListTest, ReadsAnActiveFileWithoutIndexBehindTheSealedOnes) {
   index(2);
   list_.look_again();
   EXPECT_EQ(*list_.after(kUnindexedActive), Segment(2));
+}
+
+TEST_F(SegmentListTest, AnIndexThatCameWithTheActiveFileIsSeenWithIt) {
+  EXPECT_EQ(*list_.oldest(), Segment());
+  index(1);
+  test::write_bytes(dir_.active_path(), "text\n");
+  EXPECT_EQ(*list_.oldest(), Segment(1));
+}
+
+TEST_F(SegmentListTest, WhoWantsIndexedSegmentsOnlyGetsNoActiveFileWithoutOne) {
+  sealed(1);
+  test::write_bytes(dir_.active_path(), "text\n");
+  SegmentList indexed(fs_, dir_, false);
+  EXPECT_EQ(*indexed.newest(), Segment(1));
+  EXPECT_EQ(*indexed.after(1), Segment());
 }
 
 TEST_F(SegmentListTest, DoesNotReadTheActiveFileAgainWhenItsIndexIsRemoved) {

@@ -60,6 +60,21 @@ TEST_F(LogSourceTest, GoesOnAtItsPosition) {
   EXPECT_EQ(given(), (Lines{"{\"n\":3}"}));
 }
 
+TEST_F(LogSourceTest, LinesThatAreInTheFileBeforeItsIndexIsSeenAreGiven) {
+  segment_.data(a_, "{\"n\":1}\n{\"n\":2}\n");
+  segment_.write();
+  const std::string index = dir_.index_path(1);
+  std::filesystem::rename(index, index + ".away");
+  source();
+  read_all();
+  EXPECT_EQ(given(), Lines());
+  std::filesystem::rename(index + ".away", index);
+  source_->directory_changed();
+  read_all();
+  EXPECT_EQ(given(), (Lines{"{\"n\":1}", "{\"n\":2}"}));
+  EXPECT_EQ(source_->position().next_seq, 3U);
+}
+
 TEST_F(LogSourceTest, ThePositionWaitsForAnOpenStackTraceAndSkipsWhatOthersPrintedMeanwhile) {
   segment_.data(a_, "Error: no\n");
   segment_.data(b_, "{\"b\":1}\n{\"b\":2}\n");

@@ -302,5 +302,22 @@ TEST(GoTimeTest, ReadsWhatGoWrites) {
     EXPECT_FALSE(parse_go_time(bad)) << bad;
 }
 
+TEST(LokiReadinessTest, WhatItSaysOfItselfIsUnderstood) {
+  const auto readiness = [](int status, const std::string& body) {
+    HttpAnswer answer;
+    answer.status = status;
+    answer.body = body;
+    return loki_readiness(answer);
+  };
+  EXPECT_EQ(readiness(200, "ready\n"), Readiness::kReady);
+  EXPECT_EQ(readiness(503, "Ingester not ready: waiting for 15s after being ready\n"),
+            Readiness::kStarting);
+  EXPECT_EQ(readiness(503, "Some services are not Running:\nStarting: 1\n"), Readiness::kAway);
+  EXPECT_EQ(readiness(502, "<html>"), Readiness::kAway);
+  EXPECT_EQ(readiness(0, ""), Readiness::kAway);
+  EXPECT_EQ(readiness(404, "page not found"), Readiness::kUnknown);
+  EXPECT_EQ(readiness(200, "OK"), Readiness::kUnknown);
+}
+
 }  // namespace
 }  // namespace pmx::ship::internal

@@ -320,8 +320,8 @@ TEST_F(LokiSinkTest, ARequestSaysWhoAndWhatItIs) {
             (Pairs{{"User-Agent", "mine"},
                    {"Authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},  // RFC 7617, section 2.
                    {"X-Extra", "1"},
-                   {"Content-Type", "application/x-protobuf"},
-                   {"X-Scope-OrgID", "team-a"}}));
+                   {"X-Scope-OrgID", "team-a"},
+                   {"Content-Type", "application/x-protobuf"}}));
   context_.spec = {};
   context_.spec.urls = {"https://gate/base/"};
   context_.spec.encoding = "json";
@@ -335,6 +335,24 @@ TEST_F(LokiSinkTest, ARequestSaysWhoAndWhatItIs) {
   context_.spec.urls = {"https://gate/insert/loki/api/v1/push"};
   sink_.reset();
   EXPECT_EQ(sink().request(0, "", 0).url, "https://gate/insert/loki/api/v1/push");
+}
+
+TEST_F(LokiSinkTest, IsAskedWhetherItIsReadyWhereItsUrlSaysThatItIs) {
+  context_.spec.tenant = "team-a";
+  const std::map<std::string, std::string> urls{
+      {"http://127.0.0.1:3100", "http://127.0.0.1:3100/ready"},
+      {"https://gate/base/", "https://gate/base/ready"},
+      {"https://gate/insert/loki/api/v1/push", "https://gate/insert/ready"},
+      {"https://gate/own/push", "https://gate/own/ready"}};
+  for (const auto& [url, ready] : urls) {
+    context_.spec.urls = {url};
+    sink_.reset();
+    const auto request = sink().readiness_request(0);
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->url, ready);
+    EXPECT_EQ(request->method, "GET");
+    EXPECT_EQ(request->body, "");
+  }
 }
 
 TEST_F(LokiSinkTest, AStoreThatAllowsNoMetadataGetsTheSameItemsWithoutIt) {

@@ -236,5 +236,37 @@ TEST_F(ClusterBalanceTest, NobodyLooksAtAWorkerThatIsAlone) {
   EXPECT_EQ(clock_.waiting(), 0U);
 }
 
+TEST_F(ClusterBalanceTest, AWorkerWithoutTheHookIsTriedAgainAfterTwoSeconds) {
+  serves(kA, 0);
+  clients_wait_at(kA, 2);
+  serves(kB, 1);
+  for (int i = 0; i < 3; ++i) clock_.advance(500ms);
+  ASSERT_THAT(given_to(kB), SizeIs(2));  // Its queue is empty now.
+  clock_.advance(2500ms);
+  EXPECT_GT(spread({kA, kB}, 64)[0], 0U);
+}
+
+TEST_F(ClusterBalanceTest, StickyStaysStickyAfterADaemonsStart) {
+  serves(kA, 0, "sticky");
+  serves(kB, 1, "sticky");
+  const auto before = spread({kA, kB}, 32);
+  next_daemon();
+  joins(kA, 0, "sticky");
+  joins(kB, 1, "sticky");
+  EXPECT_EQ(spread({kA, kB}, 32), before);
+}
+
+TEST_F(ClusterBalanceTest, WhatNobodyCanBeToldOfStaysInItsQueue) {
+  serves(kA, 0);
+  clients_wait_at(kA, 2);
+  serves(kB, 1);
+  deaf_ = {kB};  // Its channel is full for a moment.
+  cluster_->ended(kA);
+  deaf_.clear();
+  watches_.changed();
+  clock_.advance(1s);
+  EXPECT_THAT(given_to(kB), SizeIs(2));
+}
+
 }  // namespace
 }  // namespace pmx::test

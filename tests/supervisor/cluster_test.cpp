@@ -371,5 +371,14 @@ TEST_F(ClusterTest, AnAddressThatNobodyAsksForAnyMoreIsClosed) {
   EXPECT_THAT(cluster_->listens_on(kB), SizeIs(1));
 }
 
+TEST_F(ClusterTest, AUnixSocketThatTheKeeperDidNotTakeLeavesNoFile) {
+  joins(kA, 0);
+  link_.put_errno_ = ENFILE;
+  asks(kA, unix_path(dir_ / "s"), 1);
+  link_.put_errno_ = 0;
+  asks(kA, unix_path(dir_ / "s"), 2);
+  EXPECT_EQ(error_of(kA), 0);
+}
+
 }  // namespace
 }  // namespace pmx::test

@@ -15,7 +15,6 @@ namespace {
 using supervisor::accept_waiting;
 using supervisor::Balance;
 using supervisor::ListenAddress;
-using supervisor::name_of_socket;
 using supervisor::open_listener;
 using supervisor::open_slot;
 using supervisor::steer;

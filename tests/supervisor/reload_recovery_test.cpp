@@ -1,11 +1,15 @@
 #include <gmock/gmock.h>
 
 #include "supervisor/reload_fixture.h"
+#include "support/loopback.h"
 
 namespace pmx::test {
 namespace {
 
+using supervisor::Worker;
+using testing::Contains;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::SizeIs;
 
 // Daemons that die while a worker is reloaded, and what the next one makes of it.
@@ -170,6 +174,76 @@ TEST_F(ReloadRecoveryTest, AStopEndsBoth) {
   run_exits(old_);
   EXPECT_EQ(status(id_), "stopped");
   EXPECT_EQ(answers_.back(), "ok");
+}
+
+// What else is true at a daemon's start of workers that serve.
+class ClusterRecoveryTest : public ReloadFixture {};
+
+TEST_F(ClusterRecoveryTest, WhatWaitsForARunThatEndedWithoutADaemonGoesToAnother) {
+  const WorkerId a = serving();
+  std::string name;
+  for (const std::string& held : link_.names())
+    if (held.starts_with("port.")) name = held;
+  const Fd slot = std::move(link_.get(name)).value();
+  const Fd client = client_of(port_of(slot.get()));
+  ASSERT_TRUE(queue_reaches(slot.get(), 1));
+  const WorkerId b = serving();
+  (void)told(record(b).run);
+  const RunId run_a = record(a).run;
+  supervisor_.reset();
+  link_.exit(run_a, kExit1, clock_.system_ns());
+  next_daemon();
+  settle();
+  EXPECT_THAT(told(record(b).run), HasSubstr("newconn"));
+}
+
+TEST_F(ClusterRecoveryTest, AStopAfterADaemonsStartInTheMiddleOfAReloadEndsBoth) {
+  const WorkerId id = serving();
+  reload({id});
+  const RunId old = record(id).run, next = successor_of(id);
+  next_daemon();
+  settle();
+  supervisor_->stop(id, Worker::Wanted::kNoLonger, note());
+  run_exits(old);  // As it is told to.
+  clock_.advance(5s);
+  EXPECT_FALSE(signals_to(next).empty());
+  run_exits(next);
+  EXPECT_EQ(status(id), "stopped");
+  EXPECT_THAT(answers_, Contains("ok"));
+}
+
+TEST_F(ClusterRecoveryTest, ASuccessorThatDiedWithoutADaemonEndsTheReload) {
+  const WorkerId id = serving();
+  reload({id});
+  const RunId next = successor_of(id);
+  supervisor_.reset();
+  link_.exit(next, kExit1, clock_.system_ns());
+  next_daemon();
+  settle();
+  EXPECT_FALSE(record(id).reload_to);
+  EXPECT_THAT(record(id).trouble, HasSubstr("exited with code [1]"));
+  EXPECT_THAT(link_.spawns_, SizeIs(2));
+}
+
+TEST_F(ClusterRecoveryTest, TheEndOfALeavingRunWithoutADaemonIsKept) {
+  const WorkerId id = serving();
+  const RunId old = reload_and_follow(id);
+  supervisor_.reset();
+  link_.exit(old, kExit0, clock_.system_ns());
+  next_daemon();
+  settle();
+  ASSERT_TRUE(record(id).last_exit);
+  EXPECT_EQ(record(id).last_exit->run, old);
+}
+
+TEST_F(ClusterRecoveryTest, ARunThatHadClosedItsChannelGetsSigintFromTheNextDaemon) {
+  const WorkerId id = serving();
+  const RunId old = reload_and_follow(id);
+  clock_.advance(1s);
+  hangs_up(old);
+  next_daemon();
+  clock_.advance(1s);
+  EXPECT_THAT(signals_to(old), ElementsAre(SIGINT));
 }
 
 }  // namespace

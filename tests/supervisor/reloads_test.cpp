@@ -7,6 +7,7 @@
 namespace pmx::test {
 namespace {
 
+using supervisor::Worker;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
@@ -206,6 +207,31 @@ TEST_F(ReloadsTest, ANewDaemonSaysThatTheReloadHasFailed) {
   clock_.advance(1min);
   for (const WorkerId id : ids) EXPECT_FALSE(has_changed(id) || record(id).reload_to);
   EXPECT_THAT(link_.spawns_, SizeIs(3));
+}
+
+TEST_F(ReloadsTest, AStoppedWorkerIsNotStartedByAReloadThatIsUnderWay) {
+  const WorkerId a = serving(), b = serving();
+  reload({a, b});
+  supervisor_->stop(b, Worker::Wanted::kNoLonger, note());
+  exits(b, kExit0);
+  settle();
+  ASSERT_EQ(status(b), "stopped");
+  leaves(follow(a));
+  EXPECT_EQ(status(b), "stopped");
+}
+
+TEST_F(ReloadsTest, AWorkerThatIsBeingDeletedIsNotStartedByAReload) {
+  const WorkerId a = serving(), b = serving();
+  const RunId run_b = record(b).run;
+  reload({a, b});
+  supervisor_->remove_worker(b, note());  // It is told, and takes its time.
+  leaves(follow(a));
+  link_.exit(run_b, kExit0, clock_.system_ns());
+  settle();
+  EXPECT_THAT(link_.spawns_, SizeIs(3));
+  answers_.clear();
+  supervisor_->reload({{a, web()}}, 1, note());
+  EXPECT_THAT(answers_, testing::Not(testing::Contains("web is being reloaded already")));
 }
 
 }  // namespace

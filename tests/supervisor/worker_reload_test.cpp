@@ -234,7 +234,8 @@ TEST_F(WorkerReloadTest, LeavesStepByStep) {
   EXPECT_THAT(signals_to(old), ElementsAre(SIGINT));
   clock_.advance(100ms);  // kill_timeout, from the disconnect on.
   EXPECT_THAT(signals_to(old), ElementsAre(SIGINT, SIGKILL));
-  EXPECT_TRUE(noticed("pid 5000000 has not let go within 1600ms, and held 0 connections: sending SIGKILL"));
+  EXPECT_TRUE(
+      noticed("pid 5000000 has not let go within 1600ms, and held 0 connections: sending SIGKILL"));
   EXPECT_THAT(answers_, SizeIs(0));
   run_exits(old, SIGKILL);
   EXPECT_THAT(answers_, ElementsAre("ok"));
@@ -332,6 +333,45 @@ TEST_F(WorkerReloadTest, AStopWaitsForAReloadInWork) {
   EXPECT_EQ(status(id), "stopped");
   EXPECT_THAT(answers_, SizeIs(2));
   EXPECT_THAT(link_.spawns_, SizeIs(2));
+}
+
+TEST_F(WorkerReloadTest, ARunThatClosesItsChannelWhileItDrainsIsKilledInTheEnd) {
+  const WorkerId id = serving();
+  const RunId old = reload_and_follow(id);
+  hangs_up(old);
+  clock_.advance(1min);
+  EXPECT_THAT(signals_to(old), ElementsAre(SIGINT, SIGKILL));
+}
+
+TEST_F(WorkerReloadTest, ANewListenTimeoutCountsForTheRunThatHasIt) {
+  const WorkerId id = serving();
+  AppSpec slow = changed();
+  slow.listen_timeout = 30s;
+  reload({id}, slow);
+  (void)successor_of(id);
+  clock_.advance(10s);
+  EXPECT_TRUE(record(id).successor);
+}
+
+TEST_F(WorkerReloadTest, ASuccessorIsNotOnlineBeforeItIsReady) {
+  AppSpec spec = web();
+  spec.wait_ready = true;
+  const WorkerId id = online(spec);
+  run_says(record(id).run, "\"ready\"");
+  reload({id}, changed(spec));
+  (void)successor_of(id);
+  run_exits(record(id).run, kExit1);
+  EXPECT_EQ(status(id), "launching");
+}
+
+TEST_F(WorkerReloadTest, TheEndOfARunThatDiesWhileItIsReloadedIsKept) {
+  const WorkerId id = serving();
+  reload({id});
+  (void)successor_of(id);
+  const RunId old = record(id).run;
+  run_exits(old, kExit1);
+  ASSERT_TRUE(record(id).last_exit);
+  EXPECT_EQ(record(id).last_exit->run, old);
 }
 
 }  // namespace

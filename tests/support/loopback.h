@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "supervisor/listen_socket.h"
 
 namespace pmx::test {
@@ -63,9 +64,24 @@ inline Fd unix_client_of(const std::string& name) {
   return client;
 }
 
-inline int port_of(int fd) {
-  return static_cast<int>(supervisor::name_of_socket(fd)["port"].as_int());
+// {"address":"::","family":"IPv6","port":3000}; null for what has no port.
+inline Json name_of_socket(int fd) {
+  sockaddr_storage name{};
+  socklen_t length = sizeof name;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length) < 0) return nullptr;
+  char text[INET6_ADDRSTRLEN] = "";
+  const bool ipv6 = name.ss_family == AF_INET6;
+  if (!ipv6 && name.ss_family != AF_INET) return nullptr;
+  const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&name);
+  const auto* const v4 = reinterpret_cast<const sockaddr_in*>(&name);
+  const void* const address = ipv6 ? static_cast<const void*>(&v6->sin6_addr) : &v4->sin_addr;
+  (void)::inet_ntop(name.ss_family, address, text, sizeof text);
+  return Json::object({{"address", std::string(text)},
+                       {"family", ipv6 ? "IPv6" : "IPv4"},
+                       {"port", int{ntohs(ipv6 ? v6->sin6_port : v4->sin_port)}}});
 }
+
+inline int port_of(int fd) { return static_cast<int>(name_of_socket(fd)["port"].as_int()); }
 
 // connect(2) may return a moment before the listener knows of it.
 inline bool queue_reaches(int listener, std::uint32_t connections) {

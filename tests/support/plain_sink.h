@@ -2,7 +2,7 @@
 // test says so.
 //
 // Answers: 204 delivered; 413 split; 401 blocked; 200 with one word an item ("ok", "dup", "later",
-// "never"); everything else is retried.
+// "never"); everything else is retried. Of readiness: 200 with "ready"; 503 with "starting".
 #pragma once
 
 #include <algorithm>
@@ -71,11 +71,26 @@ class PlainSink final : public ship::Sink {
     verdict.items.resize(items.size());
     return verdict;
   }
+  // As a store that may not know a repeat for one.
+  void set_asks_first() { asks_first_ = true; }
+  std::optional<ship::HttpRequest> readiness_request(unsigned) const override {
+    if (!asks_first_) return std::nullopt;
+    ship::HttpRequest request;
+    request.method = "GET";
+    request.url = "http://store/ready";
+    return request;
+  }
+  ship::Readiness readiness(const ship::HttpAnswer& answer) const override {
+    if (answer.body == "starting") return ship::Readiness::kStarting;
+    if (answer.status == 0 || answer.status >= 500) return ship::Readiness::kAway;
+    return answer.body == "ready" ? ship::Readiness::kReady : ship::Readiness::kUnknown;
+  }
   std::string text_of(std::string_view item) const override {
     return std::string(item.substr(0, item.size() - 1));
   }
 
  private:
+  bool asks_first_ = false;
   std::string coding_ = "plain";
   ship::Codec codec_ = ship::Codec::kNone;
 };

@@ -32,12 +32,22 @@ Result<void> SegmentList::list_sealed() {
   return {};
 }
 
-Result<bool> SegmentList::has_unindexed_active() { return is_there(fs_, dir_.active_path()); }
+Result<bool> SegmentList::has_unindexed_active() {
+  return unindexed_ ? is_there(fs_, dir_.active_path()) : Result<bool>(false);
+}
+
+// A new log's index comes before its first byte: one that was not there when we looked may be now.
+SegmentList::Found SegmentList::unindexed_or_newest() {
+  if (!PMX_TRY(has_unindexed_active())) return std::optional<std::uint64_t>();
+  listed_ = false;
+  PMX_TRY(list());
+  return std::optional(indexed_.empty() ? kUnindexedActive : indexed_.back());
+}
 
 SegmentList::Found SegmentList::newest() {
   PMX_TRY(list());
   if (!indexed_.empty()) return std::optional(indexed_.back());
-  if (PMX_TRY(has_unindexed_active())) return std::optional(kUnindexedActive);
+  if (const auto active = PMX_TRY(unindexed_or_newest())) return active;
   PMX_TRY(list_sealed());
   return sealed_->empty() ? std::nullopt : std::optional(sealed_->back());
 }

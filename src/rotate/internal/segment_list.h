@@ -24,7 +24,9 @@ inline constexpr std::uint64_t kUnindexedActive =
 
 class SegmentList {
  public:
-  SegmentList(Fs& fs, const LogDir& dir) : fs_(fs), dir_(dir) {}
+  // `unindexed`: an active file without an index counts as a segment.
+  SegmentList(Fs& fs, const LogDir& dir, bool unindexed)
+      : fs_(fs), dir_(dir), unindexed_(unindexed) {}
 
   using Found = Result<std::optional<std::uint64_t>>;  // nullopt: there is none.
   Found newest();
@@ -38,11 +40,13 @@ class SegmentList {
 
  private:
   Result<void> list();
+  Found unindexed_or_newest();
   Result<void> list_sealed();
   Result<bool> has_unindexed_active();
 
   Fs& fs_;
   const LogDir& dir_;
+  const bool unindexed_;
   bool listed_ = false;
   std::vector<std::uint64_t> indexed_;                // Ascending.
   std::optional<std::vector<std::uint64_t>> sealed_;  // Ascending; read when first needed.

@@ -127,4 +127,12 @@ std::optional<LabelMap> parse_labels(std::string_view text) {
   return labels;
 }
 
+std::string_view metadata_name(std::string_view field) {
+  for (const std::string_view name : {"trace_id", "traceId", "trace.id", "traceID", "traceid"})
+    if (field == name) return "trace_id";
+  for (const std::string_view name : {"span_id", "spanId", "span.id", "spanID", "spanid"})
+    if (field == name) return "span_id";
+  return "";
+}
+
 }  // namespace pmx::ship::internal

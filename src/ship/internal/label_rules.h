@@ -23,4 +23,8 @@ std::string label_value(std::string_view value);  // Cut, and with U+FFFD for wh
 std::string labels_text(const LabelMap& labels);
 std::optional<LabelMap> parse_labels(std::string_view text);  // Of what labels_text() made.
 
+// What a field that names one request is called as metadata: as a label it would be a stream for
+// each. "": it names none.
+std::string_view metadata_name(std::string_view field);
+
 }  // namespace pmx::ship::internal

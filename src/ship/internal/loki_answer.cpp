@@ -276,4 +276,12 @@ LokiVerdict judge_loki(const HttpAnswer& answer, std::span<const Item> items,
   return {judge_status(answer, items.size())};
 }
 
+Readiness loki_readiness(const HttpAnswer& answer) {
+  if (answer.status == 503 && answer.body.starts_with("Ingester not ready: waiting for"))
+    return Readiness::kStarting;
+  if (answer.status == 0 || answer.status == 429 || answer.status >= 500) return Readiness::kAway;
+  const bool says_so = answer.status == 200 && answer.body.starts_with("ready");
+  return says_so ? Readiness::kReady : Readiness::kUnknown;
+}
+
 }  // namespace pmx::ship::internal

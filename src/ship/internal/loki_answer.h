@@ -28,6 +28,9 @@ struct LokiVerdict {
 LokiVerdict judge_loki(const HttpAnswer& answer, std::span<const Item> items,
                        std::string_view bytes, LokiEncoding encoding);
 
+// Of /ready (pkg/loki/loki.go, readyHandler).
+Readiness loki_readiness(const HttpAnswer& answer);
+
 // Go's "2026-09-17 12:00:00.123456789 +0000 UTC" (zeros at the end are left out) and RFC 3339, as ns
 // since 1970. Trailing text is not looked at.
 std::optional<std::int64_t> parse_go_time(std::string_view text);
