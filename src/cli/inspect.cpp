@@ -1,12 +1,17 @@
 // Follows lib/internal/util/inspect.js of Node 20 with its defaults: compact 3, breakLength 80, at
-// most 100 array items and 10,000 characters of a string. Lengths there are UTF-16 units, here
-// characters.
+// most 100 array items and 10,000 characters of a string. What is to fit a line is measured in
+// UTF-16 units there, and only what stands in columns in columns of a terminal.
 #include "cli/inspect.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <map>
+#include <optional>
 #include <vector>
+
+#include "base/units.h"
+#include "cli/js_literal.h"
+#include "cli/text_table.h"
 
 namespace pmx::cli {
 namespace {
@@ -18,56 +23,45 @@ constexpr std::size_t kMostItems = 100;
 constexpr std::size_t kMostCharacters = 10'000;
 constexpr std::size_t kFewestGrouped = 7;
 
-std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-  }));
-}
-
 bool is_identifier(std::string_view key) {
   const auto fits = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
   return !key.empty() && !std::isdigit(static_cast<unsigned char>(key[0])) &&
          std::all_of(key.begin(), key.end(), fits);
 }
 
-std::string quoted(std::string_view text) {
-  char quote = '\'';
-  if (text.find('\'') != std::string_view::npos) {
-    if (text.find('"') == std::string_view::npos)
-      quote = '"';
-    else if (text.find('`') == std::string_view::npos && text.find("${") == std::string_view::npos)
-      quote = '`';
+std::string name_of(const std::string& key) {
+  if (key == "__proto__") return "['__proto__']";
+  return is_identifier(key) ? key : js_string(key);
+}
+
+// Whole numbers below 2^32 - 1 are indices for JavaScript.
+std::optional<std::int64_t> index_of(std::string_view key) {
+  const Result<std::int64_t> number = parse_integer(key);
+  if (!number || *number < 0 || *number >= 0xFFFF'FFFF || std::to_string(*number) != key) return {};
+  return *number;
+}
+
+// As JavaScript keeps them: indices first and by their value, then the names as they came.
+std::vector<const Json::Member*> in_order(const Json::Object& members) {
+  std::map<std::int64_t, const Json::Member*> indices;
+  std::vector<const Json::Member*> names;
+  for (const Json::Member& member : members) {
+    if (const auto index = index_of(member.first))
+      indices[*index] = &member;
+    else
+      names.push_back(&member);
   }
-  std::string out(1, quote);
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == quote || c == '\\')
-      (out += '\\') += c;
-    else if (c == '\n')
-      out += "\\n";
-    else if (c == '\t')
-      out += "\\t";
-    else if (c == '\r')
-      out += "\\r";
-    else if (c == '\b')
-      out += "\\b";
-    else if (c == '\f')
-      out += "\\f";
-    else if (byte < 0x20 || byte == 0x7F) {
-      char hex[8];
-      std::snprintf(hex, sizeof hex, "\\x%02X", static_cast<unsigned>(byte));
-      out += hex;
-    } else {
-      out += c;
-    }
-  }
-  return out += quote;
+  std::vector<const Json::Member*> ordered;
+  for (const auto& [index, member] : indices) ordered.push_back(member);
+  ordered.insert(ordered.end(), names.begin(), names.end());
+  return ordered;
 }
 
 class Inspector {
  public:
   std::string format(const Json& value, int depth) {
     if (value.is_string()) return string(value.as_string());
+    if (value.is_number()) return js_number(value.as_double());
     if (!value.is_array() && !value.is_object()) return value.dump();
     if (value.items().empty() && value.members().empty()) return value.is_array() ? "[]" : "{}";
     current_depth_ = depth;
@@ -75,8 +69,8 @@ class Inspector {
     const std::size_t shown = std::min(value.items().size(), kMostItems);
     indent_ += 2;
     for (std::size_t i = 0; i < shown; ++i) output.push_back(format(value.items()[i], depth + 1));
-    for (const auto& [key, member] : value.members())
-      output.push_back((is_identifier(key) ? key : quoted(key)) + ": " + format(member, depth + 1));
+    for (const Json::Member* member : in_order(value.members()))
+      output.push_back(name_of(member->first) + ": " + format(member->second, depth + 1));
     indent_ -= 2;
     if (const std::size_t more = value.items().size() - shown; more > 0)
       output.push_back("... " + std::to_string(more) + " more item" + (more > 1 ? "s" : ""));
@@ -84,20 +78,21 @@ class Inspector {
   }
 
  private:
-  std::string string(std::string_view text) const {
+  std::string string(const std::string& whole) const {
+    const std::size_t length = js_length(whole);
     std::string trailer;
-    if (width(text) > kMostCharacters) {
-      const std::size_t more = text.size() - kMostCharacters;
-      text = text.substr(0, kMostCharacters);
+    if (length > kMostCharacters) {
+      const std::size_t more = length - kMostCharacters;
       trailer = "... " + std::to_string(more) + " more character" + (more > 1 ? "s" : "");
     }
-    if (width(text) <= kMinLineWidth || width(text) + indent_ + 4 <= kBreakLength)
-      return quoted(text) + trailer;
+    const std::string shown = trailer.empty() ? whole : js_prefix(whole, kMostCharacters);
+    if (length <= kMinLineWidth || length + indent_ + 4 <= kBreakLength)
+      return js_string(shown) + trailer;
     std::string out;
-    while (!text.empty()) {
+    for (std::string_view text = shown; !text.empty();) {
       const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
       if (!out.empty()) out += " +\n" + std::string(indent_ + 2, ' ');
-      out += quoted(text.substr(0, end));
+      out += js_string(text.substr(0, end));
       text.remove_prefix(end);
     }
     return out + trailer;
@@ -125,7 +120,7 @@ class Inspector {
 
   bool fits(const std::vector<std::string>& output) const {
     std::size_t total = output.size() + output.size() + indent_ + 1 + 10;
-    for (const std::string& part : output) total += width(part);
+    for (const std::string& part : output) total += js_length(part);
     return total <= kBreakLength;
   }
 
@@ -137,7 +132,7 @@ class Inspector {
     std::vector<std::size_t> lengths(count);
     std::size_t total = 0, longest = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      lengths[i] = width(output[i]);
+      lengths[i] = display_width(output[i]);
       total += lengths[i] + kSeparator;
       longest = std::max(longest, lengths[i]);
     }
@@ -162,7 +157,9 @@ class Inspector {
     std::vector<std::size_t> widths(columns, 0);
     for (std::size_t i = 0; i < lengths.size(); ++i)
       widths[i % columns] = std::max(widths[i % columns], lengths[i]);
-    const bool numbers = std::all_of(value.items().begin(), value.items().end(),
+    // One more item than is shown is looked at, where there are more.
+    const auto looked_at = static_cast<std::ptrdiff_t>(output.size());
+    const bool numbers = std::all_of(value.items().begin(), value.items().begin() + looked_at,
                                      [](const Json& item) { return item.is_number(); });
     std::vector<std::string> rows;
     for (std::size_t i = 0; i < lengths.size(); i += columns) {

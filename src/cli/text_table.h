@@ -15,7 +15,8 @@ struct Cell {
   Color color = Color::kNone;
 };
 
-// Characters on a terminal: UTF-8 sequences count once, as all that pmx prints is one column wide.
+// Columns of a terminal: two for what is as wide as Chinese, none for what is put on the character
+// before.
 std::size_t display_width(std::string_view text);
 // Cut to `width` with "…" at the end where it is longer, filled with spaces where it is shorter.
 std::string fitted(std::string_view text, std::size_t width);

@@ -37,6 +37,18 @@ TEST(InspectTest, BreaksWhatIsDeepOrLong) {
       "'ddddddddd'\n}");
 }
 
+TEST(InspectTest, NamesKeysAsJavaScriptKeepsThem) {
+  EXPECT_EQ(inspected(R"({"b":1,"10":2,"":3,"9":4,"__proto__":5,"01":6})"),
+            "{ '9': 4, '10': 2, b: 1, '': 3, ['__proto__']: 5, '01': 6 }");
+}
+
+TEST(InspectTest, CutsWhatIsVeryLong) {
+  EXPECT_EQ(inspect("\n" + std::string(10'001, 'x')),
+            "'\\n' +\n  '" + std::string(9'999, 'x') + "'... 2 more characters");
+  const std::string many = inspect(Json::Array(101, Json(1)));
+  EXPECT_TRUE(many.ends_with("1,\n  ... 1 more item\n]")) << many;
+}
+
 TEST(InspectTest, PutsManyItemsInColumns) {
   EXPECT_EQ(inspected("[1,2,3,4,5,6,7,8,9,10,11,12,13]"),
             "[\n   1, 2, 3,  4,  5,  6,\n   7, 8, 9, 10, 11, 12,\n  13\n]");
