@@ -111,6 +111,16 @@ bool is_unset(const AppSpec& app, std::string_view key) {
          (key == "ignore_watch" && app.watch.ignore.empty());
 }
 
+// What the app was given, and of PM2's own what a program that reads the list asks for.
+supervisor::Variables shown_variables(const WorkerRecord& record, const std::string& home) {
+  supervisor::Variables variables = record.spec.env;
+  for (const auto& [name, value] : {std::pair<const char*, std::string>{"PM2_HOME", home},
+                                    {"PM2_USAGE", "CLI"},
+                                    {"unique_id", record.unique_id}})
+    if (!record.spec.own_env.contains(name)) variables[name] = value;
+  return variables;
+}
+
 Json or_null(const std::string& text) {
   if (text.empty()) return nullptr;
   return text;
@@ -162,6 +172,7 @@ Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
   env.add("versioning", nullptr);
   for (const char* const key : {"vizion_running", "km_link", "_km_monitored", "pmx_module"})
     env.add(key, false);
+  if (app.time) env.add("log_date_format", "YYYY-MM-DDTHH:mm:ss");
   env.add("kill_retry_time", 100);
   env.add("windowsHide", true);
   env.add("prev_restart_delay", record.memory.backoff_delay.count());
@@ -178,7 +189,7 @@ Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
     return env.take();
   }
   const auto number = supervisor::incremented(app, app.env, record.instance);
-  for (const auto& [key, value] : app.env) {
+  for (const auto& [key, value] : shown_variables(record, workers_.home())) {
     std::string_view shown = secret_variables_.contains(key) ? kHidden : value;
     if (key == app.increment_var && number) shown = *number;
     env.add(key, shown);

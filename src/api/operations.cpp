@@ -199,13 +199,13 @@ void Operations::restart(const std::vector<WorkerId>& ids, const AppChanges& cha
 
 void Operations::rotate(const std::vector<WorkerId>& ids, Pipeline::Rotate how, Done done) {
   std::set<std::string> paths;
+  Outcome outcome = outcome_of(ids);
   for (const WorkerId id : ids) {
     const supervisor::LogFiles& files = workers_.find(id)->record().logs;
     for (const std::string* path : {&files.out, &files.err, &files.log})
-      if (!path->empty() && !path->starts_with("/dev/")) paths.insert(*path);
+      if (!path->empty() && !path->starts_with("/dev/") && paths.insert(*path).second)
+        outcome.messages.push_back(*path);
   }
-  Outcome outcome = outcome_of(ids);
-  for (const std::string& path : paths) outcome.messages.push_back(path);
   // The answer comes on the log thread.
   pipeline_.rotate({paths.begin(), paths.end()}, how,
                    [post = post_, outcome = std::move(outcome), done](Result<void> result) {

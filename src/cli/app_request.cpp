@@ -80,7 +80,9 @@ Result<void> take_ship(Session& session, Json& app, const config::ResolveContext
 
 Result<AppSpec> resolved(Session& session, Json& app, const config::ResolveContext& context) {
   PMX_TRY(take_ship(session, app, context));
-  return config::resolve_app(app, context);
+  AppSpec spec = PMX_TRY(config::resolve_app(app, context));
+  if (!spec.cron_restart.empty()) session.console.info("cron restart at " + spec.cron_restart);
+  return spec;
 }
 
 // Each mistake has its line: the last of them is the error, which the caller prints.
@@ -175,7 +177,8 @@ Result<config::ResolveContext> resolve_context(const Session& session) {
 
 Result<AppSpec> script_app(Session& session, const std::string& script) {
   if (session.line.has("env"))
-    return invalid("Using --env [env] without passing the ecosystem.config.js does not work");
+    session.console.warn("--env chooses env_" + session.line.value("env") +
+                         " of an ecosystem file: it means nothing for a script");
   Json app = app_of_options(session.line);
   app.set("script", script);
   if (!session.line.app_args.empty())

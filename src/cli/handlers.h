@@ -9,7 +9,8 @@ struct Session;
 int run_start(Session& session);
 // project_commands.cpp
 int run_ecosystem(Session& session);
-int run_start_or(Session& session);
+int run_start_or_restart(Session& session);
+int run_start_or_reload(Session& session);
 // dump_commands.cpp
 int run_save(Session& session);
 int run_cleardump(Session& session);

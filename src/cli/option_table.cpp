@@ -53,7 +53,8 @@ constexpr std::array kOwnOptions{
     OptionRow{"--machine-name", "<text>", "Accepted for PM2's sake; without effect."},
     OptionRow{"--web", "[port]", "Accepted for PM2's sake; without effect."},
     OptionRow{"--no-auto-exit", "", "Accepted for PM2's sake; without effect."},
-    OptionRow{"--parallel", "<number>", "Of a reload: workers of an app that are replaced at a time, after the first."},
+    OptionRow{"--parallel", "<number>",
+              "Of a reload: workers of an app that are replaced at a time, after the first."},
     OptionRow{"-w,--write", "", "Accepted for PM2's sake; without effect."},
     OptionRow{"--no-daemon", "", "Not offered: use pmx run."},
 };
