@@ -5,6 +5,7 @@
 #include <map>
 #include <unordered_set>
 
+#include "base/path.h"
 #include "supervisor/spawn_request.h"
 
 namespace pmx::api {
@@ -118,6 +119,8 @@ supervisor::Variables shown_variables(const WorkerRecord& record, const std::str
                                     {"PM2_USAGE", "CLI"},
                                     {"unique_id", record.unique_id}})
     if (!record.spec.own_env.contains(name)) variables[name] = value;
+  if (base_name(record.spec.interpreter).starts_with("python"))
+    variables.try_emplace("PYTHONUNBUFFERED", "1");
   return variables;
 }
 

@@ -191,7 +191,10 @@ void Operations::restart(const std::vector<WorkerId>& ids, const AppChanges& cha
   }
   for (const WorkerId id : ids) workers_.want(id);
   workers_.save_now();
-  const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
+  Outcome outcome = outcome_of(ids);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (specs[i]) outcome.names[i] = specs[i]->name;  // `--name` may have changed it.
+  const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
   for (std::size_t i = 0; i < ids.size(); ++i)
     workers_.restart(ids[i], std::move(specs[i]), gather->expect());
   gather->close();

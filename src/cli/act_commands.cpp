@@ -42,6 +42,8 @@ Result<void> act_on_word(Session& session, const Act& act, const std::string& wo
   if (word == "-" || config::is_config_file(word)) return act_on_listed(session, act, word);
   Json extra = Json::object();
   if (starts_again(act)) {
+    if (session.line.has("env"))
+      return invalid("Using --env [env] without passing the ecosystem.config.js does not work");
     extra = PMX_TRY(changes_of_line(session, word));
     if (!session.line.has("update-env"))
       session.console.text(
@@ -116,6 +118,8 @@ int run_reset(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "name|id|all");
   for (const std::string& word : session.line.words) {
     const Result<Json> answer = ask(session, "reset", word, {});
+    const bool nobody = !answer && word == "all" && answer.error().code() == Errc::kNotFound;
+    if (nobody) continue;  // As in PM2, no mistake.
     if (!answer) return failed(session, answer.error());
     for (const Json& id : (*answer)["ids"].items())
       session.console.info("Resetting meta for process id " + id.dump());

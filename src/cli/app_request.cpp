@@ -228,6 +228,10 @@ void add_ship_secrets(const Session& session, Json& body) {
 
 Result<Json> changes_of_line(const Session& session, const std::string& target) {
   Json changes = app_of_options(session.line);
+  if (const Json* const cron = changes.find("cron_restart"))
+    Console(session.console)
+        .info(*cron == Json("0") ? "disabling cron restart"
+                                 : "cron restart at " + cron->as_string());
   changes.erase("instances");  // That is scaling, not a change of each.
   if (!session.line.app_args.empty())
     changes.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));

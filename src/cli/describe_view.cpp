@@ -147,10 +147,52 @@ std::string two_columns(const Console& console, const Rows& rows) {
   return draw_table(console, {}, {left, right}, cells);
 }
 
-// What the list shows anyway, and PM2's own machinery.
-constexpr std::array<std::string_view, 12> kNotShown{
-    "env",        "axm_actions",   "axm_monitor", "axm_options",    "axm_dynamic", "versioning",
-    "_tree_pids", "_km_monitored", "km_link",     "vizion_running", "pmx_module",  "other"};
+// What `pm2 env` leaves out, and PM2's own machinery.
+constexpr std::array<std::string_view, 45> kNotShown{"name",
+                                                     "exec_mode",
+                                                     "env",
+                                                     "args",
+                                                     "pm_cwd",
+                                                     "exec_interpreter",
+                                                     "pm_exec_path",
+                                                     "node_args",
+                                                     "pm_out_log_path",
+                                                     "pm_err_log_path",
+                                                     "pm_pid_path",
+                                                     "pm_id",
+                                                     "status",
+                                                     "pm_uptime",
+                                                     "created_at",
+                                                     "windowsHide",
+                                                     "username",
+                                                     "merge_logs",
+                                                     "kill_retry_time",
+                                                     "prev_restart_delay",
+                                                     "instance_var",
+                                                     "unstable_restarts",
+                                                     "restart_time",
+                                                     "axm_actions",
+                                                     "pmx_module",
+                                                     "command",
+                                                     "watch",
+                                                     "filter_env",
+                                                     "versioning",
+                                                     "vizion_running",
+                                                     "pmx",
+                                                     "axm_options",
+                                                     "axm_dynamic",
+                                                     "axm_monitor",
+                                                     "vizion",
+                                                     "instances",
+                                                     "automation",
+                                                     "autostart",
+                                                     "autorestart",
+                                                     "stop_exit_codes",
+                                                     "treekill",
+                                                     "exit_code",
+                                                     "_km_monitored",
+                                                     "km_link",
+                                                     "other"};
 
 }  // namespace
 

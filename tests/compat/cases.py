@@ -135,7 +135,7 @@ CASES = [
     Case("jlist of an app with options", {"app.sh": SHELL}, """
         pm2 start app.sh --name web --namespace shop --max-memory-restart 200M --restart-delay 100 --max-restarts 5 -- a "b c"
         pm2 start app.sh --name two --kill-timeout 3000 --log log.txt --time --stop-exit-codes 0 --cron-restart "0 3 * * *"
-        pm2 start app.sh --name three --watch --ignore-watch "a b" --no-treekill --no-autorestart --merge-logs
+        pm2 start app.sh --name three --no-treekill --no-autorestart --merge-logs --watch-delay 500 --ignore-watch "a b"
         pm2 start app.sh --name four --exp-backoff-restart-delay 50 -o out.txt -e err.txt --pid four.pid
         pm2 start app.sh --name five --no-autostart --log-date-format "YYYY" --wait-ready --listen-timeout 5
         pm2 describe web
@@ -143,7 +143,14 @@ CASES = [
         pm2 restart two --cron-restart "0 4 * * *"
         pm2 restart two --cron-restart 0
         pm2 restart web --max-memory-restart 300M --max-restarts 7
-        pm2 restart three --watch
+    """),
+    Case("watch", {"app.sh": SHELL}, """
+        pm2 start app.sh --name web --watch --ignore-watch "a b"
+        pm2 list
+        pm2 describe web | grep watch
+        pm2 restart web --watch
+        pm2 stop web
+        pm2 start web
     """),
     Case("instances and scale", {"app.sh": SHELL}, """
         pm2 start app.sh --name web -i 3
@@ -280,12 +287,12 @@ CASES = [
         pm2 start broken.json
         pm2 start empty.json
         pm2 start unknown.json
-        pm2 start gone.json
         cat apps.json | pm2 restart -
         cat one.json | pm2 start -
         cat one.json | pm2 stop -
         pm2 delete apps.json one.json
         pm2 start apps.json one.json
+        pm2 start gone.json
     """),
     Case("an ecosystem file in YAML", {
         "app.sh": SHELL,

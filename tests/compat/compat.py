@@ -154,16 +154,16 @@ def type_of(value) -> str:
     return {int: "number", float: "number", str: "string", list: "array", dict: "object"}[type(value)]
 
 
-def compare_keys(sides: list[Side], pm2: dict, pmx: dict, place: str) -> list[Difference]:
+def compare_keys(sides: list[Side], pm2: dict, pmx: dict, place: str, app: str) -> list[Difference]:
     found = []
     for key in sorted(pm2.keys() | pmx.keys()):
-        name = place + key
+        name = place + ("<app>" if key == app else key)  # PM2 has a variable of the app's name.
         if key not in pmx or key not in pm2:
             found.append(Difference("jlist", name if key in pm2 else "", name if key in pmx else ""))
         elif type_of(pm2[key]) != type_of(pmx[key]):
             found.append(Difference("jlist", f"{name}: {type_of(pm2[key])}", f"{name}: {type_of(pmx[key])}"))
         elif key in ("pm2_env", "env", "monit"):
-            found += compare_keys(sides, pm2[key], pmx[key], name + ".")
+            found += compare_keys(sides, pm2[key], pmx[key], name + ".", app)
         elif key not in VOLATILE and place != "monit.":
             texts = [side.masked(json.dumps(value[key])) for side, value in zip(sides, (pm2, pmx))]
             if texts[0] != texts[1]:
@@ -177,7 +177,7 @@ def compare_elements(sides: list[Side], pm2: list[dict], pmx: list[dict]) -> lis
     for element in pm2:
         other = others.get((element["name"], element["pm_id"]))
         if other:  # Otherwise the short list has said so.
-            found += compare_keys(sides, element, other, "")
+            found += compare_keys(sides, element, other, "", element["name"])
     return found
 
 
