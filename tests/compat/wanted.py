@@ -34,6 +34,7 @@ TEXTS = "Variables are text in every list, as the worker has them"
 WAITING = "A worker that waits for its next start has no pid"
 NOT_READY = "an app that has not sent `ready` within `listen_timeout` is not online"
 EVERY_MISTAKE = "scripts that are not there included, and nothing is started"
+KEEPS_WATCH = "`restart --watch` switches it on"
 CRASH_LOOP = "A crash loop that hides behind `online` shows in `list`"
 NO_CODE = "PM2 shows exit code 0 for a signal"
 
@@ -50,7 +51,7 @@ WANTED = [
     Wanted("stdout", r"\[PM2\] \[v\] .*", "", "No command but those that need one starts a daemon", "a first command"),
     Wanted("stdout", "", r"\[PM2\] No daemon runs in .*", "No command but those that need one starts a daemon",
            "a first command"),
-    Wanted("stderr", r"\[PM2\]\[WARN\] No process found", "", "`kill` of an empty list warns of nothing", "pm2 kill"),
+    Wanted("stderr", r"\[PM2\]\[WARN\] No process found", "", "`kill` of an empty list warns of nothing", "pm2 (kill|update)"),
     Wanted("stdout", r"\[PM2\] Applying action \w+ on app \[99\].*", "", APPLIED),
     Wanted("stdout", "", r"\[PM2\] (Starting <root>/work/app.js in fork_mode \(1 instance\)|Done\.)", STARTING),
     Wanted("stdout", r"\[PM2\] (Applying action restartProcessId on app \[app\].*|\[app\]\(0\) ✓|Process successfully started)",
@@ -79,7 +80,7 @@ WANTED = [
     Wanted("stderr", "", r"\[PM2\]\[WARN\] link: .*", "do nothing and end with 0", "pm2 link delete"),
 
     # Describe, logs, settings.
-    Wanted("stdout", r"│ (Heap|Used Heap|Active|Event Loop|km:).*|│ ?| (Actions available|Trigger via|Code metrics|Add your own|Use `pm2) .*",
+    Wanted("stdout", r"│ (Heap|Used Heap|Active|Event Loop|km:).*|│ ?| (Actions available|Trigger via|Code metrics|Add your own|Use `pm2).*",
            "", DESCRIBE, "pm2 describe"),
     Wanted("stdout", r"│ SHLVL .*| Divergent env variables from local env ", "", "those of a shell's session are left out",
            "pm2 describe"),
@@ -123,11 +124,11 @@ WANTED = [
 
     # jlist.
     Wanted("jlist", r"pm2_env\.(automation|pmx|vizion)", "", NO_AGENT),
-    Wanted("jlist", r"pm2_env\.(_tree_pids|_pm2_version|filter_env|(env\.)?(<app>|PM2_JSON_PROCESSING|updateEnv))", "", NOT_LISTED),
+    Wanted("jlist", r"pm2_env\.(_tree_pids|_pm2_version|filter_env|execute_command|(env\.)?(<app>|PM2_JSON_PROCESSING|updateEnv))", "", NOT_LISTED),
     Wanted("jlist", r"pm2_env\.(env\.)?\d", "", "`--env` with a script is said to mean nothing"),
     Wanted("jlist", r"pm2_env\.env_production", "", NOT_LISTED),
     Wanted("jlist", r"pm2_env\.cron_restart", "", NOT_LISTED, "with options"),
-    Wanted("jlist", "", r"pmx|pm2_env\.(_km_monitored|args|cwd|disable_logs|env_file|error_file|exit_signal|exp_backoff_max_delay|"
+    Wanted("jlist", "", r"pmx|pm2_env\.(_km_monitored|args|config|cwd|disable_logs|env_file|error_file|exit_signal|exp_backoff_max_delay|"
            r"exp_backoff_restart_delay|gid|increment_var|instances_given|kill_timeout|listen_timeout|log_date_format|log_file|log_type|"
            r"max_restarts|merge_logs|min_uptime|node_version|out_file|pid_file|pmx_module|prev_restart_delay|redact|restart_delay|"
            r"rotate|script|ship|ship_from_home|shutdown_with_message|stop_exit_codes|sync|time|uid|version|versioning|"
@@ -135,7 +136,12 @@ WANTED = [
     Wanted("jlist", r"pm2_env\.exit_code: number", r"pm2_env\.exit_code: null", NO_CODE),
     Wanted("jlist", r"pm2_env\.stop_exit_codes: number", r"pm2_env\.stop_exit_codes: array", "`stop_exit_codes` is always a list there"),
     Wanted("jlist", r"pm2_env\.merge_logs = true", r"pm2_env\.merge_logs = false", AS_ASKED),
-    Wanted("jlist", r"pm2_env\.script = .*", r'pm2_env\.script = "<root>/work/.*"', "Scripts are absolute paths in every list"),
+    Wanted("jlist", r'pm2_env\.(script|cwd|(env\.)?PWD) = "\..*', r'pm2_env\.(script|cwd|(env\.)?PWD) = "<root>/work.*',
+           "Scripts and directories are absolute paths in every list"),
+    Wanted("jlist", r"pm2_env\.env\.app", "", NOT_LISTED, "interpreters"),
+    Wanted("jlist", r"pm2_env\.watch = false", r"pm2_env\.watch = true", KEEPS_WATCH, "watch"),
+    Wanted("stdout", r"│ 0 │ web .* disabled", r"", KEEPS_WATCH, "watch: "),
+    Wanted("stdout", r"", r"│ 0 │ web .* enabled", KEEPS_WATCH, "watch: "),
     Wanted("jlist", r"pm2_env\.(env\.)?[A-C]: number", r"pm2_env\.(env\.)?[A-C]: string", TEXTS),
     Wanted("jlist", "", r"pm2_env\.env\.\w+", AS_ASKED, "in (JSON|YAML|JavaScript)"),
     Wanted("jlist", r'pm2_env\.pm_(out_log|err_log|pid)_path = .*', r'pm2_env\.pm_(out_log|err_log|pid)_path = .*', RENAMED,
