@@ -235,22 +235,36 @@ Json ProcessList::dump() const {
   return list;
 }
 
-Json ProcessList::jlist(Detail detail) {
+Json ProcessList::elements(const std::vector<const Worker*>& workers, Detail detail) {
   const std::vector<LogStatus> logs = pipeline_.status();
-  Json list = Json::array();
-  std::set<RunId> alive;
   // All workers have the variable that a sink's secret came from, if they are of one shell.
   secret_variables_.clear();
   for (const Worker* worker : workers_.workers())
     for (const SinkSpec& sink : worker->record().spec.ship)
       if (!sink.auth.secret_env.empty()) secret_variables_.insert(sink.auth.secret_env);
   std::map<WorkerId, std::vector<RunId>> open_runs = workers_.open_runs();
-  for (const Worker* worker : workers_.workers()) {
-    alive.insert(worker->record().run);
+  Json list = Json::array();
+  for (const Worker* worker : workers)
     list.push_back(element(*worker, logs, open_runs[worker->record().id], detail));
-  }
+  return list;
+}
+
+Json ProcessList::jlist(Detail detail) {
+  Json list = elements(workers_.workers(), detail);
+  std::set<RunId> alive;
+  for (const Worker* worker : workers_.workers()) alive.insert(worker->record().run);
   monitor_.keep_only(alive);
   return list;
+}
+
+Json ProcessList::named(std::string_view word) {
+  std::vector<const Worker*> by_name, by_id;
+  for (const Worker* worker : workers_.workers()) {
+    const WorkerRecord& record = worker->record();
+    if (record.spec.name == word) by_name.push_back(worker);
+    if (std::to_string(record.id.value) == word) by_id.push_back(worker);
+  }
+  return elements(by_name.empty() ? by_id : by_name, Detail::kAll);
 }
 
 }  // namespace pmx::api

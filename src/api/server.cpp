@@ -7,13 +7,13 @@
 // answer resumes it, MHD calls the handler once more, and that queues what is ready by then.
 #include "api/server.h"
 
-#include <microhttpd.h>
 #include <unistd.h>
 
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "api/internal/http_library.h"
 #include "base/sys.h"
 
 namespace pmx::api {
@@ -33,7 +33,8 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
 
 class HttpServer final : public Server {
  public:
-  HttpServer(EventLoop& loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
+  HttpServer(EventLoop& loop, HttpLibrary http, Handler handler)
+      : loop_(loop), http_(http), handler_(std::move(handler)) {}
   ~HttpServer() override;
   Result<void> start(Fd listener);
 
@@ -49,11 +50,13 @@ class HttpServer final : public Server {
                    void** exchange);
   MHD_Result ask(Exchange& exchange);
   void answer(const std::shared_ptr<Exchange>& exchange, Response response);
-  static MHD_Result send(Exchange& exchange);
+  MHD_Result send(Exchange& exchange) const;
+  bool may_ask(MHD_Connection* connection) const;
   void run();
   void run_soon();
 
   EventLoop& loop_;
+  const HttpLibrary http_;
   Handler handler_;
   MHD_Daemon* daemon_ = nullptr;
   int epoll_fd_ = -1;  // MHD's.
@@ -64,9 +67,9 @@ class HttpServer final : public Server {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-bool may_ask(MHD_Connection* connection) {
+bool HttpServer::may_ask(MHD_Connection* connection) const {
   const MHD_ConnectionInfo* const info =
-      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+      http_.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
   if (info == nullptr) return false;
   const auto peer = sys::peer_credentials(info->connect_fd);
   return peer && (peer->uid == ::geteuid() || peer->uid == 0);
@@ -78,14 +81,14 @@ Result<void> HttpServer::start(Fd listener) {
   const MHD_FLAG flags = static_cast<MHD_FLAG>(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME);
   const int fd = listener.get();
   daemon_ =
-      MHD_start_daemon(flags, 0, nullptr, nullptr, &HttpServer::on_access, this,
-                       MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, kMaxConnections,
-                       MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(kIdleTimeout.count()),
-                       MHD_OPTION_NOTIFY_COMPLETED, &HttpServer::on_completed, this,
-                       MHD_OPTION_EXTERNAL_LOGGER, &keep_quiet, nullptr, MHD_OPTION_END);
+      http_.start_daemon(flags, 0, nullptr, nullptr, &HttpServer::on_access, this,
+                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, kMaxConnections,
+                         MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(kIdleTimeout.count()),
+                         MHD_OPTION_NOTIFY_COMPLETED, &HttpServer::on_completed, this,
+                         MHD_OPTION_EXTERNAL_LOGGER, &keep_quiet, nullptr, MHD_OPTION_END);
   if (daemon_ == nullptr) return system_error(errno, "start the HTTP server");
   (void)listener.release();  // MHD's now; quiesce gives it back.
-  const MHD_DaemonInfo* const info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
+  const MHD_DaemonInfo* const info = http_.get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
   if (info == nullptr) return Error(Errc::kIo, "the HTTP server has no epoll descriptor");
   epoll_fd_ = info->epoll_fd;
   PMX_TRY(loop_.watch(epoll_fd_, [this] { run(); }));
@@ -102,20 +105,20 @@ HttpServer::~HttpServer() {
   for (const auto& exchange : Exchanges(exchanges_))
     if (exchange->suspended)
       answer(exchange, error_response(MHD_HTTP_SERVICE_UNAVAILABLE, "the daemon is ending"));
-  MHD_run(daemon_);
+  http_.run(daemon_);
   // Not shut down by MHD: other holders of the socket go on listening.
-  const Fd listener(MHD_quiesce_daemon(daemon_));
-  MHD_stop_daemon(daemon_);
+  const Fd listener(http_.quiesce_daemon(daemon_));
+  http_.stop_daemon(daemon_);
 }
 
 void HttpServer::run() {
-  MHD_run(daemon_);
+  http_.run(daemon_);
   loop_.cancel(std::exchange(timer_, 0));
   // Out of descriptors MHD stops to listen until a connection is gone, and takes that up only when
   // it is run once more, for which nothing would wake us.
   if (std::exchange(completed_, false)) return run_soon();
   MHD_UNSIGNED_LONG_LONG wait_ms = 0;
-  if (MHD_get_timeout(daemon_, &wait_ms) != MHD_YES) return;
+  if (http_.get_timeout(daemon_, &wait_ms) != MHD_YES) return;
   timer_ = loop_.call_after(std::chrono::milliseconds(wait_ms), [this] {
     timer_ = 0;
     run();
@@ -179,7 +182,7 @@ MHD_Result HttpServer::ask(Exchange& exchange) {
   }
   if (exchange.answered) return send(exchange);
   exchange.suspended = true;
-  MHD_suspend_connection(exchange.connection);
+  http_.suspend_connection(exchange.connection);
   return MHD_YES;
 }
 
@@ -188,20 +191,20 @@ void HttpServer::answer(const std::shared_ptr<Exchange>& exchange, Response resp
   exchange->answered = true;
   exchange->response = std::move(response);
   if (!exchange->suspended || exchange->connection == nullptr) return;
-  MHD_resume_connection(exchange->connection);
+  http_.resume_connection(exchange->connection);
   run_soon();
 }
 
-MHD_Result HttpServer::send(Exchange& exchange) {
+MHD_Result HttpServer::send(Exchange& exchange) const {
   std::string text = exchange.response.body.dump();
   MHD_Response* const response =
-      MHD_create_response_from_buffer(text.size(), text.data(), MHD_RESPMEM_MUST_COPY);
+      http_.create_response_from_buffer(text.size(), text.data(), MHD_RESPMEM_MUST_COPY);
   if (response == nullptr) return MHD_NO;
-  MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-  MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "pmx/" PMX_VERSION);
-  const MHD_Result queued = MHD_queue_response(
+  http_.add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+  http_.add_response_header(response, MHD_HTTP_HEADER_SERVER, "pmx/" PMX_VERSION);
+  const MHD_Result queued = http_.queue_response(
       exchange.connection, static_cast<unsigned>(exchange.response.status), response);
-  MHD_destroy_response(response);
+  http_.destroy_response(response);
   return queued;
 }
 
@@ -239,7 +242,8 @@ int status_of(const Error& error) {
 }
 
 Result<std::unique_ptr<Server>> Server::create(EventLoop& loop, Fd listener, Handler handler) {
-  auto server = std::make_unique<HttpServer>(loop, std::move(handler));
+  const HttpLibrary http = PMX_TRY(HttpLibrary::open());
+  auto server = std::make_unique<HttpServer>(loop, http, std::move(handler));
   PMX_TRY(server->start(std::move(listener)));
   return std::unique_ptr<Server>(std::move(server));
 }

@@ -63,6 +63,7 @@ class Json {
   const Json* find(std::string_view key) const;              // nullptr where missing.
   Json* find(std::string_view key);                          // To change it in its place.
   Array* elements() { return std::get_if<Array>(&value_); }  // The same; nullptr where it is none.
+  Object* entries() { return std::get_if<Object>(&value_); }
   const Json& operator[](std::string_view key) const;        // null where missing.
   Json& set(std::string_view key,
             Json value);  // Makes an object of null; replaces. Returns the value.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/http_client.h"
+#include "api/internal/http_library.h"
 
 namespace pmx::api {
 namespace {
@@ -147,6 +148,15 @@ TEST(StatusTest, FollowsFromWhatTheCallerCanDo) {
   EXPECT_EQ(status_of({Errc::kNotFound, ""}), 404);
   EXPECT_EQ(status_of({Errc::kExists, ""}), 409);
   EXPECT_EQ(status_of({Errc::kIo, ""}), 500);
+}
+
+TEST(HttpLibraryTest, SaysWhichPackageIsMissing) {
+  const auto missing = api::HttpLibrary::open("libmicrohttpd.so.none");
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().message().find("libmicrohttpd12"), std::string::npos);
+  const auto another = api::HttpLibrary::open("libc.so.6");
+  ASSERT_FALSE(another);
+  EXPECT_NE(another.error().message().find("MHD_start_daemon"), std::string::npos);
 }
 
 }  // namespace

@@ -1,0 +1,30 @@
+// libmicrohttpd, opened at run time as libcurl is (docs/DECISIONS.md, 7): with the GnuTLS behind it, it
+// is 3.6 of the 8 ms that a command takes to start, and only the daemon serves. Who uses it writes
+// http.run() for MHD_run().
+//
+// It is never closed again.
+#pragma once
+
+#include <microhttpd.h>
+
+#include "base/result.h"
+
+namespace pmx::api {
+
+// clang-format off
+#define PMX_HTTP_FUNCTIONS(X) \
+  X(start_daemon) X(stop_daemon) X(quiesce_daemon) X(run) X(get_timeout) X(get_daemon_info) \
+  X(get_connection_info) X(suspend_connection) X(resume_connection) X(queue_response) \
+  X(create_response_from_buffer) X(add_response_header) X(destroy_response)
+// clang-format on
+
+struct HttpLibrary {
+  // kNotFound: it is not installed; the message says which package is missing.
+  static Result<HttpLibrary> open(const char* file = "libmicrohttpd.so.12");
+
+#define PMX_HTTP_POINTER(name) decltype(&::MHD_##name) name = nullptr;
+  PMX_HTTP_FUNCTIONS(PMX_HTTP_POINTER)
+#undef PMX_HTTP_POINTER
+};
+
+}  // namespace pmx::api
