@@ -5,6 +5,7 @@
 #include <map>
 #include <unordered_set>
 
+#include "base/path.h"
 #include "supervisor/spawn_request.h"
 
 namespace pmx::api {
@@ -111,6 +112,18 @@ bool is_unset(const AppSpec& app, std::string_view key) {
          (key == "ignore_watch" && app.watch.ignore.empty());
 }
 
+// What the app was given, and of PM2's own what a program that reads the list asks for.
+supervisor::Variables shown_variables(const WorkerRecord& record, const std::string& home) {
+  supervisor::Variables variables = record.spec.env;
+  for (const auto& [name, value] : {std::pair<const char*, std::string>{"PM2_HOME", home},
+                                    {"PM2_USAGE", "CLI"},
+                                    {"unique_id", record.unique_id}})
+    if (!record.spec.own_env.contains(name)) variables[name] = value;
+  if (base_name(record.spec.interpreter).starts_with("python"))
+    variables.try_emplace("PYTHONUNBUFFERED", "1");
+  return variables;
+}
+
 Json or_null(const std::string& text) {
   if (text.empty()) return nullptr;
   return text;
@@ -162,6 +175,7 @@ Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
   env.add("versioning", nullptr);
   for (const char* const key : {"vizion_running", "km_link", "_km_monitored", "pmx_module"})
     env.add(key, false);
+  if (app.time) env.add("log_date_format", "YYYY-MM-DDTHH:mm:ss");
   env.add("kill_retry_time", 100);
   env.add("windowsHide", true);
   env.add("prev_restart_delay", record.memory.backoff_delay.count());
@@ -178,7 +192,7 @@ Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
     return env.take();
   }
   const auto number = supervisor::incremented(app, app.env, record.instance);
-  for (const auto& [key, value] : app.env) {
+  for (const auto& [key, value] : shown_variables(record, workers_.home())) {
     std::string_view shown = secret_variables_.contains(key) ? kHidden : value;
     if (key == app.increment_var && number) shown = *number;
     env.add(key, shown);
@@ -221,22 +235,36 @@ Json ProcessList::dump() const {
   return list;
 }
 
-Json ProcessList::jlist(Detail detail) {
+Json ProcessList::elements(const std::vector<const Worker*>& workers, Detail detail) {
   const std::vector<LogStatus> logs = pipeline_.status();
-  Json list = Json::array();
-  std::set<RunId> alive;
   // All workers have the variable that a sink's secret came from, if they are of one shell.
   secret_variables_.clear();
   for (const Worker* worker : workers_.workers())
     for (const SinkSpec& sink : worker->record().spec.ship)
       if (!sink.auth.secret_env.empty()) secret_variables_.insert(sink.auth.secret_env);
   std::map<WorkerId, std::vector<RunId>> open_runs = workers_.open_runs();
-  for (const Worker* worker : workers_.workers()) {
-    alive.insert(worker->record().run);
+  Json list = Json::array();
+  for (const Worker* worker : workers)
     list.push_back(element(*worker, logs, open_runs[worker->record().id], detail));
-  }
+  return list;
+}
+
+Json ProcessList::jlist(Detail detail) {
+  Json list = elements(workers_.workers(), detail);
+  std::set<RunId> alive;
+  for (const Worker* worker : workers_.workers()) alive.insert(worker->record().run);
   monitor_.keep_only(alive);
   return list;
+}
+
+Json ProcessList::named(std::string_view word) {
+  std::vector<const Worker*> by_name, by_id;
+  for (const Worker* worker : workers_.workers()) {
+    const WorkerRecord& record = worker->record();
+    if (record.spec.name == word) by_name.push_back(worker);
+    if (std::to_string(record.id.value) == word) by_id.push_back(worker);
+  }
+  return elements(by_name.empty() ? by_id : by_name, Detail::kAll);
 }
 
 }  // namespace pmx::api

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "supervisor/monitor.h"
@@ -31,8 +33,11 @@ class ProcessList {
   Json dump() const;
   // Reads /proc: the one place where it is read, and only when somebody asks.
   Json jlist(Detail detail = Detail::kAll);
+  // The same of the workers with this name, else of the one with this id.
+  Json named(std::string_view word);
 
  private:
+  Json elements(const std::vector<const supervisor::Worker*>& workers, Detail detail);
   Json element(const supervisor::Worker& worker, const std::vector<supervisor::LogStatus>& logs,
                const std::vector<RunId>& open, Detail detail);
   Json pm2_env(const supervisor::Worker& worker, Detail detail) const;

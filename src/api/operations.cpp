@@ -161,7 +161,10 @@ void Operations::restart(const std::vector<WorkerId>& ids, const AppChanges& cha
   }
   for (const WorkerId id : ids) workers_.want(id);
   workers_.save_now();
-  const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
+  Outcome outcome = outcome_of(ids);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (specs[i]) outcome.names[i] = specs[i]->name;  // `--name` may have changed it.
+  const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
   for (std::size_t i = 0; i < ids.size(); ++i)
     workers_.restart(ids[i], std::move(specs[i]), gather->expect());
   gather->close();
@@ -169,13 +172,13 @@ void Operations::restart(const std::vector<WorkerId>& ids, const AppChanges& cha
 
 void Operations::rotate(const std::vector<WorkerId>& ids, Pipeline::Rotate how, Done done) {
   std::set<std::string> paths;
+  Outcome outcome = outcome_of(ids);
   for (const WorkerId id : ids) {
     const supervisor::LogFiles& files = workers_.find(id)->record().logs;
     for (const std::string* path : {&files.out, &files.err, &files.log})
-      if (!path->empty() && !path->starts_with("/dev/")) paths.insert(*path);
+      if (!path->empty() && !path->starts_with("/dev/") && paths.insert(*path).second)
+        outcome.messages.push_back(*path);
   }
-  Outcome outcome = outcome_of(ids);
-  for (const std::string& path : paths) outcome.messages.push_back(path);
   // The answer comes on the log thread.
   pipeline_.rotate({paths.begin(), paths.end()}, how,
                    [post = post_, outcome = std::move(outcome), done](Result<void> result) {

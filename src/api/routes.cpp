@@ -50,6 +50,7 @@ const Routes::Route Routes::kRoutes[] = {
     {"GET", "/v1/ping", &Routes::ping},
     {"GET", "/v1/list", &Routes::list},
     {"GET", "/v1/list/short", &Routes::list_short},
+    {"POST", "/v1/list/named", &Routes::list_named},
     {"POST", "/v1/specs", &Routes::specs},
     {"POST", "/v1/start", &Routes::start},
     {"POST", "/v1/act", &Routes::act},
@@ -100,6 +101,10 @@ void Routes::list(const Json&, const Server::Respond& respond) {
 
 void Routes::list_short(const Json&, const Server::Respond& respond) {
   respond({200, parts_.list.jlist(ProcessList::Detail::kShort)});
+}
+
+void Routes::list_named(const Json& body, const Server::Respond& respond) {
+  respond({200, parts_.list.named(body["word"].as_string())});
 }
 
 void Routes::specs(const Json& body, const Server::Respond& respond) {

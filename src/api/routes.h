@@ -61,6 +61,7 @@ class Routes {
 
   void ping(const Json& body, const Server::Respond& respond);
   void list_short(const Json& body, const Server::Respond& respond);
+  void list_named(const Json& body, const Server::Respond& respond);
   void list(const Json& body, const Server::Respond& respond);
   void specs(const Json& body, const Server::Respond& respond);
   void start(const Json& body, const Server::Respond& respond);

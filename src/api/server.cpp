@@ -2,7 +2,6 @@
 // answer resumes it, MHD calls the handler once more, and that queues what is ready by then.
 #include "api/server.h"
 
-#include <microhttpd.h>
 #include <unistd.h>
 
 #include <set>
@@ -29,7 +28,8 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
 
 class HttpServer final : public Server {
  public:
-  HttpServer(EventLoop& loop, Handler handler) : handler_(std::move(handler)), mhd_(loop) {}
+  HttpServer(EventLoop& loop, const http::MhdLibrary& http, Handler handler)
+      : http_(http), handler_(std::move(handler)), mhd_(loop, http) {}
   ~HttpServer() override;
   Result<void> start(Fd listener);
 
@@ -45,8 +45,10 @@ class HttpServer final : public Server {
                    void** exchange);
   MHD_Result ask(Exchange& exchange);
   void answer(const std::shared_ptr<Exchange>& exchange, Response response);
-  static MHD_Result send(Exchange& exchange);
+  MHD_Result send(Exchange& exchange) const;
+  bool may_ask(MHD_Connection* connection) const;
 
+  const http::MhdLibrary http_;
   Handler handler_;
   Exchanges exchanges_;
   // Answers may come after us: they look here first.
@@ -54,9 +56,9 @@ class HttpServer final : public Server {
   http::MhdLoop mhd_;  // The last: its end ends requests.
 };
 
-bool may_ask(MHD_Connection* connection) {
+bool HttpServer::may_ask(MHD_Connection* connection) const {
   const MHD_ConnectionInfo* const info =
-      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+      http_.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
   if (info == nullptr) return false;
   const auto peer = sys::peer_credentials(info->connect_fd);
   return peer && (peer->uid == ::geteuid() || peer->uid == 0);
@@ -66,7 +68,7 @@ void keep_quiet(void*, const char*, va_list) {}  // A client that goes away is n
 
 Result<void> HttpServer::start(Fd listener) {
   const MHD_FLAG flags = static_cast<MHD_FLAG>(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME);
-  MHD_Daemon* const daemon = MHD_start_daemon(
+  MHD_Daemon* const daemon = http_.start_daemon(
       flags, 0, nullptr, nullptr, &HttpServer::on_access, this, MHD_OPTION_LISTEN_SOCKET,
       listener.get(), MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT,
       static_cast<unsigned>(kIdleTimeout.count()), MHD_OPTION_NOTIFY_COMPLETED,
@@ -133,7 +135,7 @@ MHD_Result HttpServer::ask(Exchange& exchange) {
   }
   if (exchange.answered) return send(exchange);
   exchange.suspended = true;
-  MHD_suspend_connection(exchange.connection);
+  http_.suspend_connection(exchange.connection);
   return MHD_YES;
 }
 
@@ -142,20 +144,20 @@ void HttpServer::answer(const std::shared_ptr<Exchange>& exchange, Response resp
   exchange->answered = true;
   exchange->response = std::move(response);
   if (!exchange->suspended || exchange->connection == nullptr) return;
-  MHD_resume_connection(exchange->connection);
+  http_.resume_connection(exchange->connection);
   mhd_.run_soon();
 }
 
-MHD_Result HttpServer::send(Exchange& exchange) {
+MHD_Result HttpServer::send(Exchange& exchange) const {
   std::string text = exchange.response.body.dump();
   MHD_Response* const response =
-      MHD_create_response_from_buffer(text.size(), text.data(), MHD_RESPMEM_MUST_COPY);
+      http_.create_response_from_buffer(text.size(), text.data(), MHD_RESPMEM_MUST_COPY);
   if (response == nullptr) return MHD_NO;
-  MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-  MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "pmx/" PMX_VERSION);
-  const MHD_Result queued = MHD_queue_response(
+  http_.add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+  http_.add_response_header(response, MHD_HTTP_HEADER_SERVER, "pmx/" PMX_VERSION);
+  const MHD_Result queued = http_.queue_response(
       exchange.connection, static_cast<unsigned>(exchange.response.status), response);
-  MHD_destroy_response(response);
+  http_.destroy_response(response);
   return queued;
 }
 
@@ -193,7 +195,8 @@ int status_of(const Error& error) {
 }
 
 Result<std::unique_ptr<Server>> Server::create(EventLoop& loop, Fd listener, Handler handler) {
-  auto server = std::make_unique<HttpServer>(loop, std::move(handler));
+  const auto http = PMX_TRY(http::MhdLibrary::open());
+  auto server = std::make_unique<HttpServer>(loop, http, std::move(handler));
   PMX_TRY(server->start(std::move(listener)));
   return std::unique_ptr<Server>(std::move(server));
 }

@@ -101,6 +101,7 @@ Result<std::string> read_file_as(const std::optional<FileReader>& reader, const 
 struct FileOwner {
   uid_t uid;
   gid_t gid;
+  auto operator<=>(const FileOwner&) const = default;
 };
 
 // The kernel's. With an owner (only for root), every call is made with that user's file system ids

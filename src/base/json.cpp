@@ -1,60 +1,145 @@
 #include "base/json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <unordered_set>
 
 namespace pmx {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using Parser = nlohmann::json;
 
-Json from(const Ordered& value) {
-  switch (value.type()) {
-    case Ordered::value_t::boolean:
-      return value.get<bool>();
-    case Ordered::value_t::number_integer:
-    case Ordered::value_t::number_unsigned:
-      return value.get<std::int64_t>();
-    case Ordered::value_t::number_float:
-      return value.get<double>();
-    case Ordered::value_t::string:
-      return value.get<std::string>();
-    case Ordered::value_t::array: {
-      Json::Array items;
-      items.reserve(value.size());
-      for (const auto& item : value) items.push_back(from(item));
-      return items;
-    }
-    case Ordered::value_t::object: {
-      Json::Object members;
-      members.reserve(value.size());
-      for (const auto& [key, member] : value.items()) members.emplace_back(key, from(member));
-      return members;
-    }
-    default:
-      return {};
-  }
+bool has_repeated_key(const Json::Object& members) {
+  std::unordered_set<std::string_view> keys;
+  keys.reserve(members.size());
+  return !std::all_of(members.begin(), members.end(),
+                      [&](const Json::Member& member) { return keys.insert(member.first).second; });
 }
 
-Ordered to(const Json& value) {
-  if (value.is_bool()) return value.as_bool();
-  if (value.is_integer()) return value.as_int();
-  if (value.is_number()) return value.as_double();
-  if (value.is_string()) return value.as_string();
-  if (value.is_array()) {
-    Ordered items = Ordered::array();
-    for (const Json& item : value.items()) items.push_back(to(item));
-    return items;
-  }
-  if (value.is_object()) {
-    // push_back and not operator[]: ordered_json looks each key up from the start, which is slow
-    // for an environment of hundreds of variables, and set() has already made keys unique.
-    Ordered members = Ordered::object();
-    auto& storage = members.get_ref<Ordered::object_t&>();
-    for (const auto& [key, member] : value.members()) storage.push_back({key, to(member)});
-    return members;
-  }
-  return nullptr;
+// As JavaScript does: the first one's place, the last one's value.
+void keep_last_of_each_key(Json::Object& members) {
+  if (!has_repeated_key(members)) return;
+  Json unique = Json::object();
+  for (auto& [key, value] : members) unique.set(key, std::move(value));
+  members = std::move(*unique.entries());
 }
+
+// Makes our values as the text is read: a document of nlohmann's in between takes as long again,
+// and looks each key up from the start of its object.
+class Builder final : public nlohmann::json_sax<Parser> {
+ public:
+  bool null() override { return put({}); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(std::int64_t value) override { return put(value); }
+  bool number_unsigned(std::uint64_t value) override { return put(value); }
+  bool number_float(double value, const std::string&) override { return put(value); }
+  bool string(std::string& value) override { return put(std::move(value)); }
+  bool binary(Parser::binary_t&) override { return false; }  // Not in JSON.
+  bool start_object(std::size_t) override { return begin(Json::object()); }
+  bool key(std::string& value) override {
+    keys_.push_back(std::move(value));
+    return true;
+  }
+  bool end_object() override {
+    keep_last_of_each_key(*open_.back().entries());
+    return end();
+  }
+  bool start_array(std::size_t) override { return begin(Json::array()); }
+  bool end_array() override { return end(); }
+  bool parse_error(std::size_t, const std::string&,
+                   const nlohmann::detail::exception& error) override {
+    what_ = error.what();
+    return false;
+  }
+
+  Json take() { return std::move(result_); }
+  const std::string& what() const { return what_; }
+
+ private:
+  bool begin(Json value) {
+    open_.push_back(std::move(value));
+    return true;
+  }
+  bool end() {
+    Json value = std::move(open_.back());
+    open_.pop_back();
+    return put(std::move(value));
+  }
+  bool put(Json value) {
+    if (open_.empty()) {
+      result_ = std::move(value);
+    } else if (Json::Array* const items = open_.back().elements()) {
+      items->push_back(std::move(value));
+    } else {
+      open_.back().entries()->emplace_back(std::move(keys_.back()), std::move(value));
+      keys_.pop_back();
+    }
+    return true;
+  }
+
+  Json result_;
+  std::vector<Json> open_;         // From the outermost to the innermost.
+  std::vector<std::string> keys_;  // Whose values are still to come.
+  std::string what_;
+};
+
+// Text that is written as it is, which is nearly all; the rest is nlohmann's to escape.
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20U && byte < 0x7FU && c != '"' && c != '\\';
+  });
+}
+
+class Writer {
+ public:
+  explicit Writer(int indent) : indent_(indent) {}
+
+  void write(const Json& value, int depth) {
+    if (value.is_string()) return string(value.as_string());
+    if (value.is_array())
+      return list(value.items(), depth, "[]", [&](const Json& item) { write(item, depth + 1); });
+    if (value.is_object())
+      return list(value.members(), depth, "{}", [&](const Json::Member& member) {
+        string(member.first);
+        out_ += indent_ < 0 ? ":" : ": ";
+        write(member.second, depth + 1);
+      });
+    if (value.is_integer())
+      out_ += std::to_string(value.as_int());
+    else if (value.is_number())
+      out_ += Parser(value.as_double()).dump();
+    else
+      out_ += value.is_null() ? "null" : value.as_bool() ? "true" : "false";
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  void string(const std::string& text) {
+    if (is_plain(text))
+      ((out_ += '"') += text) += '"';
+    else
+      out_ += Parser(text).dump(-1, ' ', false, Parser::error_handler_t::replace);
+  }
+  template <class List, class One>
+  void list(const List& parts, int depth, const char* brackets, const One& write_one) {
+    out_ += brackets[0];
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (i > 0) out_ += ',';
+      new_line(depth + 1);
+      write_one(parts[i]);
+    }
+    if (!parts.empty()) new_line(depth);
+    out_ += brackets[1];
+  }
+  void new_line(int depth) {
+    if (indent_ >= 0) out_.append("\n").append(static_cast<std::size_t>(indent_ * depth), ' ');
+  }
+
+  const int indent_;
+  std::string out_;
+};
 
 // Values are made, printed and destroyed by recursion: what a worker sends must not end us by its
 // depth.
@@ -91,20 +176,19 @@ const Json kNull;
 Result<Json> Json::parse(std::string_view text) {
   if (too_deep(text))
     return invalid("more than " + std::to_string(kMaxNesting) + " levels of brackets");
-  try {
-    return from(Ordered::parse(text));
-  } catch (const nlohmann::json::exception& e) {
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: …": the reader wants the
-    // end.
-    const std::string_view what = e.what();
-    const std::size_t bracket = what.find("] ");
-    return invalid(
-        std::string(bracket == std::string_view::npos ? what : what.substr(bracket + 2)));
-  }
+  Builder builder;
+  if (Parser::sax_parse(text, &builder)) return builder.take();
+  // "[json.exception.parse_error.101] parse error at line 1, column 2: …": the reader wants the
+  // end.
+  const std::string_view what = builder.what();
+  const std::size_t bracket = what.find("] ");
+  return invalid(std::string(bracket == std::string_view::npos ? what : what.substr(bracket + 2)));
 }
 
 std::string Json::dump(int indent) const {
-  return to(*this).dump(indent, ' ', false, Ordered::error_handler_t::replace);
+  Writer writer(indent);
+  writer.write(*this, 0);
+  return writer.take();
 }
 
 bool Json::as_bool(bool other) const {

@@ -63,7 +63,8 @@ class Json {
   const Json* find(std::string_view key) const;              // nullptr where missing.
   Json* find(std::string_view key);                          // To change it in its place.
   Array* elements() { return std::get_if<Array>(&value_); }  // The same; nullptr where it is none.
-  const Json& operator[](std::string_view key) const;        // null where missing.
+  Object* entries() { return std::get_if<Object>(&value_); }
+  const Json& operator[](std::string_view key) const;  // null where missing.
   Json& set(std::string_view key,
             Json value);  // Makes an object of null; replaces. Returns the value.
   void erase(std::string_view key);

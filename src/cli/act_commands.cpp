@@ -1,10 +1,12 @@
-// Commands that do one thing to the apps that a word means: one row of kActs each.
-#include <array>
+// Commands that do one thing to the apps that a word means.
+#include <algorithm>
 
+#include "cli/acts.h"
 #include "cli/app_request.h"
 #include "cli/daemon_boot.h"
 #include "cli/drift.h"
 #include "cli/handlers.h"
+#include "cli/outcome_view.h"
 #include "cli/session.h"
 #include "config/app_config.h"
 #include "config/ecosystem.h"
@@ -12,49 +14,12 @@
 namespace pmx::cli {
 namespace {
 
-// What is asked of the daemon, and what PM2 calls it in the lines that it prints.
-struct Act {
-  std::string_view action;
-  std::string_view shown;
-};
-constexpr Act kStop{"stop", "stopProcessId"};
-constexpr Act kRestart{"restart", "restartProcessId"};
-constexpr Act kReload{"reload", "reloadProcessId"};
-constexpr Act kDelete{"delete", "deleteProcessId"};
-
 bool starts_again(const Act& act) {
   return act.action == kRestart.action || act.action == kReload.action;
 }
 
-void print_outcome(Session& session, const Act& act, const Json& answer) {
-  const auto& ids = answer["ids"].items();
-  const auto& names = answer["names"].items();
-  std::string last;
-  for (std::size_t i = 0; i < ids.size() && i < names.size(); ++i) {
-    const std::string& name = names[i].as_string();
-    if (name == last) continue;
-    last = name;
-    std::string of_name;
-    for (std::size_t j = i; j < ids.size() && j < names.size(); ++j)
-      if (names[j].as_string() == name) of_name += (of_name.empty() ? "" : ", ") + ids[j].dump();
-    session.console.info("Applying action " + std::string(act.shown) + " on app [" + name +
-                         "](ids: [ " + of_name + " ])");
-  }
-  for (std::size_t i = 0; i < ids.size() && i < names.size(); ++i)
-    session.console.info("[" + names[i].as_string() + "](" + ids[i].dump() + ") ✓");
-  print_messages(session, answer);
-}
-
-Result<Json> ask(Session& session, std::string_view action, const std::string& target, Json extra) {
-  Json body = Json::object({{"action", action}, {"target", target}, {"cwd", session.cwd}});
-  for (const auto& [key, value] : extra.members()) body.set(key, value);
-  PMX_TRY(add_parallel(session, body));
-  if (action == kStop.action && session.line.has("watch"))
-    body.set("changes", Json::object({{"watch", false}}));
-  return session.client.post("/v1/act", body);
-}
-
-Result<void> act_on_file(Session& session, const Act& act, const std::string& file) {
+// PM2: of the file's apps those that are listed. Of the others nothing is said.
+Result<void> act_on_listed(Session& session, const Act& act, const std::string& file) {
   const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
   for (const AppSpec& app : apps) {
     Json extra = Json::object();
@@ -62,16 +27,22 @@ Result<void> act_on_file(Session& session, const Act& act, const std::string& fi
       set_changes(extra, app);
       add_ship_secrets(session, extra);
     }
-    const Json answer = PMX_TRY(ask(session, act.action, app.name, std::move(extra)));
-    print_outcome(session, act, answer);
+    const Result<Json> answer = ask(session, act.action, app.name, extra);
+    if (!answer && answer.error().code() == Errc::kNotFound) continue;
+    if (!answer) return answer.error();
+    for (const std::string& line : worker_lines(*answer)) session.console.info(line);
+    print_messages(session, *answer);
   }
   return {};
 }
 
 Result<void> act_on_word(Session& session, const Act& act, const std::string& word) {
-  if (word == "-" || config::is_config_file(word)) return act_on_file(session, act, word);
+  if (config::is_config_file(word) && starts_again(act)) return bring_up_file(session, act, word);
+  if (word == "-" || config::is_config_file(word)) return act_on_listed(session, act, word);
   Json extra = Json::object();
   if (starts_again(act)) {
+    if (session.line.has("env"))
+      return invalid("Using --env [env] without passing the ecosystem.config.js does not work");
     extra = PMX_TRY(changes_of_line(session, word));
     if (!session.line.has("update-env"))
       session.console.text(
@@ -79,8 +50,8 @@ Result<void> act_on_word(Session& session, const Act& act, const std::string& wo
           "\n");
     say_what_differs(session, word);
   }
-  const Json answer = PMX_TRY(ask(session, act.action, word, std::move(extra)));
-  print_outcome(session, act, answer);
+  const Json answer = PMX_TRY(ask(session, act.action, word, extra));
+  print_outcome(session, act, word, answer);
   return {};
 }
 
@@ -102,6 +73,22 @@ std::string word_or_all(const Session& session) {
 
 }  // namespace
 
+Result<Json> ask(Session& session, std::string_view action, const std::string& target,
+                 const Json& extra) {
+  Json body = Json::object({{"action", action}, {"target", target}, {"cwd", session.cwd}});
+  for (const auto& [key, value] : extra.members()) body.set(key, value);
+  PMX_TRY(add_parallel(session, body));
+  if (action == kStop.action && session.line.has("watch"))
+    body.set("changes", Json::object({{"watch", false}}));
+  return session.client.post("/v1/act", body);
+}
+
+void print_outcome(Session& session, const Act& act, const std::string& word, const Json& answer) {
+  session.console.info(applied_line(act.shown, word, answer));
+  for (const std::string& line : worker_lines(answer)) session.console.info(line);
+  print_messages(session, answer);
+}
+
 int run_stop(Session& session) { return act_on_words(session, kStop); }
 int run_restart(Session& session) { return act_on_words(session, kRestart); }
 int run_reload(Session& session) { return act_on_words(session, kReload); }
@@ -114,7 +101,14 @@ int run_scale(Session& session) {
   const Result<Json> answer = session.client.post(
       "/v1/scale", Json::object({{"target", name}, {"to", session.line.words[1]}}));
   if (!answer) return failed(session, answer.error());
-  session.console.info("Scaling application " + name + " to " + session.line.words[1]);
+  const Json& ids = (*answer)["ids"];
+  const Result<Json> list = session.short_list();
+  const bool grown =
+      list && std::any_of(list->items().begin(), list->items().end(),
+                          [&](const Json& e) { return e["pm_id"] == ids.items().front(); });
+  if (!grown) print_outcome(session, kDelete, name, *answer);
+  for (std::size_t i = 0; grown && i < ids.items().size(); ++i)
+    session.console.info("Scaling up application");
   return print_list(session);
 }
 
@@ -122,6 +116,8 @@ int run_reset(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "name|id|all");
   for (const std::string& word : session.line.words) {
     const Result<Json> answer = ask(session, "reset", word, {});
+    const bool nobody = !answer && word == "all" && answer.error().code() == Errc::kNotFound;
+    if (nobody) continue;  // As in PM2, no mistake.
     if (!answer) return failed(session, answer.error());
     for (const Json& id : (*answer)["ids"].items())
       session.console.info("Resetting meta for process id " + id.dump());
@@ -131,10 +127,11 @@ int run_reset(Session& session) {
 
 int run_flush(Session& session) {
   const Result<Json> answer = ask(session, "flush", word_or_all(session), {});
-  const bool nothing_to_flush =
-      session.line.words.empty() && !answer && answer.error().code() == Errc::kNotFound;
+  // PM2 succeeds: a script that empties logs before it starts an app goes on.
+  const bool nothing_to_flush = !answer && answer.error().code() == Errc::kNotFound;
   if (!answer && !nothing_to_flush) return failed(session, answer.error());
-  session.console.info("Flushing:");
+  if (!answer && !session.line.words.empty()) session.console.warn(answer.error().message());
+  if (answer) session.console.info("Flushing:");
   if (answer)
     for (const Json& path : (*answer)["messages"].items()) session.console.info(path.as_string());
   session.console.info("Logs flushed");
@@ -150,10 +147,10 @@ int run_rotate(Session& session) {
 }
 
 int run_reload_logs(Session& session) {
-  session.console.info("Reloading all logs...");
+  session.console.text("Reloading all logs...\n");
   const Result<Json> answer = ask(session, "reload_logs", "all", {});
   if (!answer) return failed(session, answer.error());
-  session.console.info("All logs reloaded");
+  session.console.text("All logs reloaded\n");
   return 0;
 }
 

@@ -120,10 +120,10 @@ Result<Fd> ApiClient::connect() {
   return sys::connect_unix(path);
 }
 
-Result<Json> ApiClient::ask(std::string_view method, std::string_view path,
-                            const std::string& body) {
+Result<Json> ApiClient::ask(std::string_view method, std::string_view path, const std::string& body,
+                            Changes changes) {
   const std::string text = request_text(method, path, body);
-  const bool repeatable = method == "GET";
+  const bool repeatable = changes == Changes::kNothing;
   for (int attempt = 1;; ++attempt) {
     const Fd fd = PMX_TRY(connect());
     const Sent sent = send_all(fd.get(), text);
@@ -139,10 +139,16 @@ Result<Json> ApiClient::ask(std::string_view method, std::string_view path,
   }
 }
 
-Result<Json> ApiClient::get(std::string_view path) { return ask("GET", path, ""); }
+Result<Json> ApiClient::get(std::string_view path) {
+  return ask("GET", path, "", Changes::kNothing);
+}
+
+Result<Json> ApiClient::look_up(std::string_view path, const Json& body) {
+  return ask("POST", path, body.dump(), Changes::kNothing);
+}
 
 Result<Json> ApiClient::post(std::string_view path, const Json& body) {
-  Result<Json> answer = ask("POST", path, body.dump());
+  Result<Json> answer = ask("POST", path, body.dump(), Changes::kSomething);
   if (answer || answer.error().code() != Errc::kUnavailable) return answer;
   return std::move(answer).error().within(
       "it is not known whether this was done, look at `pmx list`");

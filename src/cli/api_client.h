@@ -27,6 +27,8 @@ class ApiClient {
 
   // A connection that breaks is made again: to ask twice does no harm.
   Result<Json> get(std::string_view path);
+  // A question that has a body: asked again as get() is, for it changes nothing.
+  Result<Json> look_up(std::string_view path, const Json& body);
   // Sent again only while nothing of it can have been read.
   Result<Json> post(std::string_view path, const Json& body);
   bool running() const;  // Somebody listens. Starts nothing.
@@ -34,7 +36,9 @@ class ApiClient {
   const std::string& daemon_version() const { return daemon_version_; }
 
  private:
-  Result<Json> ask(std::string_view method, std::string_view path, const std::string& body);
+  enum class Changes : bool { kNothing, kSomething };
+  Result<Json> ask(std::string_view method, std::string_view path, const std::string& body,
+                   Changes changes);
   Result<Fd> connect();
 
   std::string home_;

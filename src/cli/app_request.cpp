@@ -80,7 +80,9 @@ Result<void> take_ship(Session& session, Json& app, const config::ResolveContext
 
 Result<AppSpec> resolved(Session& session, Json& app, const config::ResolveContext& context) {
   PMX_TRY(take_ship(session, app, context));
-  return config::resolve_app(app, context);
+  AppSpec spec = PMX_TRY(config::resolve_app(app, context));
+  if (!spec.cron_restart.empty()) session.console.info("cron restart at " + spec.cron_restart);
+  return spec;
 }
 
 // Each mistake has its line: the last of them is the error, which the caller prints.
@@ -175,7 +177,8 @@ Result<config::ResolveContext> resolve_context(const Session& session) {
 
 Result<AppSpec> described_app(Session& session, const Json& written) {
   if (session.line.has("env"))
-    return invalid("Using --env [env] without passing the ecosystem.config.js does not work");
+    session.console.warn("--env chooses env_" + session.line.value("env") +
+                         " of an ecosystem file: it means nothing for a script");
   config::Normalised normalised = config::normalise_app(written, "");
   for (const std::string& warning : normalised.warnings) session.console.warn(warning);
   PMX_TRY(refuse(session, config::app_mistakes(normalised.app)));
@@ -248,6 +251,10 @@ Result<void> add_parallel(const Session& session, Json& body) {
 
 Result<Json> changes_of_line(const Session& session, const std::string& target) {
   Json changes = app_of_options(session.line);
+  if (const Json* const cron = changes.find("cron_restart"))
+    Console(session.console)
+        .info(*cron == Json("0") ? "disabling cron restart"
+                                 : "cron restart at " + cron->as_string());
   changes.erase("instances");  // That is scaling, not a change of each.
   if (!session.line.app_args.empty())
     changes.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));

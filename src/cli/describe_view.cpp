@@ -62,17 +62,16 @@ Rows rows_of(const Json& element, std::int64_t now_ms) {
             {"name", text_of(element["name"])},
             {"namespace", text_of(env["namespace"])},
             {"version", text_of(env["version"])},
-            {"restarts", text_of(env["restart_time"])},
-            {"uptime", online ? uptime_text(now_ms - env["pm_uptime"].as_int(now_ms)) : "0"}};
+            {"restarts", text_of(env["restart_time"])}};
   if (env["max_memory_restart"].as_int() > 0)
-    rows.emplace_back("max memory restart",
-                      format_size(static_cast<std::uint64_t>(env["max_memory_restart"].as_int())));
+    rows.emplace_back("max memory restart", text_of(env["max_memory_restart"]));
   if (!env["cron_restart"].is_null())
     rows.emplace_back("cron restart", text_of(env["cron_restart"]));
-  rows.emplace_back("script path", text_of(env["pm_exec_path"]));
-  rows.emplace_back("script args", text_of(env["args"]));
+  rows.emplace_back("uptime", online ? uptime_text(now_ms - env["pm_uptime"].as_int(now_ms)) : "0");
   if (!env["pm_log_path"].as_string().empty())
     rows.emplace_back("entire log path", text_of(env["pm_log_path"]));
+  rows.emplace_back("script path", text_of(env["pm_exec_path"]));
+  rows.emplace_back("script args", text_of(env["args"]));
   const std::array<std::pair<const char*, const char*>, 6> middle{
       {{"error log path", "pm_err_log_path"},
        {"out log path", "pm_out_log_path"},
@@ -148,10 +147,52 @@ std::string two_columns(const Console& console, const Rows& rows) {
   return draw_table(console, {}, {left, right}, cells);
 }
 
-// What the list shows anyway, and PM2's own machinery.
-constexpr std::array<std::string_view, 12> kNotShown{
-    "env",        "axm_actions",   "axm_monitor", "axm_options",    "axm_dynamic", "versioning",
-    "_tree_pids", "_km_monitored", "km_link",     "vizion_running", "pmx_module",  "other"};
+// What `pm2 env` leaves out, and PM2's own machinery.
+constexpr std::array<std::string_view, 45> kNotShown{"name",
+                                                     "exec_mode",
+                                                     "env",
+                                                     "args",
+                                                     "pm_cwd",
+                                                     "exec_interpreter",
+                                                     "pm_exec_path",
+                                                     "node_args",
+                                                     "pm_out_log_path",
+                                                     "pm_err_log_path",
+                                                     "pm_pid_path",
+                                                     "pm_id",
+                                                     "status",
+                                                     "pm_uptime",
+                                                     "created_at",
+                                                     "windowsHide",
+                                                     "username",
+                                                     "merge_logs",
+                                                     "kill_retry_time",
+                                                     "prev_restart_delay",
+                                                     "instance_var",
+                                                     "unstable_restarts",
+                                                     "restart_time",
+                                                     "axm_actions",
+                                                     "pmx_module",
+                                                     "command",
+                                                     "watch",
+                                                     "filter_env",
+                                                     "versioning",
+                                                     "vizion_running",
+                                                     "pmx",
+                                                     "axm_options",
+                                                     "axm_dynamic",
+                                                     "axm_monitor",
+                                                     "vizion",
+                                                     "instances",
+                                                     "automation",
+                                                     "autostart",
+                                                     "autorestart",
+                                                     "stop_exit_codes",
+                                                     "treekill",
+                                                     "exit_code",
+                                                     "_km_monitored",
+                                                     "km_link",
+                                                     "other"};
 
 }  // namespace
 

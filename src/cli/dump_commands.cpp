@@ -11,7 +11,8 @@ int run_save(Session& session) {
       session.client.post("/v1/save", Json::object({{"force", session.line.has("force")}}));
   if (!answer) return failed(session, answer.error());
   if ((*answer)["path"].as_string().empty()) {
-    session.console.warn("there is nothing to save: --force saves the empty list all the same");
+    session.console.warn("PM2 is not managing any process, skipping save...");
+    session.console.warn("To force saving use: pm2 save --force");
     return 0;
   }
   session.console.info("Successfully saved in " + (*answer)["path"].as_string());

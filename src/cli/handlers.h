@@ -11,7 +11,8 @@ int run_start(Session& session);
 int run_serve(Session& session);
 // project_commands.cpp
 int run_ecosystem(Session& session);
-int run_start_or(Session& session);
+int run_start_or_restart(Session& session);
+int run_start_or_reload(Session& session);
 // dump_commands.cpp
 int run_save(Session& session);
 int run_cleardump(Session& session);

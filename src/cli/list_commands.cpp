@@ -24,27 +24,16 @@ namespace {
 
 constexpr int kRefreshMs = 900;  // PM2's.
 
-std::vector<const Json*> named(const Json& list, const std::string& word) {
-  std::vector<const Json*> found;
-  for (const Json& element : list.items())
-    if (element["name"].as_string() == word) found.push_back(&element);
-  if (!found.empty()) return found;
-  for (const Json& element : list.items())
-    if (element["pm_id"].dump() == word) found.push_back(&element);
-  return found;
-}
-
 Reveal reveal(const Session& session) {
   return session.line.has("reveal") ? Reveal::kYes : Reveal::kNo;
 }
 
-// The daemon's list, and what it leaves to us: which node an app runs with. Each is asked once.
-Result<Json> full_list(Session& session) {
-  Json list = PMX_TRY(session.list());
-  if (list.elements() == nullptr) return list;
+// What the daemon leaves to us: which node an app runs with. Each is asked once.
+Result<Json> with_node_versions(const Session& session, Result<Json> list) {
+  if (!list || list->elements() == nullptr) return list;
   const std::string cache = config::node_version_cache(session.home);
   std::map<std::vector<std::string>, std::optional<std::string>> versions;
-  for (Json& element : *list.elements()) {
+  for (Json& element : *list->elements()) {
     Json* const env = element.find("pm2_env");
     if (env == nullptr) continue;
     const std::vector<std::string> key{(*env)["exec_interpreter"].as_string(),
@@ -55,6 +44,13 @@ Result<Json> full_list(Session& session) {
     if (version->second) env->set("node_version", *version->second);
   }
   return list;
+}
+
+Result<Json> full_list(Session& session) { return with_node_versions(session, session.list()); }
+
+// Of the apps with this name, else of the one with this id.
+Result<Json> list_of(Session& session, const std::string& word) {
+  return session.client.look_up("/v1/list/named", Json::object({{"word", word}}));
 }
 
 // Where nothing is saved by itself, what differs would be lost with the machine.
@@ -112,16 +108,15 @@ int run_prettylist(Session& session) {
 
 int run_describe(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "name|id");
-  const Result<Json> list = full_list(session);
-  if (!list) return failed(session, list.error());
   for (const std::string& word : session.line.words) {
-    const auto found = named(*list, word);
-    if (found.empty()) {
+    const Result<Json> list = with_node_versions(session, list_of(session, word));
+    if (!list) return failed(session, list.error());
+    if (list->items().empty()) {
       session.console.warn(word + " doesn't exist");
       return 1;
     }
-    for (const Json* element : found)
-      session.console.text(describe_table(session.console, *element, session.now_ms(),
+    for (const Json& element : list->items())
+      session.console.text(describe_table(session.console, element, session.now_ms(),
                                           {reveal(session), session.env}));
   }
   return 0;
@@ -129,12 +124,12 @@ int run_describe(Session& session) {
 
 int run_env(Session& session) {
   if (session.line.words.empty()) return missing_argument(session, "id");
-  const Result<Json> list = session.list();
-  if (!list) return failed(session, list.error());
   const std::string& word = session.line.words.front();
-  const auto found = named(*list, word);
-  if (found.empty()) return failed(session, Error(Errc::kNotFound, word + " doesn't exist"));
-  session.console.data(env_lines(session.console, *found.front(), reveal(session)));
+  const Result<Json> list = list_of(session, word);
+  if (!list) return failed(session, list.error());
+  if (list->items().empty())
+    return failed(session, Error(Errc::kNotFound, word + " doesn't exist"));
+  session.console.data(env_lines(session.console, list->items().front(), reveal(session)));
   return 0;
 }
 

@@ -152,7 +152,8 @@ std::string tail_header(const LineStyle& style, std::size_t lines, std::string_v
   std::string text;
   if (style.color) text.append(kBold).append(kGray);
   text += "[TAILING] Tailing last " + std::to_string(lines) + " lines for [" + std::string(target) +
-          "] processes (change the value with --lines option)";
+          (target == "all" ? "] processes" : "] process") +
+          " (change the value with --lines option)";
   if (style.color) text.append(kDefault).append(kNormal);
   return text + "\n";
 }

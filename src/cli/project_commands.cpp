@@ -1,6 +1,7 @@
 // Commands around a project's files: a first ecosystem file, and PM2's three words for "bring what
 // this file says about".
 #include "base/fs.h"
+#include "cli/acts.h"
 #include "cli/handlers.h"
 #include "cli/session.h"
 
@@ -44,6 +45,18 @@ Result<std::string> write_ecosystem(const Session& session) {
   return path;
 }
 
+int bring_up_words(Session& session, const Act& act) {
+  if (session.line.words.empty()) return missing_argument(session, "ecosystem file");
+  for (const std::string& word : session.line.words) {
+    const Result<void> done = bring_up_file(session, act, word);
+    if (done) continue;
+    (void)failed(session, done.error());
+    if (act.action == kReload.action) print_words_of_failed_reloads(session);
+    return 1;
+  }
+  return print_list(session);
+}
+
 }  // namespace
 
 int run_ecosystem(Session& session) {
@@ -53,13 +66,7 @@ int run_ecosystem(Session& session) {
   return 0;
 }
 
-// What runs gets the file's settings, by a restart or a reload; what does not run is started.
-int run_start_or(Session& session) {
-  if (session.line.words.empty()) return missing_argument(session, "ecosystem file");
-  const int exit_code = run_start(session);
-  if (exit_code != 0 && session.command == kReloadFileCommand)
-    print_words_of_failed_reloads(session);
-  return exit_code;
-}
+int run_start_or_restart(Session& session) { return bring_up_words(session, kRestart); }
+int run_start_or_reload(Session& session) { return bring_up_words(session, kReload); }
 
 }  // namespace pmx::cli

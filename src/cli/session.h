@@ -20,7 +20,6 @@ namespace pmx::cli {
 
 inline constexpr std::string_view kForegroundCommand = "run";
 inline constexpr std::string_view kServeCommand = "serve";
-inline constexpr std::string_view kReloadFileCommand = "startOrReload";
 inline constexpr std::chrono::milliseconds kForegroundKillTimeout{8000};
 
 struct Session {

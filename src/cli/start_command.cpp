@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/units.h"
+#include "cli/acts.h"
 #include "cli/app_request.h"
 #include "cli/drift.h"
 #include "cli/handlers.h"
@@ -29,40 +30,6 @@ std::string instances_text(const AppSpec& app) {
   return std::to_string(app.instances) + (app.instances > 1 ? " instances)" : " instance)");
 }
 
-// Apps of the file that run already are restarted, or reloaded, with what the file says now.
-Result<void> start_file(Session& session, const std::string& file) {
-  const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
-  const Json list = PMX_TRY(session.short_list());
-  std::vector<AppSpec> missing;
-  for (const AppSpec& app : apps) {
-    const bool running = std::any_of(list.items().begin(), list.items().end(), [&](const Json& e) {
-      return e["name"].as_string() == app.name;
-    });
-    if (!running || session.line.has("force")) {
-      missing.push_back(app);
-      continue;
-    }
-    const std::string action = session.command == kReloadFileCommand ? "reload" : "restart";
-    session.console.info("Applying action " + action + "ProcessId on app [" + app.name + "]");
-    Json body = Json::object({{"action", action}, {"target", app.name}, {"cwd", session.cwd}});
-    PMX_TRY(add_parallel(session, body));
-    set_changes(body, app);
-    add_ship_secrets(session, body);
-    const Json answer = PMX_TRY(session.client.post("/v1/act", body));
-    print_messages(session, answer);
-  }
-  if (missing.empty()) return {};
-  for (const AppSpec& app : missing)
-    if (app.wait_ready && app.script != kFileServerScript)
-      session.console.warn("App " + app.name +
-                           " has option 'wait_ready' set, waiting for app to be ready...");
-  PMX_TRY(post_apps(session, missing));
-  for (const AppSpec& app : missing)
-    session.console.info("App [" + app.name + "] launched (" + std::to_string(app.instances) +
-                         " instances)");
-  return {};
-}
-
 Result<void> start_listed(Session& session, const std::string& word) {
   Json body = PMX_TRY(changes_of_line(session, word));
   say_what_differs(session, word);
@@ -70,7 +37,7 @@ Result<void> start_listed(Session& session, const std::string& word) {
   body.set("target", word);
   body.set("cwd", session.cwd);
   const Json answer = PMX_TRY(session.client.post("/v1/act", body));
-  print_messages(session, answer);
+  print_outcome(session, kRestart, word, answer);
   session.console.info("Process successfully started");
   return {};
 }
@@ -85,7 +52,7 @@ Result<void> start_script(Session& session, const std::string& script) {
 }
 
 Result<void> start_word(Session& session, const std::string& word) {
-  if (word == "-" || config::is_config_file(word)) return start_file(session, word);
+  if (word == "-" || config::is_config_file(word)) return bring_up_file(session, kRestart, word);
   const bool number = parse_integer(word).has_value();
   const bool plain = word.find('/') == std::string::npos && word.find(' ') == std::string::npos;
   // A name with a dot is a script for PM2, even where there is no such file and an app is called
@@ -107,7 +74,43 @@ Result<std::string> default_file(const Session& session) {
   return Error(Errc::kNotFound, "File ecosystem.config.js not found");
 }
 
+Result<void> start_missing(Session& session, const std::vector<AppSpec>& apps) {
+  std::string names;
+  for (const AppSpec& app : apps) names += (names.empty() ? "" : ", ") + app.name;
+  session.console.warn("Applications " + names + " not running, starting...");
+  for (const AppSpec& app : apps)
+    if (app.wait_ready && app.script != kFileServerScript)
+      session.console.warn("App " + app.name +
+                           " has option 'wait_ready' set, waiting for app to be ready...");
+  PMX_TRY(post_apps(session, apps));
+  for (const AppSpec& app : apps)
+    session.console.info("App [" + app.name + "] launched (" + std::to_string(app.instances) +
+                         " instances)");
+  return {};
+}
+
 }  // namespace
+
+Result<void> bring_up_file(Session& session, const Act& act, const std::string& file) {
+  const std::vector<AppSpec> apps = PMX_TRY(ecosystem_apps(session, file));
+  const Json list = PMX_TRY(session.short_list());
+  std::vector<AppSpec> missing;
+  for (const AppSpec& app : apps) {
+    const bool listed = std::any_of(list.items().begin(), list.items().end(), [&](const Json& e) {
+      return e["name"].as_string() == app.name;
+    });
+    if (!listed || session.line.has("force")) {
+      missing.push_back(app);
+      continue;
+    }
+    Json changes = Json::object();
+    set_changes(changes, app);
+    add_ship_secrets(session, changes);
+    const Json answer = PMX_TRY(ask(session, act.action, app.name, changes));
+    print_outcome(session, act, app.name, answer);
+  }
+  return missing.empty() ? Result<void>() : start_missing(session, missing);
+}
 
 int run_start(Session& session) {
   std::vector<std::string> words = session.line.words;

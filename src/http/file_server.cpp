@@ -1,7 +1,5 @@
 #include "http/file_server.h"
 
-#include <microhttpd.h>
-
 #include <string>
 #include <utility>
 
@@ -21,30 +19,17 @@ struct Exchange {
 
 void keep_quiet(void*, const char*, va_list) {}  // A client that goes away is no news.
 
-std::string_view header(MHD_Connection* connection, const char* name) {
-  const char* const value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-  return value == nullptr ? std::string_view() : value;
-}
-
-MHD_Response* response_of(Answer& answer) {
-  if (!answer.file || answer.size == 0)
-    return MHD_create_response_from_buffer(answer.body.size(), answer.body.data(),
-                                           MHD_RESPMEM_MUST_COPY);
-  MHD_Response* const response =
-      MHD_create_response_from_fd_at_offset64(answer.size, answer.file.get(), answer.offset);
-  if (response != nullptr) (void)answer.file.release();  // MHD's now.
-  return response;
-}
-
 class MhdFileServer final : public FileServer {
  public:
-  MhdFileServer(EventLoop& loop, const Clock& clock, SiteOptions options, SiteLog log)
+  MhdFileServer(EventLoop& loop, const MhdLibrary& http, const Clock& clock, SiteOptions options,
+                SiteLog log)
       : loop_(loop),
+        http_(http),
         clock_(clock),
         user_(options.user),
         site_(std::move(options)),
         log_(std::move(log)),
-        mhd_(loop) {}
+        mhd_(loop, http) {}
   Result<void> start(Fd listener);
   void finish(std::function<void()> done) override;
 
@@ -57,10 +42,13 @@ class MhdFileServer final : public FileServer {
                            MHD_RequestTerminationCode how);
   MHD_Result reply(MHD_Connection* connection, const Request& request, std::string_view version);
   MHD_Result send(MHD_Connection* connection, Answer answer) const;
+  MHD_Response* response_of(Answer& answer) const;
+  std::string_view header(MHD_Connection* connection, const char* name) const;
   void say(MHD_Connection* connection, const Request& request, std::string_view version,
            const Answer& answer) const;
 
   EventLoop& loop_;
+  const MhdLibrary http_;
   const Clock& clock_;
   const std::string user_;
   const Site site_;
@@ -72,7 +60,7 @@ class MhdFileServer final : public FileServer {
 };
 
 Result<void> MhdFileServer::start(Fd listener) {
-  MHD_Daemon* const daemon = MHD_start_daemon(
+  MHD_Daemon* const daemon = http_.start_daemon(
       MHD_USE_EPOLL, 0, nullptr, nullptr, &MhdFileServer::on_access, this, MHD_OPTION_LISTEN_SOCKET,
       listener.get(), MHD_OPTION_CONNECTION_LIMIT, kMostConnections, MHD_OPTION_CONNECTION_TIMEOUT,
       static_cast<unsigned>(kPatience.count()), MHD_OPTION_URI_LOG_CALLBACK,
@@ -110,6 +98,7 @@ void MhdFileServer::on_completed(void* self, MHD_Connection*, void** slot,
 MHD_Result MhdFileServer::on_access(void* self, MHD_Connection* connection, const char*,
                                     const char* method, const char* version, const char*,
                                     std::size_t* upload_bytes, void** slot) {
+  auto& server = *static_cast<MhdFileServer*>(self);
   auto& exchange = *static_cast<Exchange*>(*slot);
   Request request;
   request.method = method;
@@ -118,12 +107,12 @@ MHD_Result MhdFileServer::on_access(void* self, MHD_Connection* connection, cons
   // What is answered before its body has come is not read any further.
   if (!std::exchange(exchange.begun, true) && reads) return MHD_YES;
   if (*upload_bytes > 0) return MHD_NO;
-  request.authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
-  request.range = header(connection, MHD_HTTP_HEADER_RANGE);
-  request.if_range = header(connection, MHD_HTTP_HEADER_IF_RANGE);
-  request.if_none_match = header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH);
-  request.if_modified_since = header(connection, MHD_HTTP_HEADER_IF_MODIFIED_SINCE);
-  return static_cast<MhdFileServer*>(self)->reply(connection, request, version);
+  request.authorization = server.header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
+  request.range = server.header(connection, MHD_HTTP_HEADER_RANGE);
+  request.if_range = server.header(connection, MHD_HTTP_HEADER_IF_RANGE);
+  request.if_none_match = server.header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH);
+  request.if_modified_since = server.header(connection, MHD_HTTP_HEADER_IF_MODIFIED_SINCE);
+  return server.reply(connection, request, version);
 }
 
 MHD_Result MhdFileServer::reply(MHD_Connection* connection, const Request& request,
@@ -138,11 +127,26 @@ MHD_Result MhdFileServer::send(MHD_Connection* connection, Answer answer) const 
   MHD_Response* const response = response_of(answer);
   if (response == nullptr) return MHD_NO;
   for (const auto& [name, value] : answer.headers)
-    (void)MHD_add_response_header(response, name.c_str(), value.c_str());
+    (void)http_.add_response_header(response, name.c_str(), value.c_str());
   const MHD_Result queued =
-      MHD_queue_response(connection, static_cast<unsigned>(answer.status), response);
-  MHD_destroy_response(response);
+      http_.queue_response(connection, static_cast<unsigned>(answer.status), response);
+  http_.destroy_response(response);
   return queued;
+}
+
+MHD_Response* MhdFileServer::response_of(Answer& answer) const {
+  if (!answer.file || answer.size == 0)
+    return http_.create_response_from_buffer(answer.body.size(), answer.body.data(),
+                                             MHD_RESPMEM_MUST_COPY);
+  MHD_Response* const response =
+      http_.create_response_from_fd_at_offset64(answer.size, answer.file.get(), answer.offset);
+  if (response != nullptr) (void)answer.file.release();  // MHD's now.
+  return response;
+}
+
+std::string_view MhdFileServer::header(MHD_Connection* connection, const char* name) const {
+  const char* const value = http_.lookup_connection_value(connection, MHD_HEADER_KIND, name);
+  return value == nullptr ? std::string_view() : value;
 }
 
 void MhdFileServer::say(MHD_Connection* connection, const Request& request,
@@ -150,7 +154,7 @@ void MhdFileServer::say(MHD_Connection* connection, const Request& request,
   if (!answer.trouble.empty()) log_.trouble(answer.trouble + "\n");
   if (answer.status < 400 && log_.answers == SiteLog::Answers::kFailures) return;
   const MHD_ConnectionInfo* const info =
-      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+      http_.get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
   const std::string client = info == nullptr ? "" : address_text(info->client_addr);
   Access access;
   access.client = client;
@@ -172,7 +176,9 @@ void MhdFileServer::say(MHD_Connection* connection, const Request& request,
 Result<std::unique_ptr<FileServer>> FileServer::create(EventLoop& loop, const Clock& clock,
                                                        Fd listener, SiteOptions options,
                                                        SiteLog log) {
-  auto server = std::make_unique<MhdFileServer>(loop, clock, std::move(options), std::move(log));
+  const MhdLibrary http = PMX_TRY(MhdLibrary::open());
+  auto server =
+      std::make_unique<MhdFileServer>(loop, http, clock, std::move(options), std::move(log));
   PMX_TRY(server->start(std::move(listener)));
   return std::unique_ptr<FileServer>(std::move(server));
 }

@@ -1,7 +1,5 @@
 #include "http/mhd_loop.h"
 
-#include <microhttpd.h>
-
 #include <cerrno>
 #include <utility>
 
@@ -11,7 +9,7 @@ Result<void> MhdLoop::begin(MHD_Daemon* daemon) {
   if (daemon == nullptr) return system_error(errno, "start the HTTP server");
   daemon_ = daemon;
   listening_ = true;
-  const MHD_DaemonInfo* const info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
+  const MHD_DaemonInfo* const info = http_.get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
   if (info == nullptr) return Error(Errc::kIo, "the HTTP server has no epoll descriptor");
   epoll_fd_ = info->epoll_fd;
   PMX_TRY(loop_.watch(epoll_fd_, [this] { run(); }));
@@ -24,15 +22,15 @@ MhdLoop::~MhdLoop() {
   stop_listening();
   loop_.cancel(timer_);
   if (epoll_fd_ >= 0) loop_.unwatch(epoll_fd_);
-  MHD_stop_daemon(daemon_);
+  http_.stop_daemon(daemon_);
 }
 
 void MhdLoop::run() {
-  MHD_run(daemon_);
+  http_.run(daemon_);
   loop_.cancel(std::exchange(timer_, 0));
   if (std::exchange(completed_, false)) return run_soon();
   MHD_UNSIGNED_LONG_LONG wait_ms = 0;
-  if (MHD_get_timeout(daemon_, &wait_ms) != MHD_YES) return;
+  if (http_.get_timeout(daemon_, &wait_ms) != MHD_YES) return;
   timer_ = loop_.call_after(std::chrono::milliseconds(wait_ms), [this] {
     timer_ = 0;
     run();
@@ -49,8 +47,8 @@ void MhdLoop::run_soon() {
 
 void MhdLoop::stop_listening() {
   if (!std::exchange(listening_, false)) return;
-  MHD_run(daemon_);
-  const Fd listener(MHD_quiesce_daemon(daemon_));
+  http_.run(daemon_);
+  const Fd listener(http_.quiesce_daemon(daemon_));
 }
 
 }  // namespace pmx::http

@@ -12,14 +12,13 @@
 #include "base/event_loop.h"
 #include "base/fd.h"
 #include "base/result.h"
-
-struct MHD_Daemon;
+#include "http/mhd_library.h"
 
 namespace pmx::http {
 
 class MhdLoop {
  public:
-  explicit MhdLoop(EventLoop& loop) : loop_(loop) {}
+  MhdLoop(EventLoop& loop, const MhdLibrary& http) : loop_(loop), http_(http) {}
   ~MhdLoop();  // Closes what connections there are, of which none may be suspended.
   MhdLoop(const MhdLoop&) = delete;
   MhdLoop& operator=(const MhdLoop&) = delete;
@@ -38,6 +37,7 @@ class MhdLoop {
   void run();
 
   EventLoop& loop_;
+  const MhdLibrary http_;
   MHD_Daemon* daemon_ = nullptr;
   int epoll_fd_ = -1;  // MHD's.
   EventLoop::TimerId timer_ = 0;

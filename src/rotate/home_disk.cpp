@@ -1,6 +1,7 @@
 #include "rotate/home_disk.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -34,7 +35,7 @@ class Home {
   void collect() {
     for (std::size_t i = 0; i < logs_.size(); ++i) {
       // A directory that cannot be read must not keep the others from being bounded.
-      auto sealed = sealed_segments(*logs_[i].files, logs_[i].dir);
+      auto sealed = sealed_of(logs_[i]);
       if (!sealed) {
         if (!error_) error_ = std::move(sealed).error();
         continue;
@@ -76,6 +77,16 @@ class Home {
   }
 
  private:
+  // Nearly all logs of a home are in one directory, which is listed once.
+  Result<SealedSegments> sealed_of(const HomeLog& log) {
+    const auto [listing, first] =
+        listings_.try_emplace({log.files, log.dir.directory()}, std::vector<std::string>());
+    if (first) listing->second = log.files->list(log.dir.directory());
+    const auto& names = listing->second;
+    if (names) return sealed_segments(*log.files, log.dir, *names);
+    if (names.error().code() == Errc::kNotFound) return SealedSegments();
+    return names.error();
+  }
   bool needed(const Candidate& one) const {
     return one.segment.segment >= logs_[one.log].floor_segment;
   }
@@ -99,6 +110,7 @@ class Home {
 
   Fs& state_;
   std::span<const HomeLog> logs_;
+  std::map<std::pair<Fs*, std::string>, Result<std::vector<std::string>>> listings_;
   std::vector<std::uint64_t> left_in_log_;
   std::vector<Candidate> candidates_;  // Oldest first.
   HomeResult result_;

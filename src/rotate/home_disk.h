@@ -25,7 +25,7 @@ namespace pmx::rotate {
 
 struct HomeLog {
   LogDir dir;
-  Fs* files;  // With the rights of the log's owner; outlives the call.
+  Fs* files;  // With the rights of the log's owner, one for all of his; outlives the call.
   std::uint64_t floor_segment = kNoFloor;
 };
 struct HomeLimit {

@@ -151,11 +151,16 @@ Result<std::vector<std::uint64_t>> LogDir::index_segments(Fs& fs) const {
 }
 
 Result<std::vector<SealedFile>> LogDir::sealed_files(Fs& fs) const {
-  std::vector<SealedFile> files;
   const auto names = fs.list(directory_);
-  if (!names && names.error().code() == Errc::kNotFound) return files;
+  if (!names && names.error().code() == Errc::kNotFound) return std::vector<SealedFile>();
   if (!names) return unreadable(names.error());
-  for (const std::string& file_name : *names) {
+  return sealed_files(fs, *names);
+}
+
+Result<std::vector<SealedFile>> LogDir::sealed_files(Fs& fs,
+                                                     std::span<const std::string> names) const {
+  std::vector<SealedFile> files;
+  for (const std::string& file_name : names) {
     auto name = parse_sealed(file_name);
     if (!name) continue;
     SealedFile file{std::move(*name), join(directory_, file_name), {}};

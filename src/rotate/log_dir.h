@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,7 @@ class LogDir {
 
   const std::string& active_path() const { return active_path_; }
   const std::string& index_directory() const { return index_directory_; }
+  const std::string& directory() const { return directory_; }
   std::string index_path(std::uint64_t segment) const;
   std::string sealed_path(const SealedName& name) const;
   // Exactly this log's sealed files: another log whose name begins alike never matches.
@@ -50,6 +52,8 @@ class LogDir {
   Result<std::vector<std::uint64_t>> index_segments(Fs& fs) const;
   // Ascending by segment; packed and plain of one segment may both be there.
   Result<std::vector<SealedFile>> sealed_files(Fs& fs) const;
+  // The same of a listing of directory() that is at hand: many logs share one.
+  Result<std::vector<SealedFile>> sealed_files(Fs& fs, std::span<const std::string> names) const;
 
  private:
   std::string active_path_;

@@ -92,8 +92,18 @@ void Packer::work_on_next() {
     const auto more = work_on(*entry);
     if (stopping_) return;  // An error would only say so.
     conclude(*entry, more);
+    settle();
   }
   wake_when_due();
+}
+
+void Packer::settle() {
+  if (!unsettled_since_) return;
+  const auto now = clock_.steady_now();
+  const auto due = queue_->next_due();
+  if (due && *due <= now && now - *unsettled_since_ < kSettleAfter) return;
+  unsettled_since_.reset();
+  if (events_.settled) events_.settled();
 }
 
 void Packer::conclude(internal::PackEntry& entry, const Result<bool>& more) {
@@ -112,12 +122,11 @@ Result<bool> Packer::work_on(internal::PackEntry& entry) {
   const auto files = options_.files(job.owner);
   if (entry.remove_half_archives) PMX_TRY(remove_half_archives(*files, job.dir));
   entry.remove_half_archives = false;
-  if (job.flush_below >
-      0) {  // Whatever was being packed meanwhile is an archive by now, and goes too.
-    const auto flushed = internal::remove_below(*files, state_, job.dir, job.flush_below);
-    if (job.flushed) job.flushed(flushed);
-    entry.job.flush_below = 0;
-    entry.job.flushed = {};
+  if (const std::uint64_t below = std::exchange(entry.job.flush_below, 0); below > 0) {
+    // Whatever was being packed meanwhile is an archive by now, and goes too.
+    const auto flushed = internal::remove_below(*files, state_, job.dir, below);
+    if (const auto done = std::exchange(entry.job.flushed, {})) done(flushed);
+    if (flushed && job.segment < below) return false;  // Nothing is left to pack or to retire.
   }
   // Packing that cannot keep up must not keep retention from bounding the disk. Where it can, it
   // goes first: what a bound counts is then as small as it will be.
@@ -142,6 +151,7 @@ Result<void> Packer::retire_now(const internal::PackEntry& entry, Fs& files) {
   auto retired = retire(files, state_, job.dir, job.policy, clock_.system_ns(), job.floor_segment);
   if (!retired)
     return std::move(retired).error().within("retire sealed files of " + job.dir.active_path());
+  if (!unsettled_since_) unsettled_since_ = clock_.steady_now();
   if (events_.retired)
     events_.retired({job.dir.active_path(), entry.segments_packed, std::move(*retired)});
   return {};

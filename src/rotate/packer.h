@@ -3,7 +3,7 @@
 // A job says "all of this log up to that segment", and the directory says what is to be done: a job
 // that is repeated, or cut short by a crash, is only a listing. For each plain sealed file, oldest
 // first: pack it, remove the plain file, remove its index (the archive carries it); then retire().
-// Where packing falls behind, retire() comes before each segment too.
+// Where packing falls behind, retire() comes before each segment too. A flush removes all there is.
 //
 // Owns:       the pack thread (nice 10, SCHED_BATCH) and its event loop; no wakeups without a job.
 // Thread:     post(), scan() and stop() from any thread; events are called on pack and must not
@@ -68,8 +68,12 @@ class Packer {
     std::function<void(const std::string&)> notice;  // One line for pmx.log.
     // After each retire(): every job's last step, and in between where packing fails or is behind.
     std::function<void(const PackReport&)> retired;
+    // Behind retire()s, once for those that come together: when no job is due, and each
+    // kSettleAfter while jobs are.
+    std::function<void()> settled = {};
   };
   static constexpr unsigned kMaxPosted = 4096;
+  static constexpr std::chrono::milliseconds kSettleAfter{250};
 
   // `state` and `clock` outlive the packer.
   static Result<std::unique_ptr<Packer>> start(Fs& state, const Clock& clock, Events events,
@@ -97,6 +101,7 @@ class Packer {
   Result<bool> work_on(internal::PackEntry& entry);
   Result<void> retire_now(const internal::PackEntry& entry, Fs& files);
   void conclude(internal::PackEntry& entry, const Result<bool>& more);
+  void settle();
   void fail(internal::PackEntry& entry, const Error& error);
   void notice(const std::string& line) const;
 
@@ -104,8 +109,9 @@ class Packer {
   const Clock& clock_;
   const Events events_;
   const Options options_;
-  std::unique_ptr<internal::PackQueue> queue_;  // Of the pack thread.
-  EventLoop::TimerId timer_ = 0;                // Of the pack thread.
+  std::unique_ptr<internal::PackQueue> queue_;                            // Of the pack thread.
+  EventLoop::TimerId timer_ = 0;                                          // Of the pack thread.
+  std::optional<std::chrono::steady_clock::time_point> unsettled_since_;  // Of the pack thread.
   std::atomic<unsigned> posted_ = 0;
   std::atomic<bool> stopping_ = false;
   std::unique_ptr<EventLoop> loop_;

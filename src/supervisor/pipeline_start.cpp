@@ -10,7 +10,7 @@ Result<void> PipelineThread::start(std::vector<RunFds> runs, std::vector<IntentF
   loop_ = PMX_TRY(EventLoop::create());
   packer_ = PMX_TRY(rotate::Packer::start(
       state_, clock_,
-      {.notice = events_.notice, .retired = [this](const auto&) { keep_within_disk(); }}));
+      {.notice = events_.notice, .retired = {}, .settled = [this] { keep_within_disk(); }}));
   loop_->after_each_round([this] { after_round(); });
   PMX_TRY(recover(std::move(runs), std::move(intents)));
   thread_ = std::thread([this] { loop_->run(); });

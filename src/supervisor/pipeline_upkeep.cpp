@@ -1,7 +1,7 @@
 // Beside the data's way: troubles, rotation by time, packing, the home's bound, the pipes' sizes.
 #include <algorithm>
 #include <chrono>
-#include <deque>
+#include <map>
 
 #include "rotate/home_disk.h"
 #include "supervisor/pipeline_thread.h"
@@ -47,17 +47,18 @@ void PipelineThread::hand_to_packer(Log& log) {
                          options_.floor(log.spec().path)});  // Full: the next job covers it.
 }
 
-// On the pack thread, after each job: the bound of the whole home, deleted apps' logs included.
+// On the pack thread, after jobs: the bound of the whole home, deleted apps' logs included.
 void PipelineThread::keep_within_disk() {
   const auto known = rotate::known_logs(state_, options_.home + "/state");
   if (!known) return;
   const auto owners = owners_.get();
-  std::deque<RealFs> files;  // One for each log: with its owner's rights.
+  std::map<std::optional<FileOwner>, RealFs> files;  // With the rights of each owner of logs.
   std::vector<rotate::HomeLog> logs;
   for (const rotate::LogDir& dir : *known) {
-    const auto owner = owners.find(dir.active_path());
-    files.emplace_back(owner == owners.end() ? std::nullopt : owner->second);
-    logs.push_back({dir, &files.back(), options_.floor(dir.active_path())});
+    const auto found = owners.find(dir.active_path());
+    const auto owner = found == owners.end() ? std::nullopt : found->second;
+    RealFs& with_rights = files.try_emplace(owner, owner).first->second;
+    logs.push_back({dir, &with_rights, options_.floor(dir.active_path())});
   }
   const auto kept = rotate::enforce_max_disk(state_, options_.home + "/state", logs,
                                              {.max_disk_bytes = options_.max_disk_bytes()});

@@ -125,6 +125,7 @@ class Supervisor final : private WorkerHost {
   std::map<WorkerId, std::vector<RunId>> open_runs() const;  // The same, by worker.
   std::string pid_file_of(const WorkerRecord& record) const;
   const std::string& trouble() const { return roster_.trouble(); }
+  const std::string& home() const { return options_.home; }
 
  private:
   struct Sweep {

@@ -131,6 +131,27 @@ TEST_F(JlistTest, ShowsHowItsLogsAreDoing) {
   EXPECT_EQ(logs[0]["trouble"].as_string(), "disk full");
 }
 
+TEST_F(JlistTest, NamesComeBeforeIds) {
+  for (const char* name : {"web", "0", "web"}) ASSERT_TRUE(supervisor_->add(app(name)));
+  const auto ids = [this](std::string_view word) {
+    std::string text;
+    for (const Json& element : list_.named(word).items()) text += element["pm_id"].dump() + " ";
+    return text;
+  };
+  EXPECT_EQ(ids("web"), "0 2 ");
+  EXPECT_EQ(ids("0"), "1 ");
+  EXPECT_EQ(ids("2"), "2 ");
+  EXPECT_EQ(ids("nobody"), "");
+}
+
+TEST_F(JlistTest, ShowsTheVariablesThatAWorkerHasOfPm2) {
+  running(app_json("web"));
+  const Json& env = only()["pm2_env"];
+  EXPECT_EQ(env["env"]["PM2_HOME"], Json(home_));
+  EXPECT_EQ(env["PM2_USAGE"], Json("CLI"));
+  EXPECT_EQ(env["env"]["unique_id"], env["unique_id"]);
+}
+
 TEST_F(JlistTest, TheShortOneLeavesOutSettingsAndEnvironment) {
   Json app = app_json("web");
   app.set("env", Json::object({{"SECRET_OF_THE_APP", "x"}}));

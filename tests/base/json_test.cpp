@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 
 namespace pmx {
@@ -32,7 +33,19 @@ TEST(JsonTest, EscapesWhatMustBeAndReplacesBrokenUtf8) {
   EXPECT_EQ(Json("bad\xff").dump(), "\"bad\xef\xbf\xbd\"");
 }
 
+TEST(JsonTest, OfMembersWithOneKeyTheLastHoldsInTheFirstOnesPlace) {
+  EXPECT_EQ(round_trip(R"({"a":1,"b":{"x":1,"x":2},"a":3})"), R"({"a":3,"b":{"x":2}})");
+}
+
+TEST(JsonTest, WritesWhatIsNotPlainAsBefore) {
+  EXPECT_EQ(round_trip(R"([1.0,1e21,-0.5,"\u007f\/"])"), "[1.0,1e+21,-0.5,\"\x7f/\"]");
+  EXPECT_EQ(Json(std::nan("")).dump(), "null");
+  EXPECT_FALSE(Json::parse("1e999"));
+}
+
 TEST(JsonTest, IndentsForTheEye) {
+  EXPECT_EQ(Json::parse(R"([1,[],{},{"a":[2]}])").value().dump(2),
+            "[\n  1,\n  [],\n  {},\n  {\n    \"a\": [\n      2\n    ]\n  }\n]");
   EXPECT_EQ(Json::object({{"a", 1}}).dump(2), "{\n  \"a\": 1\n}");
 }
 

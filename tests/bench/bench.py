@@ -2,8 +2,8 @@
 
     bench.py --build build/release [--full] [--runs n] [row...]
 
-Rows: blocks packed lines memory list idle follow, and those about shipping: ship_cpu ship_rate
-ship_memory ship_down. The figures are ratios in one run on one machine: a shared machine moves
+Rows: blocks packed lines memory everyday start_50 idle follow, and those about shipping: ship_cpu
+ship_rate ship_memory ship_down. The figures are ratios in one run on one machine: a shared machine moves
 absolute numbers by a fifth and more, and neighbours move them together.
 """
 import argparse
@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from everyday_rows import EverydayRows
 from programs import CAT, S6_LOG, Pm2, Pmx, Run, cpu_seconds, end, pss_kib, wakeups
 from ship_rows import ShipRows
 from shippers import VlAgent
@@ -35,7 +36,7 @@ def cpu_a_gb(run: Run) -> float:
     return run.cpu_seconds / (run.size_bytes / 1e9)
 
 
-class Bench(ShipRows):
+class Bench(EverydayRows, ShipRows):
     def __init__(self, options):
         self.options = options
         build = Path(options.build).resolve()
@@ -138,25 +139,6 @@ class Bench(ShipRows):
             row(f"PSS at 20 MB/s, second {last} minus {first}, MB", f"{grown:+.2f}", f"{samples[1]:.1f} in all",
                 verdict(grown, at_most=1))
 
-    def list(self) -> None:
-        def measure(program, env) -> float:
-            times = []
-            for _ in range(20):
-                begin = time.monotonic()
-                subprocess.run([program, "list"], env=env, stdout=subprocess.DEVNULL, check=True)
-                times.append((time.monotonic() - begin) * 1000)
-            return statistics.median(times)
-
-        peer = ""
-        if self.pm2:
-            with Pm2(self.pm2) as pm2:
-                pm2.run("start", "/bin/sleep", "--interpreter", "none", "-i", 50, "--", "100000")
-                peer = f"{pm2.name} {measure(pm2.program, pm2.env):.0f}"
-        with Pmx(self.pmx) as pmx:
-            pmx.run("start", "/bin/sleep", "--interpreter", "none", "-i", 50, "--", "100000")
-            mine = measure(pmx.program, pmx.env)
-        row("pmx list with 50 workers, ms", f"{mine:.1f}", peer, verdict(mine, at_most=20))
-
     def idle(self) -> None:
         seconds = 60 if self.options.full else 30
         peer = ""
@@ -203,7 +185,7 @@ class Bench(ShipRows):
 
 
 def main() -> None:
-    rows = ["blocks", "packed", "lines", "memory", "list", "idle", "follow",
+    rows = ["blocks", "packed", "lines", "memory", "everyday", "start_50", "idle", "follow",
             "ship_cpu", "ship_rate", "ship_memory", "ship_down"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)

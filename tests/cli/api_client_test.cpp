@@ -92,6 +92,15 @@ TEST_F(ApiClientTest, AsksAgainWhenAGetIsCutOff) {
   EXPECT_EQ(daemon.requests().size(), 3U);
 }
 
+TEST_F(ApiClientTest, AsksAgainWhatOnlyLooks) {
+  FakeDaemon daemon(home_);
+  daemon.serve({"", http("[1]")});
+  const Result<Json> answer =
+      ApiClient(home_, {}).look_up("/v1/list/named", Json::object({{"word", "web"}}));
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_EQ(daemon.requests().size(), 2U);
+}
+
 TEST_F(ApiClientTest, DoesNotRepeatAPostThatMayHaveBeenDone) {
   FakeDaemon daemon(home_);
   daemon.serve({""});

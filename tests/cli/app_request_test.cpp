@@ -196,9 +196,9 @@ TEST_F(AppRequestTest, ChangesTheSinksOfAListedApp) {
             R"({"ship":[]})");
 }
 
-TEST_F(AppRequestTest, RefusesEnvWithoutAFile) {
+TEST_F(AppRequestTest, AnEnvWithoutAFileIsNoMistakeOfAStart) {
   Session line = session({"--env", "prod"});
-  EXPECT_FALSE(script_app(line, "job"));
+  EXPECT_TRUE(script_app(line, "job"));
 }
 
 TEST_F(AppRequestTest, TakesBackWhatAnAppNoLongerSays) {

@@ -45,6 +45,12 @@ TEST_F(HomeDiskTest, RemovesNothingBelowTheLimit) {
   EXPECT_EQ(left(), "1 3|2 4|5");
 }
 
+TEST_F(HomeDiskTest, ListsADirectoryOnceForAllItsLogs) {
+  const int before = fs_.calls(Call::kList);
+  ASSERT_TRUE(enforce({5 * kFile, 0}));
+  EXPECT_EQ(fs_.calls(Call::kList), before + 1);
+}
+
 TEST_F(HomeDiskTest, RemovesTheOldestOfAllLogs) {
   const auto result = enforce({4 * kFile, 0});
   ASSERT_TRUE(result);

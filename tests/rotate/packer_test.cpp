@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
+#include <deque>
 #include <future>
 #include <mutex>
 
@@ -172,6 +174,17 @@ TEST_F(PackQueueTest, WaitsLongerAfterEachFailureAndNeverBlocksOthers) {
   EXPECT_EQ(next(), "b");
 }
 
+// However slow the machine is, no time passes.
+class FrozenClock final : public Clock {
+ public:
+  std::chrono::steady_clock::time_point steady_now() const override { return steady_; }
+  std::chrono::system_clock::time_point system_now() const override { return wall_; }
+
+ private:
+  const std::chrono::steady_clock::time_point steady_ = RealClock().steady_now();
+  const std::chrono::system_clock::time_point wall_ = RealClock().system_now();
+};
+
 class PackerTest : public PackStepTest {
  protected:
   void start() {
@@ -189,18 +202,22 @@ class PackerTest : public PackStepTest {
       reports_.push_back(report);
       if (reports_.size() == wanted_) all_retired_.set_value();
     };
+    events.settled = [this] {
+      if (++settled_ == 1) first_settled_.set_value();
+    };
     auto started = Packer::start(fs_, clock_, std::move(events), std::move(options));
     ASSERT_TRUE(started);
     packer_ = std::move(*started);
   }
   void wait_for_jobs() { all_retired_.get_future().wait(); }
 
-  RealClock clock_;
+  FrozenClock clock_;
   std::mutex mutex_;
+  std::atomic<int> settled_ = 0;
   std::vector<std::string> notices_;
   std::vector<PackReport> reports_;
   std::size_t wanted_ = 1;
-  std::promise<void> first_notice_, all_retired_;
+  std::promise<void> first_notice_, all_retired_, first_settled_;
   std::unique_ptr<Packer> packer_;
 };
 
@@ -231,6 +248,24 @@ TEST_F(PackerTest, ABacklogIsRetiredBeforeItIsPacked) {
   EXPECT_EQ(reports_[0].segments_packed, 0U);
   EXPECT_EQ(reports_[0].retired.segments.size(), 8U);
   EXPECT_EQ(reports_[1].segments_packed, 2U);
+}
+
+TEST_F(PackerTest, JobsThatComeTogetherSettleOnce) {
+  std::deque<SealedLog> logs;
+  start();
+  std::promise<void> all_posted;
+  packer_->run([&] { all_posted.get_future().wait(); });
+  for (const char name : std::string("abcdefgh")) {
+    logs.emplace_back(fs_, home_, std::string(1, name) + ".log").seal(1);
+    PackJob one = job();
+    one.dir = logs.back().dir;
+    EXPECT_TRUE(packer_->post(one));
+  }
+  all_posted.set_value();
+  first_settled_.get_future().wait();
+  packer_->stop();
+  for (const SealedLog& log : logs) EXPECT_EQ(log.sealed(), "1.zst");
+  EXPECT_EQ(settled_, 1);
 }
 
 TEST_F(PackerTest, TriesAgainWhenTheDiskHasRoomAndSaysBothOnce) {

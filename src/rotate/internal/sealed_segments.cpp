@@ -16,6 +16,16 @@ std::int64_t time_of(std::string stamp) {
   return parse_time(stamp, 0).value_or(0);
 }
 
+SealedSegments grouped(std::vector<SealedFile> files) {
+  SealedSegments sealed;
+  for (SealedFile& file : files) {
+    if (sealed.segments.empty() || sealed.segments.back().segment != file.name.segment)
+      sealed.segments.push_back({file.name.segment, {}, time_of(file.name.utc_stamp)});
+    sealed.segments.back().files.push_back(std::move(file));
+  }
+  return sealed;
+}
+
 }  // namespace
 
 std::uint64_t SealedSegments::One::size_bytes() const {
@@ -32,13 +42,12 @@ std::uint64_t SealedSegments::One::disk_bytes() const {
 }
 
 Result<SealedSegments> sealed_segments(Fs& files, const LogDir& dir) {
-  SealedSegments sealed;
-  for (SealedFile& file : PMX_TRY(dir.sealed_files(files))) {
-    if (sealed.segments.empty() || sealed.segments.back().segment != file.name.segment)
-      sealed.segments.push_back({file.name.segment, {}, time_of(file.name.utc_stamp)});
-    sealed.segments.back().files.push_back(std::move(file));
-  }
-  return sealed;
+  return grouped(PMX_TRY(dir.sealed_files(files)));
+}
+
+Result<SealedSegments> sealed_segments(Fs& files, const LogDir& dir,
+                                       std::span<const std::string> names) {
+  return grouped(PMX_TRY(dir.sealed_files(files, names)));
 }
 
 Result<void> remove_segment(Fs& files, Fs& state, const LogDir& dir,

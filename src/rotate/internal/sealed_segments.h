@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "base/fs.h"
@@ -23,6 +25,9 @@ struct SealedSegments {
 };
 
 Result<SealedSegments> sealed_segments(Fs& files, const LogDir& dir);
+// Of a listing of the log's directory.
+Result<SealedSegments> sealed_segments(Fs& files, const LogDir& dir,
+                                       std::span<const std::string> names);
 
 // Text first, then the index; what is gone already is fine.
 Result<void> remove_segment(Fs& files, Fs& state, const LogDir& dir,
