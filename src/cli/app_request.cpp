@@ -194,6 +194,12 @@ Result<AppSpec> script_app(Session& session, const std::string& script) {
   return described_app(session, app);
 }
 
+// Where several apps are in a file, which of them.
+std::string named(const Json& app, const std::string& mistake) {
+  const std::string& name = app["name"].as_string();
+  return name.empty() ? mistake : "app " + name + ": " + mistake;
+}
+
 Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file) {
   const bool from_stdin = file == "-";
   const std::string path = from_stdin || file.starts_with('/') ? file : session.cwd + "/" + file;
@@ -219,8 +225,9 @@ Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string&
     if (app)
       apps.push_back(std::move(*app));
     else
-      mistakes.push_back(shown + ": " + app.error().message());
+      mistakes.push_back(shown + ": " + named(written, app.error().message()));
   }
+  if (!mistakes.empty() && chosen.size() > 1) mistakes.back() += "; no app of it was touched";
   PMX_TRY(refuse(session, mistakes));
   return apps;
 }
