@@ -264,7 +264,7 @@ TEST_F(PackerTest, JobsThatComeTogetherSettleOnce) {
   all_posted.set_value();
   first_settled_.get_future().wait();
   packer_->stop();
-  for (const SealedLog& log : logs) EXPECT_EQ(log.sealed(), "1.zst");
+  for (SealedLog& log : logs) EXPECT_EQ(log.sealed(), "1.zst");
   EXPECT_EQ(settled_, 1);
 }
 
