@@ -135,7 +135,8 @@ TEST_F(JlistTest, NamesComeBeforeIds) {
   for (const char* name : {"web", "0", "web"}) ASSERT_TRUE(supervisor_->add(app(name)));
   const auto ids = [this](std::string_view word) {
     std::string text;
-    for (const Json& element : list_.named(word).items()) text += element["pm_id"].dump() + " ";
+    const Json found = list_.named(word);
+    for (const Json& element : found.items()) text += element["pm_id"].dump() + " ";
     return text;
   };
   EXPECT_EQ(ids("web"), "0 2 ");
