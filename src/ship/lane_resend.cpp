@@ -2,8 +2,8 @@
 //
 // What may be there waits until the store says that it is ready; where it had been away, and not
 // said that it was starting, until it has answered for kSettling. Whoever answers with nothing but
-// errors for kPatience may not be the store (a proxy that knows the way to pushes alone): then it is
-// sent, and that answer tells.
+// errors for kPatience may not be the store (a proxy that knows the way to pushes alone): then it
+// is sent, and that answer tells.
 #include <algorithm>
 #include <utility>
 
