@@ -188,7 +188,7 @@ class Lane {
   std::optional<std::chrono::milliseconds> retry_after_;
   // Of the store, for what may be there: lane_resend.cpp.
   bool ask_first_ = false, away_seen_ = false, starting_seen_ = false;
-  std::optional<std::chrono::steady_clock::time_point> answers_since_;
+  std::optional<std::chrono::steady_clock::time_point> answers_since_, asking_since_;
   Timers::Id timer_ = 0, tidy_timer_ = 0;
   std::optional<std::chrono::steady_clock::time_point> next_try_;
 };

@@ -1,7 +1,9 @@
 // Before a parcel is sent again that the store may have: does the store know a repeat for one?
 //
 // What may be there waits until the store says that it is ready; where it had been away, and not
-// said that it was starting, until it has answered for kSettling.
+// said that it was starting, until it has answered for kSettling. Whoever answers with nothing but
+// errors for kPatience may not be the store (a proxy that knows the way to pushes alone): then it
+// is sent, and that answer tells.
 #include <algorithm>
 #include <utility>
 
@@ -12,6 +14,7 @@ namespace {
 
 constexpr auto kSettling = std::chrono::seconds(15);
 constexpr auto kStartingPause = std::chrono::seconds(1);
+constexpr auto kPatience = std::chrono::minutes(2);
 
 std::string reason(const HttpAnswer& answer) {
   if (answer.status == 0) return answer.error;
@@ -40,8 +43,12 @@ void Lane::store_said(const HttpAnswer& answer) {
   const auto asked_at = sending_.front().since;
   sending_.clear();
   const auto now = parts_.clock.steady_now();
+  if (!asking_since_ || answer.status == 0) asking_since_ = now;
+  const bool patient = now - *asking_since_ < kPatience;
+  if (!patient) answers_since_ = now - kSettling;
   switch (parts_.sink.readiness(answer)) {
     case Readiness::kAway:
+      if (!patient) break;
       was_away();
       parts_.host.answered(asked_at, {Verdict::Kind::kRetry, reason(answer)}, answer);
       return wait();
@@ -62,6 +69,7 @@ void Lane::store_said(const HttpAnswer& answer) {
   if (left > left.zero()) return wait_for(left);
   ask_first_ = away_seen_ = starting_seen_ = false;
   answers_since_.reset();
+  asking_since_.reset();
   send_open();
 }
 

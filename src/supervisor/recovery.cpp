@@ -58,6 +58,10 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
   for (const auto& [run, child] : children) known.insert(run);
   for (const auto& [id, worker] : workers_) worker->drop_side_runs_but(known);
   recover_cluster(alive);  // It may have connections to hand on.
+  // What was launched and not noted is adopted below: none is to be started in its place.
+  std::set<WorkerId> started;
+  for (const auto& [run, owner] : owners)
+    if (alive.contains(run) && worker_of(run) == nullptr) started.insert(owner);
   for (const auto& [run, child] : children) {
     Worker* const worker = worker_of(run);
     if (worker == nullptr) continue;
@@ -66,7 +70,7 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
     const bool over =
         child.state == Child::State::kExited || child.state == Child::State::kSpawnFailed;
     if (over) exits_to_acknowledge_.push_back(run);
-    worker->resume(&child, true);
+    worker->resume(&child, !started.contains(worker->record().id));
     if (child.state == Child::State::kRunning) write_pid_file(worker->record());
   }
   for (const auto& [run, child] : children)

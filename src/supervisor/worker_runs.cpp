@@ -188,7 +188,7 @@ void Worker::resume(const Child* child, bool again) {
     } else {
       const bool half_restart = record_.state == WorkerState::kStopping && record_.should_run;
       child_changed(*child);
-      if (half_restart) start(std::nullopt, nullptr);
+      if (half_restart && again) start(std::nullopt, nullptr);
     }
     return;
   }

@@ -77,6 +77,16 @@ TEST_F(LaneResendTest, AStoreThatGoesAwayAgainHasToAnswerForAsLongAgain) {
   EXPECT_EQ(said(), "GET POST");
 }
 
+TEST_F(LaneResendTest, WhoAnswersQuestionsWithErrorsOnlyIsNotAskedForEver) {
+  lost_on_the_way();
+  store_.otherwise([](const auto& request) { return status(request.method == "GET" ? 502 : 204); });
+  for (int second = 0; second < 119; ++second) pass(seconds(1));
+  EXPECT_EQ(said().find("POST"), std::string::npos);
+  for (int second = 0; second < 120; ++second) pass(seconds(1));
+  EXPECT_NE(said().find("POST"), std::string::npos);
+  EXPECT_EQ(tally().delivered, 1U);
+}
+
 TEST_F(LaneResendTest, WhatHasNotLeftIsSentAtOnce) {
   store_.answer(no_answer("refused", Sent::kNo));
   out("a\n");

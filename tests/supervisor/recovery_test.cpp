@@ -67,6 +67,31 @@ TEST_F(RecoveryTest, AStartThatWasNotSavedYetIsAdopted) {
   EXPECT_EQ(link_.spawns_.size(), 2U);
 }
 
+TEST_F(RecoveryTest, TheSecondHalfOfARestartThatWasNotSavedIsAdopted) {
+  const WorkerId id = online();
+  Child ended;
+  ended.run = record(id).run;
+  supervisor_->restart(id, std::nullopt, nullptr);
+  settle();
+  const std::string half_way = link_.state_;
+  exits(id, SIGINT);
+  ASSERT_EQ(link_.spawns_.size(), 2U);
+  link_.run(link_.spawns_[1].run);
+  // A daemon that died there had saved neither, and the keeper still holds the end.
+  ended.state = Child::State::kExited;
+  ended.wait_status = SIGINT;
+  ended.ended_ns = clock_.system_ns();
+  supervisor_.reset();
+  link_.add_child(ended);
+  link_.state_ = half_way;
+  next_daemon();
+  settle();
+  EXPECT_EQ(record(id).run, link_.spawns_[1].run);
+  EXPECT_EQ(status(id), "online");
+  EXPECT_EQ(link_.spawns_.size(), 2U);
+  for (const auto& signal : link_.signals_) EXPECT_NE(signal.signal, SIGKILL);
+}
+
 TEST_F(RecoveryTest, AChildOfNoAppIsEnded) {
   (void)online();
   Child stranger;
