@@ -83,6 +83,12 @@ Result<AppSpec> resolved(Session& session, Json& app, const config::ResolveConte
   return config::resolve_app(app, context);
 }
 
+// Where several apps are in a file, which of them.
+std::string named(const Json& app, const std::string& mistake) {
+  const std::string& name = app["name"].as_string();
+  return name.empty() ? mistake : "app " + name + ": " + mistake;
+}
+
 // Each mistake has its line: the last of them is the error, which the caller prints.
 Result<void> refuse(Session& session, const std::vector<std::string>& mistakes) {
   if (mistakes.empty()) return {};
@@ -212,8 +218,9 @@ Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string&
     if (app)
       apps.push_back(std::move(*app));
     else
-      mistakes.push_back(shown + ": " + app.error().message());
+      mistakes.push_back(shown + ": " + named(written, app.error().message()));
   }
+  if (!mistakes.empty() && chosen.size() > 1) mistakes.back() += "; no app of it was touched";
   PMX_TRY(refuse(session, mistakes));
   return apps;
 }

@@ -19,6 +19,7 @@ struct OptionRow {
   std::string_view names;  // "-n,--name"
   std::string_view value;  // "<name>" needed, "[path]" optional, "<a...>" repeatable, "" a flag.
   std::string_view help;
+  bool of_setting = false;  // `help` says what it does when it is on.
 };
 
 struct CommandLine {

@@ -30,9 +30,15 @@ std::string spelled(const OptionRow& row) {
   return text;
 }
 
+// A setting's text says what it does when it is on, and its option may be the one that says no.
+std::string help_of(const OptionRow& row) {
+  const bool off = row.of_setting && row.names.find("--no-") != std::string_view::npos;
+  return (off ? "Turns off: " : "") + std::string(row.help);
+}
+
 std::string options_text(std::string_view names) {
   std::string out;
-  for (const OptionRow& row : options_of(names)) out += two_columns(spelled(row), row.help);
+  for (const OptionRow& row : options_of(names)) out += two_columns(spelled(row), help_of(row));
   return out;
 }
 
@@ -68,7 +74,7 @@ std::string usage_text() {
   }
   out += "\nOptions of every command:\n" + options_text(kGlobalOptions);
   return out +
-         "\npmx help <command> shows the options of one command; docs/SETTINGS.md all settings.\n";
+         "\npmx help <command> shows the options of one command; pmx docs settings all settings.\n";
 }
 
 std::string usage_text(const Command& command) {
@@ -96,7 +102,7 @@ std::string man_page() {
       out += ".TP\n.B pmx " + escaped(command.usage) + "\n" + escaped(command.summary) + "\n";
   out += ".SH OPTIONS\n";
   for (const OptionRow& row : all_options())
-    out += ".TP\n.B " + escaped(spelled(row)) + "\n" + escaped(row.help) + "\n";
+    out += ".TP\n.B " + escaped(spelled(row)) + "\n" + escaped(help_of(row)) + "\n";
   return out +
          ".SH ENVIRONMENT\n.TP\n.B PMX_HOME\nWhere logs, state and the socket are; ~/.pmx where "
          "not set.\n"

@@ -132,24 +132,12 @@ int detail_for(const Json& list, int columns) {
   return 0;
 }
 
-constexpr std::int64_t kManyInAMinute = 3;
-
-std::string troubles(const Console& console, const Json& list) {
+std::string troubles(const Console& console, const Json& list, std::int64_t now_ms) {
   std::string out;
-  const auto add = [&](const Json& element, const std::string& trouble) {
-    if (trouble.empty()) return;
-    out += console.paint(Color::kYellow, "[PM2][WARN] ") + element["name"].as_string() + " (" +
-           element["pm_id"].dump() + "): " + trouble + "\n";
-  };
-  for (const Json& element : list.items()) {
-    add(element, element["pmx"]["trouble"].as_string());
-    // Hidden behind "online" where it comes back fast enough.
-    if (const std::int64_t restarts = element["pmx"]["restarts_last_minute"].as_int();
-        restarts >= kManyInAMinute && element["pm2_env"]["status"].as_string() != "errored")
-      add(element, "crash loop: " + std::to_string(restarts) +
-                       " restarts in the last minute; see pmx why " + element["pm_id"].dump());
-    for (const Json& log : element["pmx"]["logs"].items()) add(element, log["trouble"].as_string());
-  }
+  for (const Json& element : list.items())
+    for (const std::string& trouble : troubles_of(element, now_ms))
+      out += console.paint(Color::kYellow, "[PM2][WARN] ") + element["name"].as_string() + " (" +
+             element["pm_id"].dump() + "): " + trouble + "\n";
   return out;
 }
 
@@ -185,6 +173,31 @@ std::string dump_difference(const Json& dump, const Json& list) {
   return text;
 }
 
+// One that has lived for longer than it used to is over it.
+bool in_crash_loop(const Json& element, std::int64_t now_ms) {
+  constexpr std::int64_t kManyInAMinute = 3, kSteadyMs = 10'000;
+  const std::string& status = element["pm2_env"]["status"].as_string();
+  if (status == "errored" || element["pmx"]["restarts_last_minute"].as_int() < kManyInAMinute)
+    return false;
+  const std::int64_t lived = now_ms - element["pm2_env"]["pm_uptime"].as_int();
+  const std::int64_t used_to = element["pmx"]["last_exit"]["ran_ms"].as_int();
+  return status != "online" || lived < std::max(kSteadyMs, 2 * used_to);
+}
+
+std::vector<std::string> troubles_of(const Json& element, std::int64_t now_ms) {
+  std::vector<std::string> all;
+  if (const std::string& own = element["pmx"]["trouble"].as_string(); !own.empty())
+    all.push_back(own);
+  // Hidden behind "online" where it comes back fast enough.
+  if (in_crash_loop(element, now_ms))
+    all.push_back("crash loop: " + element["pmx"]["restarts_last_minute"].dump() +
+                  " restarts in the last minute; see pmx why " + element["pm_id"].dump());
+  for (const Json& log : element["pmx"]["logs"].items())
+    if (const std::string& trouble = log["trouble"].as_string(); !trouble.empty())
+      all.push_back(trouble);
+  return all;
+}
+
 bool is_watched(const Json& pm2_env) {
   return pm2_env["watch"].is_array() || pm2_env["watch"].as_bool();
 }
@@ -217,7 +230,7 @@ std::string list_table(const Console& console, const Json& list, std::int64_t no
     for (const Column& column : kColumns)
       if (column.detail <= detail) row.push_back(column.cell(element, now_ms));
   }
-  return draw_table(console, head, widths, rows) + troubles(console, list);
+  return draw_table(console, head, widths, rows) + troubles(console, list, now_ms);
 }
 
 std::string mini_list(const Json& list, std::int64_t now_ms) {

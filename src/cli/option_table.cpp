@@ -67,7 +67,8 @@ bool has_word(std::string_view words, std::string_view word) {
 std::vector<OptionRow> all_options() {
   std::vector<OptionRow> rows(kOwnOptions.begin(), kOwnOptions.end());
   for (const config::Setting& setting : config::settings())
-    if (!setting.options.empty()) rows.push_back({setting.options, setting.value, setting.help});
+    if (!setting.options.empty())
+      rows.push_back({setting.options, setting.value, setting.help, true});
   return rows;
 }
 
@@ -77,7 +78,8 @@ std::vector<OptionRow> options_of(std::string_view names) {
     if (has_word(names, long_name(row.names))) rows.push_back(row);
   if (has_word(names, "app"))
     for (const config::Setting& setting : config::settings())
-      if (!setting.options.empty()) rows.push_back({setting.options, setting.value, setting.help});
+      if (!setting.options.empty())
+        rows.push_back({setting.options, setting.value, setting.help, true});
   return rows;
 }
 

@@ -22,10 +22,23 @@ Color state_color(const std::string& state) {
   return state == "blocked" ? Color::kRed : Color::kYellow;
 }
 
+std::string lines_text(std::int64_t lines) {
+  return std::to_string(lines) + (lines == 1 ? " line" : " lines");
+}
+
+std::int64_t refused_lines(const Json& sink) { return sink["dropped"]["refused"].as_int(); }
+
+// The error stands below the table too: where it is long, its end matters more, "next in 8 s".
 Cell state_cell(const Json& sink) {
   const std::string& state = sink["state"].as_string();
-  const std::string& text = sink["state_text"].as_string();
-  return {text.empty() ? state : text, state_color(state)};
+  std::string text = sink["state_text"].as_string();
+  if (text.empty()) text = state;
+  const std::size_t next = text.rfind(", next in ");
+  if (display_width(text) > kWidestColumn && next != std::string::npos)
+    text = state + text.substr(next, text.size() - next - 1);  // Without the bracket.
+  if (state == "ok" && refused_lines(sink) > 0)
+    return {"ok, but it refused " + lines_text(refused_lines(sink)), Color::kYellow};
+  return {std::move(text), state_color(state)};
 }
 
 std::string lag_text(std::int64_t lag_ms) {
@@ -70,13 +83,16 @@ std::string lines_below(const Console& console, const Json& sink, std::int64_t n
     out += name + where + "\n";
   if (const std::string& error = sink["last_error"].as_string(); !error.empty()) {
     const std::int64_t at_ms = sink["last_error_time_ms"].as_int();
-    out += name + error + (at_ms > 0 ? " (" + uptime_text(now_ms - at_ms) + " ago)" : "") + "\n";
+    const bool over = sink["state"].as_string() == "ok" && refused_lines(sink) == 0;
+    out += name + error;
+    if (at_ms > 0)
+      out += " (" + uptime_text(now_ms - at_ms) + " ago" + (over ? "; it works again)" : ")");
+    out += "\n";
   }
-  if (const std::int64_t refused = sink["dead_letters"].as_int(); refused > 0)
-    out += name + std::to_string(refused) +
-           (refused == 1 ? " line was refused for good; it is kept"
-                         : " lines were refused for good; they are kept") +
-           ", pmx ship retry " + sink["name"].as_string() + " sends again\n";
+  if (const std::int64_t kept = sink["dead_letters"].as_int(); kept > 0)
+    out += name + std::to_string(kept) +
+           (kept == 1 ? " record that it refused is kept" : " records that it refused are kept") +
+           ": pmx ship retry " + sink["name"].as_string() + " sends again\n";
   if (const std::int64_t gone = sink["dead_letters_dropped"].as_int(); gone > 0)
     out += name + std::to_string(gone) +
            (gone == 1 ? " refused line is no longer kept" : " refused lines are no longer kept") +

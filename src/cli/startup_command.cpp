@@ -153,8 +153,12 @@ Result<void> install_unit(Session& session, const Account& account) {
   if (unit.alias.empty())
     session.console.warn("PM2's own " + alias +
                          " is still there: disable it, or both start at boot");
-  PMX_TRY(systemctl({"daemon-reload"}));
-  PMX_TRY(systemctl({"enable", name + ".service"}));
+  Result<void> enabled = systemctl({"daemon-reload"});
+  if (enabled) enabled = systemctl({"enable", name + ".service"});
+  if (!enabled)
+    return std::move(enabled).error().within(
+        "the unit is written and not enabled (pmx unstartup "
+        "removes it)");
   session.console.info("At boot pmx comes back, and the apps that ran with it");
   return {};
 }

@@ -84,6 +84,11 @@ Result<std::deque<std::string>> last_words(const Session& session, const Json& e
   return words;
 }
 
+// A run's number is the time of its birth.
+Ended run_of_reload(const Session& session, std::int64_t run) {
+  return {{static_cast<std::uint64_t>(run)}, run, session.clock.system_ns()};
+}
+
 bool recorded(const Json& element) {
   return element["pmx"]["last_exit"].is_null() ||
          element["pmx"]["last_exit"]["recorded"].as_bool(true);
@@ -117,11 +122,17 @@ Result<std::vector<Json>> asked_for(Session& session, const std::string& word) {
 
 void tell(Session& session, const Json& element) {
   session.console.data(why_text(element, session.now_ms()));
-  if (element["pmx"]["last_exit"].is_null()) return;
-  const auto words = last_words(session, element);
+  // Of a reload that has failed, the new process is what one asks after.
+  const auto new_run = parse_integer(element["pmx"]["failed_reload"].as_string());
+  if (!new_run && element["pmx"]["last_exit"].is_null()) return;
+  const std::string whose = new_run ? "The new process" : "It";
+  const auto words = new_run
+                         ? words_since(session, element, run_of_reload(session, *new_run), *new_run)
+                         : last_words(session, element);
   if (!words) return session.console.warn(words.error().message());
-  if (words->empty()) return session.console.data("  It said nothing on its standard error.\n");
-  std::string text = "  Its last words on standard error:\n";
+  if (words->empty())
+    return session.console.data("  " + whose + " said nothing on its standard error.\n");
+  std::string text = "  " + whose + " said last on standard error:\n";
   const bool terminal = ::isatty(STDOUT_FILENO) != 0;
   for (const std::string& line : *words) {
     text += "  | ";
@@ -143,8 +154,7 @@ void print_words_of_failed_reloads(Session& session) {
   for (const Json& element : list->items()) {
     const auto run = parse_integer(element["pmx"]["failed_reload"].as_string());
     if (!run) continue;
-    // A run's number is the time of its birth.
-    Ended failed{{static_cast<std::uint64_t>(*run)}, *run, session.clock.system_ns()};
+    Ended failed = run_of_reload(session, *run);
     std::deque<std::string> words;
     // It may have ended just now, and said something in doing so.
     while (words.empty() && session.clock.steady_now() < give_up) {

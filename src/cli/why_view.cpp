@@ -13,11 +13,12 @@ namespace pmx::cli {
 namespace {
 
 constexpr std::int64_t kFirstSecondMs = 1000;
-constexpr std::int64_t kManyInAMinute = 3;
+constexpr std::int64_t kManyInAMinute = 3;  // Also of those that are over it.
 
 struct Story {
   std::string name, status, trouble, cause, signal;
-  bool ended = false, autorestart = true;
+  std::vector<std::string> log_troubles;
+  bool ended = false, autorestart = true, loops = false;
   std::int64_t code = -1;  // -1: by a signal, or not known.
   std::int64_t at_ms = 0, ran_ms = 0, max_rss = 0;
   std::int64_t restarts = 0, last_minute = 0, open_runs = 0, started_ms = 0;
@@ -29,7 +30,7 @@ struct Story {
   bool failed_early() const { return ended && ran_ms < kFirstSecondMs && is("itself") && code > 0; }
 };
 
-Story story_of(const Json& element) {
+Story story_of(const Json& element, std::int64_t now_ms) {
   const Json& env = element["pm2_env"];
   const Json& own = element["pmx"];
   const Json& exit = own["last_exit"];
@@ -37,7 +38,11 @@ Story story_of(const Json& element) {
   story.name = element["name"].as_string() + " (id " + element["pm_id"].dump() + ")";
   story.status = env["status"].as_string();
   story.trouble = own["trouble"].as_string();
+  for (const Json& log : own["logs"].items())
+    if (const std::string& trouble = log["trouble"].as_string(); !trouble.empty())
+      story.log_troubles.push_back(trouble);
   story.ended = !exit.is_null();
+  story.loops = in_crash_loop(element, now_ms);
   story.cause = exit["cause"].as_string();
   story.signal = exit["signal"].as_string();
   story.code = exit["code"].as_int(-1);
@@ -83,10 +88,14 @@ std::string like_clockwork(const Story& story) {
 }
 
 std::string headline(const Story& story, std::int64_t now_ms) {
-  if (story.running() && story.last_minute >= kManyInAMinute)
+  if (story.running() && story.loops)
     return "is in a crash loop: " + std::to_string(story.last_minute) +
            " restarts in the last minute";
-  if (story.running()) return "runs since " + duration_text(now_ms - story.started_ms);
+  if (story.running())
+    return "runs since " + duration_text(now_ms - story.started_ms) +
+           (story.last_minute >= kManyInAMinute
+                ? ", after " + std::to_string(story.last_minute) + " restarts in the last minute"
+                : "");
   if (story.status == "waiting restart")
     return "has ended and is started again after a wait of " + std::to_string(story.delay) + " ms";
   if (story.status == "errored") return "was given up";
@@ -129,6 +138,7 @@ std::string what_pmx_does(const Story& story) {
     return "restarts so far: " + std::to_string(story.restarts) +
            ", those that were asked for among them; by itself in the last minute: " +
            std::to_string(story.last_minute);
+  if (story.running() && !story.log_troubles.empty()) return "tries to write its log again";
   if (story.running()) return "has nothing to do";
   if (!story.autorestart) return "leaves it as it is: autorestart is off";
   return "leaves it as it is: pmx start starts it";
@@ -157,22 +167,23 @@ constexpr std::array kAdvice{
     Advice{[](const Story& s) { return s.ended && s.code == 127; },
            "its interpreter or program was not found: see interpreter and PATH"},
     Advice{[](const Story& s) { return s.failed_early(); },
-           "it fails within its first second: a module, variable, file or port that it wants is "
-           "not there; its last words say which"},
+           "it fails within its first second: a module, variable or file that it wants is not "
+           "there, or a port is taken; its last words say which"},
     Advice{[](const Story& s) { return !s.signal.empty() && s.is("itself"); },
            "it is a crash of native code or of the interpreter: a core dump shows where"},
     Advice{[](const Story& s) { return s.ended && s.code == 0 && s.autorestart && !s.is("asked"); },
            "where ending is all right, set autorestart: false or stop_exit_codes: [0]"},
-    Advice{[](const Story& s) { return s.last_minute >= kManyInAMinute; },
+    Advice{[](const Story& s) { return s.loops; },
            "exp_backoff_restart_delay: 100 keeps it from being started hundreds of times"},
 };
 
 }  // namespace
 
 std::string why_text(const Json& element, std::int64_t now_ms) {
-  const Story story = story_of(element);
+  const Story story = story_of(element, now_ms);
   std::string text = story.name + " " + headline(story, now_ms) + "\n";
   if (!story.trouble.empty()) text += "  trouble:  " + story.trouble + "\n";
+  for (const std::string& trouble : story.log_troubles) text += "  log:      " + trouble + "\n";
   if (story.ended) text += "  last run: " + last_run(story) + "\n";
   if (!story.running() && story.status != "stopping" && story.open_runs > 0)
     text += "  left:     a process that it started still holds its output\n";

@@ -55,13 +55,38 @@ void Reloads::reloaded(const AppKey& app, WorkerId id, Result<void> result) {
   Plan& plan = found->second;
   plan.in_work.erase(id);
   plan.canary_lives = plan.canary_lives || result.has_value();
-  if (!result && !plan.error) {
-    plan.error = std::move(result).error();
-    for (const WorkerId other : plan.to_do)
-      if (Worker* const worker = parts_.worker(other)) worker->forget_reload();
-    plan.to_do.clear();
-  }
+  const Worker* const worker = parts_.worker(id);
+  if (result && worker != nullptr) plan.followers[id] = worker->record().run;
+  if (!result && !plan.error) give_up(plan, std::move(result).error());
   next(app);
+}
+
+void Reloads::give_up(Plan& plan, Error error) {
+  plan.error = std::move(error);
+  for (const WorkerId other : plan.to_do)
+    if (Worker* const worker = parts_.worker(other)) worker->forget_reload();
+  plan.to_do.clear();
+}
+
+// A new release that lives for a while and dies then.
+void Reloads::look_at_followers(const AppKey& app) {
+  Plan& plan = plans_.at(app);
+  if (plan.error) return;
+  for (const auto& [id, run] : plan.followers) {
+    const Worker* const worker = parts_.worker(id);
+    if (worker == nullptr) continue;
+    const auto& exit = worker->record().last_exit;
+    if (!exit || exit->run != run || exit->cause != ExitCause::kItself) continue;
+    give_up(plan, Error(Errc::kIo, app.first + " (id " + std::to_string(id.value) +
+                                       "): the new process exited " + exit_text(*exit) +
+                                       " after it had taken over; workers that were still to be "
+                                       "reloaded stay"));
+    // Each tells of it at once, which may end the plan.
+    for (const WorkerId other : std::set<WorkerId>(plan.in_work))
+      if (Worker* const still = parts_.worker(other))
+        still->give_up_reload("is given up, as another one has failed");
+    return;
+  }
 }
 
 void Reloads::look_at_adopted(const AppKey& app) {
@@ -79,6 +104,7 @@ void Reloads::look_at_adopted(const AppKey& app) {
 void Reloads::moved(const AppKey& app) {
   if (!plans_.contains(app)) return;
   look_at_adopted(app);
+  if (plans_.contains(app)) look_at_followers(app);
   const auto found = plans_.find(app);
   if (found == plans_.end()) return;
   const Plan& plan = found->second;

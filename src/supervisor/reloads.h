@@ -1,8 +1,9 @@
 // Reloads of whole cluster apps, worker after worker, or `parallel` at a time.
 //
 // The first worker is the canary: where its successor dies or does not get ready, the reload ends
-// there, every old worker stays as it is, and that is the answer. What is still to be done is in
-// the workers' records (reload_to), so that a daemon that takes over goes on.
+// there, every old worker stays as it is, and that is the answer. So it does where one that has
+// been reloaded ends by itself while others are still to come: they stay. What is still to be done
+// is in the workers' records (reload_to), so that a daemon that takes over goes on.
 //
 // Owns:       the plans under way, one an app.
 // Thread:     control.
@@ -41,6 +42,7 @@ class Reloads {
   struct Plan {
     std::deque<WorkerId> to_do;
     std::vector<WorkerId> done_ids;
+    std::map<WorkerId, RunId> followers;  // The runs that have taken over.
     Done done;
     std::set<WorkerId> in_work;
     std::set<WorkerId> adopted;  // Of them: begun by the daemon before, so nobody answers.
@@ -51,6 +53,8 @@ class Reloads {
   void next(const AppKey& app);
   void reloaded(const AppKey& app, WorkerId id, Result<void> result);
   void look_at_adopted(const AppKey& app);
+  void look_at_followers(const AppKey& app);
+  void give_up(Plan& plan, Error error);
 
   const Parts parts_;
   std::map<AppKey, Plan> plans_;

@@ -286,7 +286,11 @@ void Supervisor::signal_all(int signal) {
 void Supervisor::run_ended(const WorkerRecord& record, RunId run) {
   if (record.run.value == 0)
     (void)parts_.files.remove(pid_file_of(record));  // It may not be there.
-  if (is_cluster(record.spec)) tidy_cluster(app_key(record.spec));
+  if (is_cluster(record.spec)) {
+    const AppKey app = app_key(record.spec);
+    reloads_.moved(app);
+    tidy_cluster(app);
+  }
   if (ended_) ended_(record, run);
 }
 

@@ -214,6 +214,10 @@ void Worker::reload_failed(const std::string& why) {
   run_steps();
 }
 
+void Worker::give_up_reload(const std::string& why) {
+  if (record_.successor) reload_failed(why);
+}
+
 // ---- Those that leave.
 
 LeavingRun Worker::current_run(ExitCause why) const {

@@ -90,7 +90,8 @@ TEST_F(AppRequestTest, StartsNothingOfAFileWithABadApp) {
   const Result<std::vector<AppSpec>> apps = ecosystem_apps(line, "e.json");
   ASSERT_FALSE(apps);
   EXPECT_EQ(apps.error().message(),
-            "e.json: app b: kill_timeout: \"soon\" is not allowed: a duration from 0ms to 1d");
+            "e.json: app b: kill_timeout: \"soon\" is not allowed: a duration from 0ms to 1d; "
+            "no app of it was touched");
 }
 
 TEST_F(AppRequestTest, SaysEveryMistakeOfAFile) {
@@ -104,7 +105,8 @@ TEST_F(AppRequestTest, SaysEveryMistakeOfAFile) {
       "[PM2][ERROR] e.json: app a: kill_timeout: \"soon\" is not allowed: a duration from 0ms to "
       "1d\n[PM2][ERROR] e.json: app a: port: \"x\" is not allowed: a number from 0 to 65535\n");
   ASSERT_FALSE(apps);
-  EXPECT_EQ(apps.error().message(), "e.json: Script not found: " + root_ + "/none");
+  EXPECT_EQ(apps.error().message(),
+            "e.json: app b: Script not found: " + root_ + "/none; no app of it was touched");
 }
 
 TEST_F(AppRequestTest, RemembersTheFileOfAnApp) {

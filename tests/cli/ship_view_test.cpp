@@ -31,7 +31,7 @@ TEST(ShipViewTest, QuotesTheStoreAndCountsRefusedLinesBelow) {
   EXPECT_NE(text.find("\nes: 401: missing authentication credentials (9m ago)\n"),
             std::string::npos)
       << text;
-  EXPECT_NE(text.find("\nes: 12 lines were refused for good; they are kept, pmx ship retry es"),
+  EXPECT_NE(text.find("\nes: 12 records that it refused are kept: pmx ship retry es sends again"),
             std::string::npos)
       << text;
   EXPECT_NE(text.find("\nes: 3 refused lines are no longer kept"), std::string::npos) << text;
@@ -43,6 +43,40 @@ TEST(ShipViewTest, SaysWhereSinksAreWhoseNameIsShared) {
       R"({"sinks":[{"id":"1","name":"loki-h-1","type":"loki","where":"http://h:3100, tenant a"}]})");
   const std::string text = ship_table(Console(Console::Options()), shared, 600'000);
   EXPECT_NE(text.find("\nloki-h-1: http://h:3100, tenant a\n"), std::string::npos) << text;
+}
+
+TEST(ShipViewTest, AStoreThatRefusesLinesIsNotJustOk) {
+  Json refusing = status();
+  Json sink = refusing["sinks"].items()[0];
+  sink.set("dropped", Json::object({{"refused", 29}}));
+  sink.set("last_error", "400: no");
+  sink.set("last_error_time_ms", 598'000);
+  const std::string text = ship_table(Console(Console::Options()),
+                                      Json::object({{"sinks", Json::Array{sink}}}), 600'000);
+  EXPECT_NE(text.find("│ ok, but it refused 29 lines │"), std::string::npos) << text;
+  EXPECT_NE(text.find("loki-h: 400: no (2s ago)\n"), std::string::npos) << text;
+}
+
+TEST(ShipViewTest, ALongErrorDoesNotHideWhenItIsTriedAgain) {
+  Json waiting = status();
+  Json sink = waiting["sinks"].items()[0];
+  sink.set("state", "retrying");
+  sink.set("state_text", "retrying (connect 127.0.0.1:3199: Connection refused, next in 16 s)");
+  const std::string text = ship_table(Console(Console::Options()),
+                                      Json::object({{"sinks", Json::Array{sink}}}), 600'000);
+  EXPECT_NE(text.find("│ retrying, next in 16 s │"), std::string::npos) << text;
+}
+
+TEST(ShipViewTest, AnErrorThatIsOverSaysSo) {
+  Json working = status();
+  Json sink = working["sinks"].items()[0];
+  sink.set("last_error", "connect h:3100: refused");
+  sink.set("last_error_time_ms", 480'000);
+  const std::string text = ship_table(Console(Console::Options()),
+                                      Json::object({{"sinks", Json::Array{sink}}}), 600'000);
+  EXPECT_NE(text.find("loki-h: connect h:3100: refused (2m ago; it works again)\n"),
+            std::string::npos)
+      << text;
 }
 
 TEST(ShipViewTest, SaysHowToAddASink) {

@@ -11,9 +11,9 @@ struct Process {
   std::string status = "waiting restart";
   std::string cause = "itself";
   Json code = 1, signal = nullptr;
-  std::int64_t ran_ms = 300, last_minute = 1, restarts = 1, open_runs = 0;
+  std::int64_t ran_ms = 300, lives_ms = 200'000, last_minute = 1, restarts = 1, open_runs = 0;
   bool ended = true, autorestart = true;
-  std::string trouble;
+  std::string trouble, log_trouble;
 };
 
 std::string told(const Process& process) {
@@ -24,17 +24,20 @@ std::string told(const Process& process) {
                                                    {"ran_ms", process.ran_ms},
                                                    {"max_rss", 50 << 20},
                                                    {"cause", process.cause}});
+  Json logs = Json::array();
+  logs.push_back(Json::object({{"trouble", process.log_trouble}}));
   return why_text(Json::object({{"name", "web"},
                                 {"pm_id", 3},
                                 {"pm2_env", Json::object({{"status", process.status},
                                                           {"restart_time", process.restarts},
-                                                          {"pm_uptime", kNowMs - 200'000},
+                                                          {"pm_uptime", kNowMs - process.lives_ms},
                                                           {"autorestart", process.autorestart},
                                                           {"kill_timeout", 1600},
                                                           {"prev_restart_delay", 150}})},
                                 {"pmx", Json::object({{"last_exit", exit},
                                                       {"restarts_last_minute", process.last_minute},
                                                       {"open_runs", process.open_runs},
+                                                      {"logs", logs},
                                                       {"trouble", process.trouble}})}}),
                   kNowMs);
 }
@@ -74,10 +77,31 @@ TEST(WhyViewTest, SaysWhoEndedIt) {
 TEST(WhyViewTest, ACrashLoopIsNotHiddenBehindOnline) {
   Process process;
   process.status = "online";
+  process.lives_ms = 900;
   process.last_minute = 12;
   process.restarts = 40;
-  expect_told(process, {"is in a crash loop: 12 restarts in the last minute",
-                        "restarts so far: 40", "by itself in the last minute: 12"});
+  expect_told(process, {"is in a crash loop: 12 restarts in the last minute", "restarts so far: 40",
+                        "by itself in the last minute: 12"});
+}
+
+TEST(WhyViewTest, ACrashLoopIsOverOnceItLivesForLongerThanItUsedTo) {
+  Process process;
+  process.status = "online";
+  process.last_minute = process.restarts = 20;
+  process.lives_ms = 17'000;
+  expect_told(process, {"runs since 17s, after 20 restarts in the last minute"});
+  EXPECT_EQ(told(process).find("crash loop"), std::string::npos);
+  process.ran_ms = 12'000;  // It used to live nearly as long.
+  expect_told(process, {"is in a crash loop"});
+}
+
+TEST(WhyViewTest, TellsOfALogThatCannotBeWritten) {
+  Process process;
+  process.status = "online";
+  process.ended = false;
+  process.restarts = process.last_minute = 0;
+  process.log_trouble = "open /ro/out.log: Permission denied";
+  expect_told(process, {"log:      open /ro/out.log: Permission denied", "tries to write"});
 }
 
 TEST(WhyViewTest, SaysWhatPmxDoesNext) {

@@ -87,6 +87,33 @@ TEST_F(ReloadsTest, WhatWasReloadedBeforeAFailureStays) {
   EXPECT_THAT(link_.spawns_, SizeIs(5));
 }
 
+TEST_F(ReloadsTest, AWorkerThatDiesAfterItHasTakenOverEndsTheReloadForTheOthers) {
+  const auto ids = workers(3);
+  reload(ids);
+  const RunId first = follow(ids[0]);
+  const RunId second = successor_of(ids[1]);
+  const RunId old = record(ids[1]).run;
+  run_exits(record(ids[0]).run, kExit1);
+  EXPECT_FALSE(record(ids[1]).successor);
+  leaves(second);
+  leaves(first);
+  ASSERT_THAT(answers_, SizeIs(1));
+  EXPECT_THAT(answers_[0], HasSubstr("web (id 0): the new process exited with code [1] after"));
+  EXPECT_EQ(record(ids[1]).run, old);
+  EXPECT_FALSE(has_changed(ids[1]) || has_changed(ids[2]));
+}
+
+TEST_F(ReloadsTest, AWorkerThatIsToldToStopAfterItWasReloadedEndsNothing) {
+  const auto ids = workers(2);
+  reload(ids);
+  leaves(follow(ids[0]));
+  supervisor_->stop(ids[0], Worker::Wanted::kNoLonger, note());
+  run_exits(record(ids[0]).run);
+  leaves(follow(ids[1]));
+  EXPECT_EQ(answers_.back(), "ok");
+  EXPECT_TRUE(has_changed(ids[1]));
+}
+
 TEST_F(ReloadsTest, AnAppIsReloadedOnceAtATime) {
   const auto ids = workers(1);
   reload(ids);

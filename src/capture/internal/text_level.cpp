@@ -53,6 +53,22 @@ std::size_t word_end(std::string_view line, std::size_t from) {
   return at;
 }
 
+// "TypeError: x", "TypeError [CODE]: x", "java.io.IOException", "Traceback (most recent call last):"
+bool begins_error(std::string_view line, std::size_t at) {
+  const std::string_view rest = line.substr(at);
+  if (rest.empty() || !is_letter(rest[0])) return false;
+  if (rest.starts_with("Traceback (most recent call last)") ||
+      rest.starts_with("Exception in thread "))
+    return true;
+  const std::size_t limit = std::min(rest.size(), kTextBytes);
+  std::size_t end = 0;
+  while (end < limit && (is_word(rest[end]) || rest[end] == '.')) ++end;
+  const std::string_view name = rest.substr(0, end);
+  if (!name.ends_with("Error") && !name.ends_with("Exception")) return false;
+  const std::string_view behind = rest.substr(end);
+  return behind.empty() || behind[0] == ':' || behind[0] == '\r' || behind.starts_with(" [");
+}
+
 std::optional<Severity> at_start(std::string_view line) {
   const std::size_t at = skip_decoration(line, 0);
   const std::string_view rest = line.substr(at);
@@ -82,8 +98,10 @@ std::optional<Severity> at_start(std::string_view line) {
   const std::size_t end = word_end(line, at);
   if (end - at < kShortestWord) return std::nullopt;
   const std::size_t colon = skip_decoration(line, end);
-  if (colon == line.size() || line[colon] != ':') return std::nullopt;
-  return level_word(line.substr(at, end - at));
+  if (colon < line.size() && line[colon] == ':')
+    if (const auto level = level_word(line.substr(at, end - at))) return level;
+  if (begins_error(line, at)) return Severity::kError;
+  return std::nullopt;
 }
 
 std::optional<Severity> upper_case_at(std::string_view line, std::size_t at) {

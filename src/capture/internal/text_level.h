@@ -6,6 +6,8 @@
 //     E1123 10:00:00…         klog, glog
 //     error: …  Error: …      a level word of any case before a colon: winston, .NET, git,
 //     JavaScript
+//     TypeError: …  java.io.IOException: …  Traceback (most recent call last):
+//     Exception in thread …   an error that is printed: JavaScript, Python, Java
 //   anywhere
 //     ERROR                   upper case and alone: log4j, Python, PostgreSQL, npm, Serilog's ERR …
 //     [error]  [core:error]   any case before ']': nginx, Apache, gunicorn
