@@ -85,6 +85,12 @@ Result<AppSpec> resolved(Session& session, Json& app, const config::ResolveConte
   return spec;
 }
 
+// Where several apps are in a file, which of them.
+std::string named(const Json& app, const std::string& mistake) {
+  const std::string& name = app["name"].as_string();
+  return name.empty() ? mistake : "app " + name + ": " + mistake;
+}
+
 // Each mistake has its line: the last of them is the error, which the caller prints.
 Result<void> refuse(Session& session, const std::vector<std::string>& mistakes) {
   if (mistakes.empty()) return {};

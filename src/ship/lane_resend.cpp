@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ship/internal/http_words.h"
 #include "ship/lane.h"
 
 namespace pmx::ship {
@@ -15,12 +16,6 @@ namespace {
 constexpr auto kSettling = std::chrono::seconds(15);
 constexpr auto kStartingPause = std::chrono::seconds(1);
 constexpr auto kPatience = std::chrono::minutes(2);
-
-std::string reason(const HttpAnswer& answer) {
-  if (answer.status == 0) return answer.error;
-  const std::string_view body = answer.body;
-  return std::to_string(answer.status) + ": " + std::string(body.substr(0, body.find('\n')));
-}
 
 }  // namespace
 
@@ -50,11 +45,11 @@ void Lane::store_said(const HttpAnswer& answer) {
     case Readiness::kAway:
       if (!patient) break;
       was_away();
-      parts_.host.answered(asked_at, {Verdict::Kind::kRetry, reason(answer)}, answer);
+      parts_.host.answered(asked_at, internal::retry(answer, false), answer);
       return wait();
     case Readiness::kStarting:
       starting_seen_ = true;
-      parts_.host.answered(asked_at, {Verdict::Kind::kRetry, reason(answer)}, answer);
+      parts_.host.answered(asked_at, internal::retry(answer, false), answer);
       return wait_for(kStartingPause);
     case Readiness::kReady:
       if (!away_seen_ || starting_seen_) answers_since_ = now - kSettling;

@@ -90,8 +90,8 @@ TEST_F(AppRequestTest, StartsNothingOfAFileWithABadApp) {
   const Result<std::vector<AppSpec>> apps = ecosystem_apps(line, "e.json");
   ASSERT_FALSE(apps);
   EXPECT_EQ(apps.error().message(),
-            "e.json: app b: kill_timeout: \"soon\" is not allowed: a duration from 0ms to 1d; no "
-            "app of it was touched");
+            "e.json: app b: kill_timeout: \"soon\" is not allowed: a duration from 0ms to 1d; "
+            "no app of it was touched");
 }
 
 TEST_F(AppRequestTest, SaysEveryMistakeOfAFile) {
