@@ -200,12 +200,6 @@ Result<AppSpec> script_app(Session& session, const std::string& script) {
   return described_app(session, app);
 }
 
-// Where several apps are in a file, which of them.
-std::string named(const Json& app, const std::string& mistake) {
-  const std::string& name = app["name"].as_string();
-  return name.empty() ? mistake : "app " + name + ": " + mistake;
-}
-
 Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file) {
   const bool from_stdin = file == "-";
   const std::string path = from_stdin || file.starts_with('/') ? file : session.cwd + "/" + file;

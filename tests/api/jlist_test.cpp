@@ -147,7 +147,8 @@ TEST_F(JlistTest, NamesComeBeforeIds) {
 
 TEST_F(JlistTest, ShowsTheVariablesThatAWorkerHasOfPm2) {
   running(app_json("web"));
-  const Json& env = only()["pm2_env"];
+  const Json worker = only();
+  const Json& env = worker["pm2_env"];
   EXPECT_EQ(env["env"]["PM2_HOME"], Json(home_));
   EXPECT_EQ(env["PM2_USAGE"], Json("CLI"));
   EXPECT_EQ(env["env"]["unique_id"], env["unique_id"]);
