@@ -104,6 +104,9 @@ void resolve_file_server(AppSpec& app, const Json& json) {
 
 void resolve_mode(AppSpec& app, const Json& json, const ResolveContext& context) {
   app.instances_given = json.find("instances") != nullptr;
+  // As PM2: `-i max` alone leaves the files of all instances one, `-i 4` does not.
+  const bool max_alone = app.instances == 0 && json.find("exec_mode") == nullptr;
+  if (max_alone && !app.merge_logs) app.merge_logs = true;
   if (app.instances <= 0) app.instances += context.cpus;
   app.instances = std::max<std::int64_t>(app.instances, 1);
   const std::string_view program = base_name(app.interpreter);

@@ -109,7 +109,7 @@ class Side:
 def masked_cells(cells: list[str], titles: list[str]) -> list[str]:
     if len(cells) == 2:  # describe
         return [cells[0], "<n>" if cells[0] == "uptime" and cells[1] != "0" else cells[1]]
-    masks = {"uptime": r"\d+\w", "cpu": r"[\d.]+%", "mem": r"[\d.]+[kmg]?b"}
+    masks = {"uptime": r"\d+\w", "cpu": r"[\d.]+%", "mem": r"[\d.]+([kmg]?b|\w*…)"}
     return ["<n>" if title in masks and re.fullmatch(masks[title], cell) else cell
             for cell, title in zip(cells, titles)]
 

@@ -128,7 +128,7 @@ WANTED = [
     Wanted("jlist", r"pm2_env\.(env\.)?\d", "", "`--env` with a script is said to mean nothing"),
     Wanted("jlist", r"pm2_env\.env_production", "", NOT_LISTED),
     Wanted("jlist", r"pm2_env\.cron_restart", "", NOT_LISTED, "with options"),
-    Wanted("jlist", "", r"pmx|pm2_env\.(_km_monitored|args|config|cwd|disable_logs|env_file|error_file|exit_signal|exp_backoff_max_delay|"
+    Wanted("jlist", "", r"pmx|pm2_env\.(_km_monitored|args|balance|config|cwd|disable_logs|drain_hook|env_file|error_file|execute_command|exit_signal|exp_backoff_max_delay|"
            r"exp_backoff_restart_delay|gid|increment_var|instances_given|kill_timeout|listen_timeout|log_date_format|log_file|log_type|"
            r"max_restarts|merge_logs|min_uptime|node_version|out_file|pid_file|pmx_module|prev_restart_delay|redact|restart_delay|"
            r"rotate|script|ship|ship_from_home|shutdown_with_message|stop_exit_codes|sync|time|uid|version|versioning|"
@@ -146,6 +146,8 @@ WANTED = [
     Wanted("jlist", "", r"pm2_env\.env\.\w+", AS_ASKED, "in (JSON|YAML|JavaScript)"),
     Wanted("jlist", r'pm2_env\.pm_(out_log|err_log|pid)_path = .*', r'pm2_env\.pm_(out_log|err_log|pid)_path = .*', RENAMED,
            "interpreters"),
+    Wanted("jlist", r"pm2_env\.unstable_restarts = 1", r"pm2_env\.unstable_restarts = 0",
+           "`unstable_restarts` counts ends after which a worker is started again"),
 
     # Files.
     Wanted("home", r"module_conf\.json|modules|pm2\.log|pm2\.pid|pub\.sock|rpc\.sock|reload\.lock|touch", "", OWN_FILES),

@@ -234,6 +234,20 @@ TEST_F(ResolveAppTest, CountsInstancesFromTheCpus) {
   EXPECT_EQ(instances(-9), 1);
 }
 
+TEST_F(ResolveAppTest, OnlyMaxAloneLeavesOneLogToAllInstances) {
+  file("app.js", "");
+  const auto merged = [&](Json more) {
+    Json app = Json::object({{"script", "app.js"}});
+    for (const auto& [key, value] : more.members()) app.set(key, value);
+    return resolve(app).merge_logs;
+  };
+  EXPECT_EQ(merged(Json::object({{"instances", "max"}})), true);
+  EXPECT_EQ(merged(Json::object({{"instances", 0}})), true);
+  EXPECT_EQ(merged(Json::object({{"instances", 4}})), std::nullopt);
+  EXPECT_EQ(merged(Json::object({{"instances", "max"}, {"exec_mode", "cluster"}})), std::nullopt);
+  EXPECT_EQ(merged(Json::object({{"instances", "max"}, {"merge_logs", false}})), false);
+}
+
 TEST_F(ResolveAppTest, ChoosesClusterModeOnlyForNodeWithInstances) {
   file("app.js", "");
   file("job.py", "");
