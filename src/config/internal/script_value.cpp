@@ -50,7 +50,14 @@ constexpr const char* kFrame = R"js(
 constexpr const char* kReadModule = R"js(
 const read = async () => {
   const { pathToFileURL } = await import('node:url');
-  const m = await import(pathToFileURL(name).href);
+  let m;
+  try {
+    m = await import(pathToFileURL(name).href);
+  } catch (e) {
+    // Deno takes every .js for an ES module, where these two are not.
+    if (typeof Deno === 'undefined' || !/^(module|require) is not defined/.test(e.message)) throw e;
+    m = { default: (await import('node:module')).createRequire(name)(name) };
+  }
   let value = 'default' in m ? m.default : m;
   if (value && value.__esModule && value.default !== undefined) value = value.default;
   return value && value.apps === undefined && m.apps ? m : value;
