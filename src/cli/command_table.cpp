@@ -17,6 +17,8 @@ constexpr std::array kCommands{
             Words::kFiles, "app force env only attach update-env", &run_start},
     Command{"list", "ls l ps status", "list [--watch] [options]", "Show all apps; with --watch again and again.",
             Words::kNone, "mini-list sort", &run_list},
+    Command{"monit", "dashboard dash imonit", "monit [options]",
+            "Watch all apps, and what one of them prints, on the whole screen.", Words::kNone, "sort", &run_monit},
     Command{"logs", "log", "logs [name|id|namespace|/regex/] [options]",
             "Show the last lines of the logs and follow them.", Words::kTargets,
             "lines nostream follow raw json format pretty out err timestamp highlight since until level grep", &run_logs_command},

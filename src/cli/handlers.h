@@ -50,6 +50,7 @@ int run_attach(Session& session);
 int run_trigger(Session& session);
 // list_commands.cpp
 int run_list(Session& session);
+int run_monit(Session& session);
 int run_jlist(Session& session);
 int run_prettylist(Session& session);
 int run_describe(Session& session);

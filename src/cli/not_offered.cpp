@@ -29,8 +29,6 @@ constexpr std::array kRows{
     NotOffered{"deploy",
                "pmx does not deploy: run your steps by ssh, with `pmx startOrReload "
                "ecosystem.config.js --env production` as the last"},
-    NotOffered{"monit dashboard dash imonit",
-               "`pmx list --watch` shows what runs, `pmx logs` what it prints"},
     NotOffered{"create deepUpdate gracefulReload slist examples",
                "PM2 itself has given it up or never explained it; `pmx help` lists what there is"},
 };

@@ -9,7 +9,7 @@ namespace {
 
 TEST(NotOfferedTest, EachWordOfPm2SaysWhatThereIsInstead) {
   for (const char* const word : {"link", "plus", "unlink", "monitor", "uninstall", "module:install",
-                                 "deploy", "monit", "imonit", "profile:cpu", "pull", "logrotate"}) {
+                                 "deploy", "inspect", "profile:cpu", "pull", "logrotate"}) {
     const NotOffered* const row = find_not_offered(word);
     ASSERT_NE(row, nullptr) << word;
     EXPECT_FALSE(row->line.empty());

@@ -142,6 +142,7 @@ def test_every_key_of_the_table_has_a_row_here():
 # Command: its other names, and arguments with which it ends with 0 where an app `web` is listed as stopped.
 COMMANDS = {
     "start": ("", ["web"]), "list": ("ls l ps status", []), "logs": ("log", ["web", "--nostream"]),
+    "monit": ("dashboard dash imonit", None),
     "stop": ("", ["web"]), "restart": ("", ["web"]), "reload": ("", ["web"]),
     "startOrRestart": ("", ["e.json"]), "startOrReload": ("startOrGracefulReload", ["e.json"]), "scale": ("", ["web", "2"]),
     "delete": ("del", ["other"]), "describe": ("show info desc", ["web"]), "why": ("", ["web"]), "env": ("", ["0"]),
@@ -157,7 +158,7 @@ COMMANDS = {
 }
 # Those with None need more than a listed app; their cases are named here and looked for.
 ELSEWHERE = {
-    "trigger": "test_channel.py", "resurrect": "test_pm2_commands.py", "import": "test_pm2_commands.py",
+    "monit": "test_monit.py", "trigger": "test_channel.py", "resurrect": "test_pm2_commands.py", "import": "test_pm2_commands.py",
     "serve": "test_serve.py", "startup": "test_startup.py", "unstartup": "test_startup.py",
 }
 
