@@ -91,7 +91,7 @@ def test_the_daemons_end_is_said_and_starts_no_other():
         screen.shows("aa")
         home.run("kill")
         screen.shows("no daemon runs in")
-        check(not home.pids(), "a daemon was started")
+        check(home.pids() == [screen.process.pid], "a daemon was started")
         screen.press(b"q")
         screen.end()
 
