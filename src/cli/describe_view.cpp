@@ -27,7 +27,7 @@ std::string text_of(const Json& value) {
 
 // jlist's word as a part of a sentence.
 std::string cause_text(const std::string& cause) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kTexts{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kTexts{
       {{"itself", "by itself"},
        {"asked", "as it was told to"},
        {"kill_timeout", "killed after kill_timeout"},
@@ -35,7 +35,8 @@ std::string cause_text(const std::string& cause) {
        {"somebody", "by somebody else"},
        {"cron", "restarted by cron_restart"},
        {"memory_limit", "restarted by max_memory_restart"},
-       {"files_changed", "restarted by watch"}}};
+       {"files_changed", "restarted by watch"},
+       {"pmx_lost", "ended with keeper and daemon"}}};
   for (const auto& [word, text] : kTexts)
     if (word == cause) return std::string(text);
   return cause;

@@ -167,11 +167,13 @@ int run_logs_command(Session& session) {
   LogsOptions options;
   options.home = session.home;
   if (!line.words.empty()) options.target = line.words.front();
-  if (line.has("lines")) {
-    const Result<std::int64_t> lines = parse_integer(line.value("lines"));
+  // `-n 20`, as tail has it; for apps it is --name, which means nothing here.
+  const char* const lines_option = line.has("name") && !line.has("lines") ? "name" : "lines";
+  if (line.has(lines_option)) {
+    const std::string given = line.value(lines_option);
+    const Result<std::int64_t> lines = parse_integer(given);
     if (!lines || *lines < 0)
-      return failed(session,
-                    invalid("--lines: \"" + line.value("lines") + "\" is not a number of lines"));
+      return failed(session, invalid("--lines: \"" + given + "\" is not a number of lines"));
     options.lines = static_cast<std::size_t>(*lines);
   }
   options.follow = !line.has("nostream");

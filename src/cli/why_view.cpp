@@ -113,6 +113,9 @@ std::string how_it_ended(const Story& story) {
     return "had more in memory than max_memory_restart (" +
            format_size(static_cast<std::uint64_t>(story.memory_limit)) +
            ") and was restarted by pmx" + like_clockwork(story);
+  if (story.is("pmx_lost"))
+    return "was ended, since pmx's keeper and daemon had both ended (killed, or the machine went "
+           "down)";
   if (story.is("out_of_memory"))
     return "was killed while the kernel's out-of-memory killer was at work";
   if (story.is("somebody")) return "was sent " + story.signal + " by somebody else than pmx";

@@ -103,11 +103,18 @@ void Supervisor::add_recovered(std::vector<WorkerRecord> records) {
   }
 }
 
-void Supervisor::end_lost_runs(const RosterContents& contents,
-                               const std::map<RunId, Child>& children) {
+void Supervisor::end_lost_runs(RosterContents& contents, const std::map<RunId, Child>& children) {
   std::vector<Leftover> leftovers;
   std::size_t lost = 0;
-  for (const WorkerRecord& record : contents.workers) {
+  for (WorkerRecord& record : contents.workers) {
+    if (record.run.value != 0 && !children.contains(record.run)) {
+      ExitFacts end;
+      end.at_ns = parts_.clock.system_ns();
+      end.ran_ns = std::max<std::int64_t>(end.at_ns - record.started_ns, 0);
+      end.run = record.run;
+      end.cause = ExitCause::kPmxLost;
+      record.last_exit = end;
+    }
     std::vector<SideRun> runs{{record.run, record.pid, record.start_ticks}};
     if (record.successor) runs.push_back(*record.successor);
     runs.insert(runs.end(), record.leaving.begin(), record.leaving.end());

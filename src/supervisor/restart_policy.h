@@ -29,10 +29,11 @@ enum class ExitCause : std::uint8_t {
   kCron,          // As kAsked, by cron_restart …
   kMemoryLimit,   // … by max_memory_restart …
   kFilesChanged,  // … by watch.
+  kPmxLost,       // Keeper and daemon had ended together: what was left of it was ended too.
 };
-inline constexpr std::array<std::string_view, 8> kExitCauseNames{
-    "itself",   "asked", "kill_timeout", "out_of_memory",
-    "somebody", "cron",  "memory_limit", "files_changed"};
+inline constexpr std::array<std::string_view, 9> kExitCauseNames{
+    "itself", "asked",        "kill_timeout",  "out_of_memory", "somebody",
+    "cron",   "memory_limit", "files_changed", "pmx_lost"};
 constexpr std::string_view name_of(ExitCause cause) {
   return kExitCauseNames[static_cast<std::size_t>(cause)];
 }

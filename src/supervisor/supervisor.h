@@ -160,7 +160,7 @@ class Supervisor final : private WorkerHost {
   WorkerRecord new_record(AppSpec spec, WorkerId id, std::int64_t instance);
   std::vector<WorkerRecord> records_of_only_apps();
   void sweep(std::uint64_t number);
-  void end_lost_runs(const RosterContents& contents, const std::map<RunId, Child>& children);
+  void end_lost_runs(RosterContents& contents, const std::map<RunId, Child>& children);
   void adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners,
                     const std::set<RunId>& alive);
   void acknowledge_all();

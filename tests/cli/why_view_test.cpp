@@ -72,6 +72,9 @@ TEST(WhyViewTest, SaysWhoEndedIt) {
   expect_told(process, {"crashed by SIGSEGV", "core dump"});
   process.cause = "asked";
   expect_told(process, {"was told to stop, and did"});
+  process.cause = "pmx_lost";
+  process.signal = nullptr;
+  expect_told(process, {"keeper and daemon had both ended"});
 }
 
 TEST(WhyViewTest, ACrashLoopIsNotHiddenBehindOnline) {

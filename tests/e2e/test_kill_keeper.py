@@ -95,6 +95,8 @@ def test_both_die_at_once_and_the_apps_come_back():
         check(after["b"]["pm2_env"]["restart_time"] >= 1, "the count of restarts is gone")
         check(home.status("first") == "stopped", "what was stopped is not stopped")
         check("lost" in home.own_log(), "pmx.log does not say what may be lost")
+        told = home.run("why", "b").stdout
+        check("was ended, since pmx's keeper and daemon had both ended" in told, told)
         home.start_numbered("new", *ROTATE)
         used = {app["pm_id"] for app in before.values()}
         check(home.app("new")["pm_id"] not in used, "an id was used twice")

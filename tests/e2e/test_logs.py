@@ -189,6 +189,14 @@ def test_no_colour_when_not_a_terminal_and_a_closed_pipe_is_no_error():
         check(not done.stderr, f"a closed pipe: {done.stderr!r}")
 
 
+def test_lines_can_be_said_as_tail_has_it():
+    with Home() as home:
+        shell(home, "a", "for i in 1 2 3 4 5; do echo line $i; done")
+        ended(home, "a")
+        check(home.run("logs", "a", "-n", "2", "--nostream", "--raw").stdout == "line 4\nline 5\n", "-n 2 means something else")
+        check('"many" is not a number of lines' in home.run("logs", "a", "-n", "many", ok=False).stderr, "no line of it")
+
+
 def test_pm2_logs_of_the_daemon_itself_and_unknown_names():
     with Home() as home:
         shell(home, "a", "echo x")

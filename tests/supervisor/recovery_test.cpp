@@ -147,6 +147,8 @@ TEST_F(RecoveryTest, WhatIsWantedStartsAgainAfterBothWereKilled) {
   EXPECT_EQ(status(wanted), "launching");
   EXPECT_EQ(status(stopped), "stopped");
   EXPECT_TRUE(noticed("may be lost"));
+  EXPECT_EQ(record(wanted).last_exit->cause, supervisor::ExitCause::kPmxLost);
+  EXPECT_EQ(record(stopped).last_exit->cause, supervisor::ExitCause::kAsked);
 }
 
 TEST_F(RecoveryTest, AShutdownLeavesWhatIsWantedForTheNextStart) {
