@@ -84,6 +84,11 @@ std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& b
                     format_size(bound.bytes) + " of " +
                     (bound.of_cgroup ? "this cgroup" : "this machine") +
                     ": the kernel may kill it before pmx restarts it");
+  for (const auto& [key, path] :
+       {std::pair{"out_file", &app.out_file}, std::pair{"error_file", &app.error_file}})
+    if ((path->starts_with("/dev/") && *path != "/dev/null") || path->starts_with("/proc/"))
+      lines.push_back(app.name + ": " + key + " " + *path +
+                      " is no file that can be kept: its lines go to the home's logs");
   return lines;
 }
 

@@ -230,6 +230,7 @@ Result<void> Daemon::start_supervisor() {
         [this](int exit_code) { finish(exit_code); }});
     workers_->on_run_ended(
         [this](const supervisor::WorkerRecord& record, RunId) { foreground_->run_ended(record); });
+    workers_->on_tree_ended([this] { foreground_->look(); });
   }
   workers_->recover(held_runs_);
   shipping_->list_changed();
@@ -334,7 +335,7 @@ void Daemon::shut_down() {
 void Daemon::finish(int exit_code) {
   if (finishing_) return;
   finishing_ = true;
-  workers_->end_sweeps();
+  if (workers_->sweeping()) workers_->signal_all(SIGKILL);
   const std::vector<RunId> runs = workers_->live_runs();
   drains_open_ = runs.size() + 1;
   const auto one_less = [this, exit_code] {

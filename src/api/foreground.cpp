@@ -51,7 +51,7 @@ void Foreground::look() {
     return is_at_rest(worker->record()) ||
            (is_idle(worker->record()) && (code_ || end_signal_ != 0));
   });
-  if (!over) return;
+  if (!over || parts_.workers.sweeping()) return;
   parts_.finish(killed_ ? 128 + end_signal_ : code_.value_or(0));
 }
 
@@ -75,6 +75,7 @@ void Foreground::told_to_end(int signal) {
     return parts_.workers.signal_all(SIGKILL);
   }
   end_signal_ = signal;
+  parts_.workers.sweep_from_now_on(signal);  // `npm start` ends before the server behind it.
   std::chrono::milliseconds grace{0};
   parts_.workers.change_specs([&](AppSpec& spec) {
     grace = std::max(grace, spec.kill_timeout);

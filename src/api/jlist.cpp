@@ -155,7 +155,8 @@ Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
   env.add("instances", app.instances);
   env.add("args", words(app.args));
   env.add("node_args", words(app.interpreter_args));
-  env.add("watch", app.watch.on);
+  env.add("watch",
+          app.watch.on && !app.watch.paths.empty() ? words(app.watch.paths) : Json(app.watch.on));
   env.add("autorestart", app.autorestart);
   env.add("pm_out_log_path", record.logs.out.empty() ? "/dev/null" : record.logs.out);
   env.add("pm_err_log_path", record.logs.err.empty() ? "/dev/null" : record.logs.err);
@@ -189,6 +190,7 @@ Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
   if (detail == Detail::kDump) {
     for (const auto& [key, value] : app.env) variables.emplace_back(key, value);
     env.add("env", Json(std::move(variables)));
+    env.add("own_env", canonical["own_env"]);
     return env.take();
   }
   const auto number = supervisor::incremented(app, app.env, record.instance);

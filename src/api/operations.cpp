@@ -9,6 +9,7 @@
 #include "api/app_warnings.h"
 #include "api/internal/gather.h"
 #include "base/units.h"
+#include "config/resolve_app.h"
 
 namespace pmx::api {
 namespace {
@@ -129,9 +130,14 @@ void Operations::start_apps(const Json& apps, bool force, Done done) {
 
 Result<std::optional<AppSpec>> Operations::changed_spec(WorkerId id,
                                                         const AppChanges& changes) const {
-  const bool none = changes.changes.members().empty() && changes.update_env.members().empty();
-  if (none) return std::optional<AppSpec>();
   AppSpec spec = workers_.find(id)->record().spec;
+  // A `current` link may point to another release by now.
+  const bool has_package = spec.script.starts_with('/');
+  const std::string version = has_package ? config::package_version(spec.script) : spec.version;
+  const bool none = changes.changes.members().empty() && changes.update_env.members().empty() &&
+                    version == spec.version;
+  if (none) return std::optional<AppSpec>();
+  spec.version = version;
   if (!changes.changes.members().empty()) {
     Json json = codec_.to_json(spec);
     for (const auto& [key, value] : changes.changes.members()) {
@@ -157,6 +163,9 @@ void Operations::restart(const std::vector<WorkerId>& ids, const AppChanges& cha
   for (const WorkerId id : ids) {
     auto spec = changed_spec(id, changes);
     if (!spec) return done(std::move(spec).error());  // Before anything has been stopped.
+    const AppSpec& next = *spec ? **spec : workers_.find(id)->record().spec;
+    const auto startable = workers_.check_start(id, next);
+    if (!startable) return done(startable.error());
     specs.push_back(std::move(*spec));
   }
   for (const WorkerId id : ids) workers_.want(id);

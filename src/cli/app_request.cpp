@@ -175,7 +175,7 @@ Result<config::ResolveContext> resolve_context(const Session& session) {
   context.defaults = std::move(settings.app_defaults);
   if (session.command == kForegroundCommand) {
     // Whoever started us is to see a crash; and docker stop's own SIGKILL comes after 10 s.
-    context.defaults.autorestart = false;
+    if (!session.starts_in_foreground) context.defaults.autorestart = false;
     context.defaults.kill_timeout = kForegroundKillTimeout;
   }
   return context;

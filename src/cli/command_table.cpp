@@ -14,7 +14,7 @@ namespace {
 constexpr std::array kCommands{
     Command{"start", "", "start <script|ecosystem file|name|id|namespace>... [options] [-- arguments]",
             "Start a program, the apps of an ecosystem file, or an app that is stopped.",
-            Words::kFiles, "app force env only attach update-env", &run_start},
+            Words::kFiles, "app force env only attach update-env no-daemon", &run_start},
     Command{"list", "ls l ps status", "list [--watch] [options]", "Show all apps; with --watch again and again.",
             Words::kNone, "mini-list sort", &run_list},
     Command{"monit", "dashboard dash imonit", "monit [options]",

@@ -59,8 +59,9 @@ int run_help(Session& session) {
 }
 
 int run_completion(Session& session) {
-  if (session.line.words.empty()) return missing_argument(session, "bash|zsh|fish");
-  const Result<std::string> script = completion_script(session.line.words.front());
+  // As PM2's, which is for bash: `pm2 completion >> ~/.bashrc`.
+  const std::string shell = session.line.words.empty() ? "bash" : session.line.words.front();
+  const Result<std::string> script = completion_script(shell);
   if (!script) return failed(session, script.error());
   session.console.data(*script);
   return 0;

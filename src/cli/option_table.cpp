@@ -65,9 +65,9 @@ constexpr std::array kOwnOptions{
     OptionRow{"--no-auto-exit", "", "Accepted for PM2's sake; without effect."},
     OptionRow{"--parallel", "<number>",
               "Of a reload: workers of an app that are replaced at a time, after the first."},
-    OptionRow{"-w,--write", "", "Accepted for PM2's sake; without effect."},
+    OptionRow{"-w,--write", "", "Accepted for PM2's sake; `pmx ecosystem` writes a file."},
     OptionRow{"--no-daemon", "",
-              "Of serve alone: in the foreground, as a container does (pmx run)."},
+              "Of start and serve: in the foreground, as a container does (pmx run)."},
 };
 
 bool has_word(std::string_view words, std::string_view word) {

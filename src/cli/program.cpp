@@ -98,7 +98,7 @@ std::string misplaced_option(const CommandLine& line, const Command& command) {
 }
 
 int dispatch(CommandLine line, Console& console, const std::string& called_as) {
-  if (line.has("version") && line.words.empty())
+  if (line.has("version"))
     line.words = {"version"};
   else if (is_runtime_name(called_as))
     take_as_runtime(line);
@@ -109,8 +109,11 @@ int dispatch(CommandLine line, Console& console, const std::string& called_as) {
   const std::string word = line.words.front();
   const Command* command = find_command(word);
   if (command == nullptr) return unknown_command(console, line);
-  if (line.has("no-daemon") && command->name != kServeCommand)
-    return misused(console, "--no-daemon: use `pmx run` for an app in the foreground");
+  const bool starts_in_foreground = line.has("no-daemon") && command->name == "start";
+  if (starts_in_foreground) command = find_command(kForegroundCommand);
+  if (line.has("no-daemon") && command->name != kServeCommand &&
+      command->name != kForegroundCommand)
+    return misused(console, "--no-daemon is for start and serve, which then run in the foreground");
   if (line.has("help")) {
     console.data(usage_text(*command));
     return 0;
@@ -124,6 +127,7 @@ int dispatch(CommandLine line, Console& console, const std::string& called_as) {
     return 1;
   }
   session->command = command->name;
+  session->starts_in_foreground = starts_in_foreground;
   const int exit_code = command->handler(*session);
   warn_of_other_version(*session);
   return exit_code;

@@ -51,6 +51,15 @@ Result<std::vector<AppSpec>> named_apps(Session& session) {
   return std::vector{PMX_TRY(script_app(session, program))};
 }
 
+// Files for containers say /dev/null so that nothing is kept twice: what is printed comes from the
+// home's own logs here, which have their bounds.
+void print_all_of(AppSpec& app) {
+  app.disable_logs = false;
+  for (std::string* const file : {&app.out_file, &app.error_file})
+    if (*file == "/dev/null" || *file == "NULL" || *file == "null" || *file == "false")
+      file->clear();
+}
+
 // pm2-runtime's --delay: seconds before anything is started.
 Result<void> wait_first(const CommandLine& line) {
   if (!line.has("delay")) return {};
@@ -75,7 +84,7 @@ Error start(Session& session, AppsToRun apps_to_run) {
                                     ": end it (PMX_HOME=" + session.home +
                                     " pmx kill), or give this one a home of its own: "
                                     "PMX_HOME=<directory> pmx run …");
-  const Result<std::vector<AppSpec>> apps = apps_to_run(session);
+  Result<std::vector<AppSpec>> apps = apps_to_run(session);
   if (!apps) return apps.error();
   const Result<void> waited = wait_first(session.line);
   if (!waited) return waited.error();
@@ -87,7 +96,10 @@ Error start(Session& session, AppsToRun apps_to_run) {
     if (!made) return made.error();
   }
   Json list = Json::array();
-  for (const AppSpec& app : *apps) list.push_back(config::app_to_json(app));
+  for (AppSpec& app : *apps) {
+    print_all_of(app);
+    list.push_back(config::app_to_json(app));
+  }
   Json content = Json::object({{"apps", list}, {"output", name_of(style_of(session.line))}});
   add_ship_secrets(session, content);
   // 0600: it holds the whole environment, and secrets of sinks.

@@ -32,6 +32,7 @@ struct Session {
   std::string home;
   ApiClient client;
   RealClock clock;
+  bool starts_in_foreground = false;      // `start --no-daemon`: apps are started again as ever.
   config::SinkSecrets ship_secrets = {};  // Of the sinks that this command has resolved.
 
   std::int64_t now_ms() const { return clock.system_ns() / 1'000'000; }

@@ -42,8 +42,24 @@ Result<void> start_listed(Session& session, const std::string& word) {
   return {};
 }
 
+// PM2: a script that is listed under this name and does not run is started as it was.
+bool is_stopped_one(const Json& list, const AppSpec& app) {
+  bool found = false;
+  for (const Json& element : list.items()) {
+    if (element["name"].as_string() != app.name) continue;
+    const Json& env = element["pm2_env"];
+    const std::string& status = env["status"].as_string();
+    if (env["pm_exec_path"].as_string() != app.script) return false;
+    if (status != "stopped" && status != "errored" && status != "stopping") return false;
+    found = true;
+  }
+  return found;
+}
+
 Result<void> start_script(Session& session, const std::string& script) {
   const AppSpec app = PMX_TRY(script_app(session, script));
+  if (!session.line.has("force") && is_stopped_one(PMX_TRY(session.short_list()), app))
+    return start_listed(session, app.name);
   session.console.info("Starting " + app.script + " in " + app.exec_mode + " (" +
                        instances_text(app));
   PMX_TRY(post_apps(session, {app}));
@@ -89,6 +105,24 @@ Result<void> start_missing(Session& session, const std::vector<AppSpec>& apps) {
   return {};
 }
 
+// How many there are, and of which kind, is not changed by a restart, as in PM2.
+void say_what_is_not_taken_over(Session& session, const Json& list, const AppSpec& app) {
+  std::int64_t count = 0;
+  std::string mode;
+  for (const Json& element : list.items()) {
+    if (element["name"].as_string() != app.name) continue;
+    ++count;
+    mode = element["pm2_env"]["exec_mode"].as_string();
+  }
+  if (mode != app.exec_mode)
+    session.console.warn(app.name + " stays in " + mode + ", and " + app.config.path + " says " +
+                         app.exec_mode + ": pmx delete " + app.name + ", then start the file");
+  else if (count != app.instances && app.instances_given)
+    session.console.warn(app.name + " has " + std::to_string(count) + " instances, and " +
+                         app.config.path + " says " + std::to_string(app.instances) +
+                         ": pmx scale " + app.name + " " + std::to_string(app.instances));
+}
+
 }  // namespace
 
 Result<void> bring_up_file(Session& session, const Act& act, const std::string& file) {
@@ -108,6 +142,7 @@ Result<void> bring_up_file(Session& session, const Act& act, const std::string& 
     add_ship_secrets(session, changes);
     const Json answer = PMX_TRY(ask(session, act.action, app.name, changes));
     print_outcome(session, act, app.name, answer);
+    say_what_is_not_taken_over(session, list, app);
   }
   return missing.empty() ? Result<void>() : start_missing(session, missing);
 }

@@ -61,10 +61,14 @@ Result<Account> account_of(const Session& session) {
   const std::string wanted = session.line.value("user");
   const passwd* const entry = wanted.empty() ? ::getpwuid(::getuid()) : ::getpwnam(wanted.c_str());
   if (entry == nullptr) return Error(Errc::kNotFound, "there is no user " + wanted);
-  return Account{entry->pw_name, entry->pw_dir};
+  // As PM2: $HOME is where this user's pmx looks, whatever the account's directory is.
+  const auto home = session.env.find("HOME");
+  const bool own = wanted.empty() && home != session.env.end() && !home->second.empty();
+  return Account{entry->pw_name, own ? home->second : entry->pw_dir};
 }
 
 bool home_is_named(const Session& session) {
+  if (session.line.has("hp")) return false;  // It is said here.
   return session.env.contains("PMX_HOME") || session.env.contains("PM2_HOME");
 }
 

@@ -172,6 +172,9 @@ constexpr std::array kAdvice{
     Advice{[](const Story& s) { return s.failed_early(); },
            "it fails within its first second: a module, variable or file that it wants is not "
            "there, or a port is taken; its last words say which"},
+    Advice{[](const Story& s) { return s.signal == "SIGABRT" && s.is("itself"); },
+           "node aborts when its heap is full: where its last words say so, find what is kept, or "
+           "allow more (--node-args=--max-old-space-size=<MB>); else a core dump shows where"},
     Advice{[](const Story& s) { return !s.signal.empty() && s.is("itself"); },
            "it is a crash of native code or of the interpreter: a core dump shows where"},
     Advice{[](const Story& s) { return s.ended && s.code == 0 && s.autorestart && !s.is("asked"); },

@@ -177,7 +177,8 @@ Result<void> resolve_user(AppSpec& app, const ResolveContext& context) {
   return {};
 }
 
-// The version of the nearest package.json above the script.
+}  // namespace
+
 std::string package_version(std::string_view script) {
   for (std::string_view folder = directory_of(script);; folder = directory_of(folder)) {
     const std::string file = std::string(folder) + "/package.json";
@@ -189,8 +190,6 @@ std::string package_version(std::string_view script) {
     if (folder == "/" || folder == ".") return "N/A";
   }
 }
-
-}  // namespace
 
 Result<AppSpec> resolve_app(const Json& json, const ResolveContext& context) {
   AppSpec app = PMX_TRY(app_from_json(json, context.defaults));
@@ -204,7 +203,7 @@ Result<AppSpec> resolve_app(const Json& json, const ResolveContext& context) {
 
   app.cwd = absolute_path(context.cwd, app.cwd.empty() ? context.cwd : app.cwd,
                           value_of(context.env, "HOME"));
-  if (!is_directory(app.cwd)) return invalid("app " + app.name + ": cwd: no directory " + app.cwd);
+  if (!is_directory(app.cwd)) return invalid("cwd: no directory " + app.cwd);
   resolve_environment(app, json, context);
   if (app.script == kFileServerScript)
     resolve_file_server(app, json);
@@ -214,7 +213,7 @@ Result<AppSpec> resolve_app(const Json& json, const ResolveContext& context) {
   resolve_source_maps(app, json, context.home);
   resolve_mode(app, json, context);
   resolve_files(app, context);
-  PMX_TRY_WITHIN("app " + app.name, resolve_user(app, context));
+  PMX_TRY(resolve_user(app, context));
   if (app.script != kFileServerScript) app.version = package_version(app.script);
   return app;
 }

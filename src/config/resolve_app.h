@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -26,5 +27,8 @@ struct ResolveContext {
 // paths, the worker's whole environment, instances of 1 and more. Errors use PM2's words where PM2
 // has some.
 Result<AppSpec> resolve_app(const Json& app, const ResolveContext& context);
+
+// Of the nearest package.json above the script; "N/A" where there is none.
+std::string package_version(std::string_view script);
 
 }  // namespace pmx::config

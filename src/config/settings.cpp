@@ -119,6 +119,9 @@ Result<SettingName> setting_name(std::string_view written) {
       if (row.name == name) return SettingName{std::string(row.key), std::string(row.note)};
     return invalid("\"" + std::string(name) + "\" is not a setting of pm2-logrotate");
   }
+  if (written == "pm2:autodump") return SettingName{std::string(kAutosave), ""};
+  if (written.starts_with("pm2:") || written.starts_with("pm2."))
+    return SettingName{"", "it is a setting of PM2's daemon"};
   std::string key(written);
   std::replace(key.begin(), key.end(), ':', '.');
   if (const Setting* setting = find_setting(key)) key = setting->key;

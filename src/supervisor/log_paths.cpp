@@ -91,9 +91,7 @@ std::string file_name_of(std::string_view app_name) {
 }
 
 bool has_own_files(const AppSpec& app) {
-  const bool merged = app.merge_logs.value_or(!app.instances_given);
-  // One worker alone needs no mark, unless somebody asks for it by merge_logs: false.
-  return !merged && (app.instances > 1 || app.merge_logs.has_value());
+  return !app.merge_logs.value_or(!app.instances_given);  // `instances: 1` too, as in PM2.
 }
 
 LogFiles log_files(const AppSpec& app, WorkerId id, const std::string& logs_directory) {

@@ -76,6 +76,15 @@ void Strays::signal(RunId run, pid_t leader, int signal) {
   for (const ProcessEntry& process : strays) (void)signal_process(process, signal);
 }
 
+bool Strays::any_lives(RunId run) const {
+  const auto known = known_.find(run);
+  return known != known_.end() &&
+         std::any_of(known->second.begin(), known->second.end(), [](const ProcessEntry& process) {
+           const auto ticks = sys::start_time_ticks(process.pid);
+           return ticks && *ticks == process.start_ticks;
+         });
+}
+
 std::size_t Strays::end(RunId run) {
   const auto known = known_.extract(run);
   if (known.empty()) return 0;

@@ -42,6 +42,7 @@ class Strays {
   // Adds who descends from `leader` now, and sends `signal` (0: none) to all that are known.
   void signal(RunId run, pid_t leader, int signal);
   bool has(RunId run) const { return known_.contains(run); }
+  bool any_lives(RunId run) const;
   // SIGKILL to those that are still there; how many. The run is forgotten.
   std::size_t end(RunId run);
   void forget(RunId run) { known_.erase(run); }

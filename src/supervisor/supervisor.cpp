@@ -42,7 +42,8 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
                   save_now();
                 }}),
       triggers_(parts_.timers),
-      strays_(parts_.clock, parts_.processes),
+      sweeps_(parts_.timers, parts_.clock, parts_.processes, parts_.notice,
+              [this](RunId run) { tree_ended(run); }),
       memory_guard_({parts_.timers, [this] { return workers(); },
                      [this](pid_t pid) -> std::optional<std::uint64_t> {
                        const auto reading = parts_.process(pid);
@@ -66,7 +67,6 @@ Supervisor::~Supervisor() {
   parts_.timers.cancel(save_timer_);
   parts_.timers.cancel(forget_timer_);
   for (const auto& [app, timer] : tidy_timers_) parts_.timers.cancel(timer);
-  for (const auto& [number, sweep] : sweeps_) parts_.timers.cancel(sweep.timer);
 }
 
 // ---- What users ask for.
@@ -105,6 +105,26 @@ void Supervisor::start(WorkerId id, std::optional<AppSpec> spec, Done done) {
 void Supervisor::stop(WorkerId id, Worker::Wanted wanted, Done done) {
   workers_.at(id)->stop(wanted, std::move(done));
 }
+Result<void> Supervisor::check_start(WorkerId id, const AppSpec& spec) const {
+  const Worker* const worker = find(id);
+  if (worker == nullptr || worker->record().pid == 0) return {};  // Nothing to lose.
+  WorkerRecord record;
+  record.id = id;
+  record.instance = worker->record().instance;
+  record.spec = spec;
+  auto checked = [&]() -> Result<void> {
+    const auto identity = PMX_TRY(identity_of(spec));
+    const SpawnRequest request =
+        PMX_TRY(spawn_request_of(record, RunId{}, options_.home, identity));
+    for (const std::string& path : {request.program, request.cwd})
+      if (!parts_.files.info(path)) return Error(Errc::kNotFound, "there is no " + path);
+    return {};
+  }();
+  if (checked) return checked;
+  return std::move(checked).error().within(spec.name + " (id " + std::to_string(id.value) +
+                                           ") stays as it is");
+}
+
 void Supervisor::restart(WorkerId id, std::optional<AppSpec> spec, Done done) {
   workers_.at(id)->restart(std::move(spec), std::move(done));
 }
@@ -214,7 +234,7 @@ void Supervisor::signal(RunId run, int signal, bool group) {
 }
 
 void Supervisor::signal_strays(RunId run, pid_t leader, int signal) {
-  strays_.signal(run, leader, signal);
+  sweeps_.signal_strays(run, leader, signal);
 }
 
 bool Supervisor::say(RunId run, std::string_view json) {
@@ -244,37 +264,22 @@ Result<void> Supervisor::send_signal(WorkerId id, int signal) const {
   return parts_.link.signal(record->run, signal, false);
 }
 
-void Supervisor::sweep_group(const Child& leader, std::chrono::nanoseconds grace) {
-  const pid_t group = leader.pid;
-  if (group <= 1) return;
-  if (!sys::kill_group(group, 0) && !strays_.has(leader.run)) return;  // Nobody is left.
-  const std::uint64_t number = next_sweep_++;
-  sweeps_[number].group = group;
-  sweeps_[number].run = leader.run;
-  sweeps_[number].timer = parts_.timers.call_after(grace, [this, number] { sweep(number); });
+void Supervisor::tree_ended(RunId run) {
+  for (const auto& [id, worker] : workers_) worker->tree_ended(run);
+  if (tree_ended_) tree_ended_();
 }
 
-void Supervisor::sweep(std::uint64_t number) {
-  const pid_t group = sweeps_.at(number).group;
-  const RunId run = sweeps_.at(number).run;
-  parts_.timers.cancel(sweeps_.at(number).timer);
-  sweeps_.erase(number);
-  if (const std::size_t ended = strays_.end(run); ended > 0)
-    parts_.notice(std::to_string(ended) + " process(es) that had left group " +
-                  std::to_string(group) + " after their leader had stopped were ended");
-  // As long as one of the group lives, the kernel gives its number to no new process. If a process
-  // has that number now, then the group had emptied and this is somebody else's.
-  if (sys::start_time_ticks(group)) return;
-  if (sys::kill_group(group, SIGKILL))
-    parts_.notice("processes left in group " + std::to_string(group) +
-                  " after its leader had stopped were ended");
-}
-
-void Supervisor::end_sweeps() {
-  while (!sweeps_.empty()) sweep(sweeps_.begin()->first);
+void Supervisor::sweep_from_now_on(int signal) {
+  sweeps_always_ = true;
+  for (const auto& [id, worker] : workers_) {
+    const WorkerRecord& record = worker->record();
+    if (record.pid > 0 && record.spec.treekill)
+      sweeps_.signal_strays(record.run, record.pid, signal);
+  }
 }
 
 void Supervisor::signal_all(int signal) {
+  if (signal == SIGKILL) sweeps_.kill_all();
   for (const auto& [id, worker] : workers_) {
     const WorkerRecord& record = worker->record();
     if (record.run.value != 0) this->signal(record.run, signal, true);

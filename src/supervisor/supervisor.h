@@ -31,7 +31,7 @@
 #include "supervisor/reloads.h"
 #include "supervisor/roster.h"
 #include "supervisor/run_launcher.h"
-#include "supervisor/strays.h"
+#include "supervisor/sweeps.h"
 #include "supervisor/target.h"
 #include "supervisor/triggers.h"
 #include "supervisor/watch_restarts.h"
@@ -81,6 +81,7 @@ class Supervisor final : private WorkerHost {
   void recover(const std::vector<RunSpec>& runs);
   // After each end of a run, and each start that did not become one (run 0).
   void on_run_ended(Ended ended) { ended_ = std::move(ended); }
+  void on_tree_ended(std::function<void()> ended) { tree_ended_ = std::move(ended); }
 
   // From keeper and pipeline.
   void child_changed(const Child& child);
@@ -98,6 +99,8 @@ class Supervisor final : private WorkerHost {
   void start(WorkerId id, std::optional<AppSpec> spec, Done done);
   void stop(WorkerId id, Worker::Wanted wanted, Done done);
   void restart(WorkerId id, std::optional<AppSpec> spec, Done done);
+  // What would keep this worker from starting with `spec`, before its process is ended for it.
+  Result<void> check_start(WorkerId id, const AppSpec& spec) const;
   // supervisor_cluster.cpp: workers of one cluster app, one after the other; see reloads.h.
   void reload(std::vector<std::pair<WorkerId, AppSpec>> workers, std::size_t parallel, Done done);
   void retire_worker(WorkerId id, Done done);  // Removed once no client of it is cut off.
@@ -114,7 +117,10 @@ class Supervisor final : private WorkerHost {
   // Of every app; see Worker::change_spec().
   void change_specs(const std::function<bool(AppSpec&)>& change);
   void save_now();
-  void end_sweeps();  // What is left in the groups of stopped workers is ended now.
+  // Of a worker that ends without being asked to, too, the tree is waited for and ended; strays get
+  // the signal that the groups have had from elsewhere.
+  void sweep_from_now_on(int signal);
+  bool sweeping() const { return sweeps_.any(); }
   void signal_all(int signal);
 
   const Worker* find(WorkerId id) const;
@@ -128,18 +134,15 @@ class Supervisor final : private WorkerHost {
   const std::string& home() const { return options_.home; }
 
  private:
-  struct Sweep {
-    Timers::Id timer = 0;
-    pid_t group = 0;
-    RunId run;
-  };
-
   // WorkerHost.
   Result<void> launch(WorkerRecord& record) override;
   void signal(RunId run, int signal, bool group) override;
   void signal_strays(RunId run, pid_t leader, int signal) override;
   bool say(RunId run, std::string_view json) override;
-  void sweep_group(const Child& leader, std::chrono::nanoseconds grace) override;
+  bool sweep_tree(const Child& leader, std::chrono::nanoseconds grace) override {
+    return sweeps_.begin(leader, grace);
+  }
+  bool sweeps_always() const override { return sweeps_always_; }
   void run_ended(const WorkerRecord& record, RunId run) override;
   void save_soon() override;
   void remove(WorkerId id) override;
@@ -159,7 +162,7 @@ class Supervisor final : private WorkerHost {
   void add_recovered(std::vector<WorkerRecord> records);
   WorkerRecord new_record(AppSpec spec, WorkerId id, std::int64_t instance);
   std::vector<WorkerRecord> records_of_only_apps();
-  void sweep(std::uint64_t number);
+  void tree_ended(RunId run);
   void end_lost_runs(RosterContents& contents, const std::map<RunId, Child>& children);
   void adopt_or_end(const Child& child, const std::map<RunId, WorkerId>& owners,
                     const std::set<RunId>& alive);
@@ -189,20 +192,20 @@ class Supervisor final : private WorkerHost {
   std::map<AppKey, Timers::Id> tidy_timers_;
   bool hook_written_ = false;
   Triggers triggers_;
-  Strays strays_;
+  Sweeps sweeps_;
+  bool sweeps_always_ = false;
   MemoryGuard memory_guard_;
   WatchRestarts watch_restarts_;
   std::map<WorkerId, std::unique_ptr<Worker>> workers_;
   std::uint32_t next_id_ = 0;
   std::vector<RunId> exits_to_acknowledge_;
   std::set<WorkerId> removed_;
-  std::map<std::uint64_t, Sweep> sweeps_;
-  std::uint64_t next_sweep_ = 0;
   Timers::Id save_timer_ = 0, forget_timer_ = 0;
   std::chrono::steady_clock::duration save_took_{0};
   std::uint64_t oom_kills_ = 0;
   bool retrying_ = false;  // save_timer_ is the slow one.
   Ended ended_;
+  std::function<void()> tree_ended_;
 };
 
 }  // namespace pmx::supervisor

@@ -41,8 +41,10 @@ class WorkerHost {
   virtual void signal_strays(RunId run, pid_t leader, int signal) = 0;
   // Over the run's channel. False: there is none that anybody listens to.
   virtual bool say(RunId run, std::string_view json) = 0;
-  // The leader has exited on request; whoever is left in its group is killed after `grace`.
-  virtual void sweep_group(const Child& leader, std::chrono::nanoseconds grace) = 0;
+  // The leader has ended, and what is left of its tree is killed after `grace`. False: nobody is
+  // left. Else tree_ended() says when nobody is, later.
+  virtual bool sweep_tree(const Child& leader, std::chrono::nanoseconds grace) = 0;
+  virtual bool sweeps_always() const = 0;  // Also where nobody had asked for the end.
   virtual void run_ended(const WorkerRecord& record, RunId run) = 0;
   virtual void save_soon() = 0;
   virtual void remove(WorkerId id) = 0;  // Later, from the loop: the worker is still on the stack.
@@ -99,6 +101,7 @@ class Worker {
   void want() { record_.should_run = true; }
 
   void child_changed(const Child& child);  // Of record().run.
+  void tree_ended(RunId run);              // Nobody is left of what it had started.
   // Of the same run, over its channel. True: there is something new to be saved.
   bool said(RunId run, const AppMessage& message);
   // After a daemon's start. `child` is the keeper's entry of record().run, or null; `again` asks
@@ -206,6 +209,7 @@ class Worker {
   };
   std::map<RunId, LeaveTimers> leave_timers_;
   int kills_ = 0;
+  RunId tree_of_;  // Ended on request; its tree is waited for. {0}: none is.
   bool late_ = false;         // kUnready for longer than listen_timeout.
   bool was_running_ = false;  // When a restart's stop began.
   bool removing_ = false;

@@ -314,7 +314,7 @@ void Worker::left(const Child& child) {
     timers_.cancel(timers.mapped().next);
     timers_.cancel(timers.mapped().kill);
   }
-  if (record_.spec.treekill) host_.sweep_group(child, 0ns);
+  if (record_.spec.treekill) (void)host_.sweep_tree(child, 0ns);
   host_.save_soon();
   host_.reload_moved(record_.id);
   run_steps();

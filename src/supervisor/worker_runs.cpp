@@ -126,11 +126,16 @@ void Worker::ended(const Child& child) {
   record_.actions = Json::array();
   monitor_ = Json::object();
   if (asked) {
-    if (record_.spec.treekill)
-      host_.sweep_group(child, std::max(kill_at_ - clock_.steady_now(),
-                                        std::chrono::steady_clock::duration::zero()));
+    const auto grace = std::max(kill_at_ - clock_.steady_now(), decltype(kill_at_)::duration(0));
+    if (record_.spec.treekill && host_.sweep_tree(child, grace)) {
+      cancel_timers();  // The sweep has its own.
+      tree_of_ = run;
+      return host_.save_soon();
+    }
     apply(WorkerEvent::kEndedDone);
   } else {
+    if (record_.spec.treekill && host_.sweeps_always())
+      (void)host_.sweep_tree(child, record_.spec.kill_timeout);
     const Verdict verdict =
         after_exit(record_.spec, record_.memory, exit, std::chrono::nanoseconds(exit.ran_ns));
     if (verdict.kind == Verdict::Kind::kBroken) {
@@ -143,6 +148,14 @@ void Worker::ended(const Child& child) {
     }
     apply_verdict(verdict);
   }
+  host_.run_ended(record_, run);
+}
+
+// A stop, or the first half of a restart, is over when nobody of its tree is left.
+void Worker::tree_ended(RunId run) {
+  if (run != tree_of_) return;
+  tree_of_ = {};
+  apply(WorkerEvent::kEndedDone);
   host_.run_ended(record_, run);
 }
 

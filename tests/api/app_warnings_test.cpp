@@ -60,6 +60,18 @@ TEST(StartWarningsTest, TellOfLimitsThatAreTogetherMoreThanThereIs) {
   EXPECT_TRUE(start_warnings(app, {1, false}).empty());
 }
 
+TEST(StartWarningsTest, SayWhereLinesGoThatAreSentToADevice) {
+  AppSpec app;
+  app.name = "web";
+  app.out_file = "/dev/stdout";
+  app.error_file = "/dev/null";
+  EXPECT_EQ(start_warnings(app, {}),
+            std::vector<std::string>{"web: out_file /dev/stdout is no file that can be kept: its "
+                                     "lines go to the home's logs"});
+  app.out_file = "/var/log/web.log";
+  EXPECT_TRUE(start_warnings(app, {}).empty());
+}
+
 TEST(StopWarningsTest, NameEachAppThatCronStartsAgain) {
   supervisor::WorkerRecord one, two, plain;
   one.spec.name = two.spec.name = "job";

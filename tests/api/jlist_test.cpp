@@ -120,7 +120,7 @@ TEST_F(JlistTest, ShowsWhereLinesGoAndNoSecret) {
 TEST_F(JlistTest, ShowsHowItsLogsAreDoing) {
   running(app_json("web"));
   supervisor::LogStatus log;
-  log.path = home_ + "/logs/web-out.log";
+  log.path = home_ + "/logs/web-out-0.log";
   log.captured_lines = 5;
   log.trouble = "disk full";
   pipeline_.status_ = {log, supervisor::LogStatus{}};

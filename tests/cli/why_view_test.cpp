@@ -70,6 +70,8 @@ TEST(WhyViewTest, SaysWhoEndedIt) {
   process.cause = "itself";
   process.signal = "SIGSEGV";
   expect_told(process, {"crashed by SIGSEGV", "core dump"});
+  process.signal = "SIGABRT";
+  expect_told(process, {"crashed by SIGABRT", "--max-old-space-size"});
   process.cause = "asked";
   expect_told(process, {"was told to stop, and did"});
   process.cause = "pmx_lost";

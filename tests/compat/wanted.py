@@ -16,7 +16,7 @@ NO_AGENT = "there is no agent to inject"
 DESCRIBE = "`describe` has what is known of the logs and of the last end in place of the agent's tables and hints"
 NO_BANNER = "A first command prints no banner"
 APPLIED = "`Applying action` is said of what has been done, so not of an id that nobody has"
-STARTING = "`start` of a script says what it starts, also where that is an app that was stopped or one that it may not start twice"
+STARTING = "`start` of a script says what it starts, also where that is one that it may not start twice"
 LEFT_OUT = "`--only` of an app that the file does not have ends with 1, and nothing is said of apps that it leaves out"
 NEWEST_FIRST = "removes the newest instances, so that instance 0 stays"
 SETTINGS = "`set`, `get`, `unset` and `conf` say what a setting means here, and `get` prints the value alone"
@@ -54,8 +54,6 @@ WANTED = [
     Wanted("stderr", r"\[PM2\]\[WARN\] No process found", "", "`kill` of an empty list warns of nothing", "pm2 (kill|update)"),
     Wanted("stdout", r"\[PM2\] Applying action \w+ on app \[99\].*", "", APPLIED),
     Wanted("stdout", "", r"\[PM2\] (Starting <root>/work/app.js in fork_mode \(1 instance\)|Done\.)", STARTING),
-    Wanted("stdout", r"\[PM2\] (Applying action restartProcessId on app \[app\].*|\[app\]\(0\) ✓|Process successfully started)",
-           "", STARTING, r"pm2 stop app; pm2 start app\.js"),
     Wanted("stderr", "", r"\[PM2\]\[WARN\] --env chooses .*", "`--env` with a script is said to mean nothing"),
     Wanted("stderr", r"\[PM2\]\[WARN\] Environment .*", r"", "Warnings go to the standard error, with the app's name"),
     Wanted("stderr", "", r"\[PM2\]\[WARN\] app \w+: Environment .*", "Warnings go to the standard error, with the app's name"),

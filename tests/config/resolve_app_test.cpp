@@ -346,16 +346,16 @@ TEST_F(ResolveAppTest, MakesPathsAbsoluteBelowTheAppsDirectory) {
   EXPECT_EQ(app.error_file, "/dev/null");
   EXPECT_EQ(app.log_file, context_.home + "/logs/a-b.log");
   EXPECT_EQ(refusal(Json::object({{"script", "app.js"}, {"cwd", "none"}})),
-            "app app: cwd: no directory " + root_ + "/none");
+            "cwd: no directory " + root_ + "/none");
 }
 
 TEST_F(ResolveAppTest, LetsOnlyRootChangeTheUser) {
   file("app.js", "");
   EXPECT_EQ(refusal(Json::object({{"script", "app.js"}, {"uid", "nobody"}})),
-            "app app: uid: only root can set it");
+            "uid: only root can set it");
   context_.is_root = true;
   EXPECT_EQ(refusal(Json::object({{"script", "app.js"}, {"uid", "no-such-user"}})),
-            "app app: uid: this machine has no user \"no-such-user\"");
+            "uid: this machine has no user \"no-such-user\"");
   EXPECT_EQ(resolve(Json::object({{"script", "app.js"}, {"uid", "root"}})).username, "root");
 }
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from harness import PMX, Home, alive, check, read_log, run_tests, wait_for
+from stores import free_port
 
 
 def shell(home: Home, name: str, script: str, *options, **more) -> None:
@@ -46,6 +47,59 @@ def test_stop_kills_the_whole_group_after_the_timeout():
         took = time.monotonic() - begin
         check(0.4 < took < 5, f"stopped after {took:.2f} s")
         wait_for("leader and child dead", lambda: not alive(leader) and not alive(child), 3)
+
+
+SERVER_BEHIND_A_SHELL = """
+import signal, socket, sys, time
+def end(*_):
+    time.sleep(0.7)  # As one that answers its last clients.
+    print('ended in order', flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGINT, end)
+signal.signal(signal.SIGTERM, end)
+server = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+print('listens', flush=True)
+while True: signal.pause()
+"""
+
+
+def behind_a_shell(home: Home, port: int) -> None:
+    """`npm start` and many a start.sh: the shell ends at once, the server behind it when it has done its work."""
+    (home.work / "server.py").write_text(SERVER_BEHIND_A_SHELL)
+    (home.work / "start.sh").write_text(f"#!/bin/bash\ntrap 'exit 0' INT TERM\n{sys.executable} server.py {port} & wait\n")
+    (home.work / "start.sh").chmod(0o755)
+
+
+def count_of(home: Home, name: str, text: str) -> int:
+    return read_log(home.logs / f"{name}-out.log").decode().count(text)
+
+
+def test_a_stop_and_a_restart_wait_for_the_whole_tree():
+    with Home() as home:
+        port = free_port()
+        behind_a_shell(home, port)
+        home.run("start", "start.sh", "--name", "a", "--cwd", home.work, "--kill-timeout", 60000)
+        wait_for("it listens", lambda: count_of(home, "a", "listens") == 1)
+        home.run("restart", "a")
+        wait_for("it listens again", lambda: count_of(home, "a", "listens") == 2)
+        check(count_of(home, "a", "ended in order") == 1, "the first was not waited for")
+        check(home.app("a")["pm2_env"]["restart_time"] == 1, "the port was taken")
+        home.run("stop", "a")
+        check(count_of(home, "a", "ended in order") == 2, "the stop did not wait")
+        home.run("start", "a")
+        wait_for("it listens once more", lambda: count_of(home, "a", "listens") == 3)
+        home.run("kill")
+        check(count_of(home, "a", "ended in order") == 3, "the daemon's end did not wait")
+
+
+def test_in_the_foreground_too_the_whole_tree_is_waited_for():
+    with Home() as home:
+        behind_a_shell(home, free_port())
+        process = home.spawn("run", "--", "./start.sh", stdout=subprocess.PIPE, text=True)
+        check(process.stdout.readline() == "listens\n", "not up")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+        check(out == "ended in order\n", f"{out!r}")
 
 
 def test_stop_reaches_those_who_have_left_the_group():

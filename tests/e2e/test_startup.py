@@ -73,7 +73,7 @@ def test_without_root_the_line_for_sudo_is_printed():
         done = subprocess.run([str(copy), "startup"], env=env, capture_output=True, text=True, user=nobody.pw_uid,
                               group=nobody.pw_gid, cwd="/")
         check(done.returncode == 1, f"exit code {done.returncode}")
-        check(f"sudo env PATH=$PATH:/usr/bin {copy} startup systemd -u nobody --hp {nobody.pw_dir}\n" in done.stdout,
+        check(f"sudo env PATH=$PATH:/usr/bin {copy} startup systemd -u nobody --hp /tmp\n" in done.stdout,
               done.stdout + done.stderr)
 
 

@@ -120,7 +120,8 @@ pid_t orphaned_group() {
   return leader;
 }
 
-TEST_F(SupervisorTest, WhatIsLeftOfAStoppedGroupIsKilledAtKillTimeout) {
+// `npm start` ends before the server behind it.
+TEST_F(SupervisorTest, AStopIsOverWhenWhatIsLeftOfTheGroupWasKilledAtKillTimeout) {
   auto pipe = sys::pipe();
   ASSERT_TRUE(pipe);
   const WorkerId id = online();
@@ -128,12 +129,19 @@ TEST_F(SupervisorTest, WhatIsLeftOfAStoppedGroupIsKilledAtKillTimeout) {
   pipe->write_end.reset();  // Now only the group's has it.
   supervisor_->stop(id, Worker::Wanted::kNoLonger, note());
   exits(id, SIGINT);
-  EXPECT_EQ(status(id), "stopped");
+  EXPECT_EQ(status(id), "stopping");
+  EXPECT_EQ(record(id).run, RunId{});
+  EXPECT_TRUE(supervisor_->sweeping());
   pollfd gone{pipe->read_end.get(), 0, 0};
   EXPECT_EQ(::poll(&gone, 1, 0), 0);
-  clock_.advance(1600ms);
+  clock_.advance(1500ms);
+  EXPECT_EQ(status(id), "stopping");
+  clock_.advance(100ms);
   EXPECT_TRUE(noticed("were ended"));
   EXPECT_EQ(::poll(&gone, 1, 10'000), 1);
+  clock_.advance(supervisor::Sweeps::kAfterKill);
+  EXPECT_EQ(status(id), "stopped");
+  EXPECT_FALSE(supervisor_->sweeping());
 }
 
 TEST_F(SupervisorTest, TwoWorkersThatShareAFileWriteWholeLines) {

@@ -42,7 +42,9 @@ constexpr const char* kFrame = R"js(
     const stack = String((e && e.stack) || '');
     const at = stack.indexOf(name + ':');
     const line = at < 0 ? '' : /^\d*/.exec(stack.slice(at + name.length + 1))[0];
-    const text = String((e && e.message) || e).split('\n')[0];
+    let text = String((e && e.message) || e).split('\n')[0];
+    if (text.includes('in ES module scope'))
+      text += ' (its package.json says "type": "module"): call it ecosystem.config.cjs';
     put({ error: (line ? 'line ' + line + ': ' : '') + text });
   }
 })();
@@ -50,6 +52,8 @@ constexpr const char* kFrame = R"js(
 constexpr const char* kReadModule = R"js(
 const read = async () => {
   const { pathToFileURL } = await import('node:url');
+  // `node -e` has them for everybody: a CommonJS file in an ES module package would be read as {}.
+  for (const name of ['module', 'exports', 'require']) delete globalThis[name];
   let m;
   try {
     m = await import(pathToFileURL(name).href);
