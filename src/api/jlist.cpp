@@ -124,6 +124,10 @@ supervisor::Variables shown_variables(const WorkerRecord& record, const std::str
   return variables;
 }
 
+Json watched(const AppSpec& app) {
+  return app.watch.on && !app.watch.paths.empty() ? words(app.watch.paths) : Json(app.watch.on);
+}
+
 Json or_null(const std::string& text) {
   if (text.empty()) return nullptr;
   return text;
@@ -155,8 +159,7 @@ Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
   env.add("instances", app.instances);
   env.add("args", words(app.args));
   env.add("node_args", words(app.interpreter_args));
-  env.add("watch",
-          app.watch.on && !app.watch.paths.empty() ? words(app.watch.paths) : Json(app.watch.on));
+  env.add("watch", watched(app));
   env.add("autorestart", app.autorestart);
   env.add("pm_out_log_path", record.logs.out.empty() ? "/dev/null" : record.logs.out);
   env.add("pm_err_log_path", record.logs.err.empty() ? "/dev/null" : record.logs.err);

@@ -1,11 +1,11 @@
-// What is left of a worker's process tree when its own process has ended on request: the rest of its
-// group, and who has left that. A stop is over when they have gone: `npm start` ends at once, and
-// the server behind it when it has answered its clients.
+// What is left of a worker's process tree when its own process has ended on request: the rest of
+// its group, and who has left that. A stop is over when they have gone: `npm start` ends at once,
+// and the server behind it when it has answered its clients.
 //
 // Owns:    what is left of each run, and the strays seen while it ran. Thread: control.
 // Bounds:  kAfterKill past the grace of the last; one look each kLongestPause.
-// Errors:  a process that cannot be signalled (another user's), or that even SIGKILL does not end, is
-//          left after kAfterKill, and said.
+// Errors:  a process that cannot be signalled (another user's), or that even SIGKILL does not end,
+//          is left after kAfterKill, and said.
 #pragma once
 
 #include <sys/types.h>
