@@ -189,13 +189,11 @@ Json ProcessList::pm2_env(const Worker& worker, Detail detail) const {
   for (const auto& [key, value] : canonical.members())
     if (key != "env" && key != "own_env" && !is_unset(app, key)) env.add(key, value);
   // PM2 shows the environment twice: flat, where a name of its own wins, and whole.
-  Json::Object variables;
   if (detail == Detail::kDump) {
-    for (const auto& [key, value] : app.env) variables.emplace_back(key, value);
-    env.add("env", Json(std::move(variables)));
-    env.add("own_env", canonical["own_env"]);
+    for (const char* const key : {"env", "own_env"}) env.add(key, canonical[key]);
     return env.take();
   }
+  Json::Object variables;
   const auto number = supervisor::incremented(app, app.env, record.instance);
   for (const auto& [key, value] : shown_variables(record, workers_.home())) {
     std::string_view shown = secret_variables_.contains(key) ? kHidden : value;
