@@ -1,9 +1,10 @@
 """Programs that npm has as packages (Node, Bun, Deno), kept in ~/.cache/pmx/<name>-<version>/ and checked by their sums.
 
-They come from the registry that npm is set to.
+They come from the registry that npm is set to; where there is no npm, from $NPM_CONFIG_REGISTRY or the public one.
 """
 import base64
 import hashlib
+import os
 import platform
 import shutil
 import tarfile
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import check
-from store_cache import CACHE, cached, run
+from store_cache import CACHE, cached, download, run
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,8 @@ def fill(program: NpmProgram, directory: Path) -> None:
     known = program.packages.get(platform.machine())
     check(known, f"no {program.name} {program.version} for {platform.machine()}")
     package, wanted = known
-    npm = shutil.which("npm")
-    check(npm, f"there is no npm: {program.name} comes from it")
     with tempfile.TemporaryDirectory(prefix="pmx-npm-") as work:
-        run([npm, "pack", f"{package}@{program.version}"], None, Path(work))
-        archive = next(Path(work).glob("*.tgz"))
+        archive = pack(package, program.version, Path(work))
         with archive.open("rb") as file:
             found = base64.b64encode(hashlib.file_digest(file, "sha512").digest()).decode()
         check(found == wanted, f"the sum of {package} {program.version} is another one")
@@ -61,3 +59,14 @@ def fill(program: NpmProgram, directory: Path) -> None:
         with tarfile.open(archive) as files, to.open("wb") as out:
             shutil.copyfileobj(files.extractfile(program.path), out)
         to.chmod(0o755)
+
+
+def pack(package: str, version: str, directory: Path) -> Path:
+    if npm := shutil.which("npm"):
+        run([npm, "pack", f"{package}@{version}"], None, directory)
+        return next(directory.glob("*.tgz"))
+    registry = os.environ.get("NPM_CONFIG_REGISTRY") or "https://registry.npmjs.org"
+    name = f"{package.rpartition('/')[2]}-{version}.tgz"
+    with (directory / name).open("wb") as file:
+        download(f"{registry.rstrip('/')}/{package}/-/{name}", file)
+    return directory / name
