@@ -1,6 +1,6 @@
 """Programs that npm has as packages (Node, Bun, Deno), kept in ~/.cache/pmx/<name>-<version>/ and checked by their sums.
 
-They come from the registry that npm is set to; where there is no npm, from $NPM_CONFIG_REGISTRY or the public one.
+They come from the registry that npm is set to; without npm, from $NPM_CONFIG_REGISTRY or the public one.
 """
 import base64
 import hashlib
