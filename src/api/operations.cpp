@@ -129,9 +129,10 @@ void Operations::start_apps(const Json& apps, bool force, Done done) {
 
 Result<std::optional<AppSpec>> Operations::changed_spec(WorkerId id,
                                                         const AppChanges& changes) const {
-  const bool none = changes.changes.members().empty() && changes.update_env.members().empty();
-  if (none) return std::optional<AppSpec>();
   AppSpec spec = workers_.find(id)->record().spec;
+  const bool none = changes.changes.members().empty() && changes.update_env.members().empty();
+  if (none && spec.pinned.empty()) return std::optional<AppSpec>();
+  spec.pinned.clear();  // Links are followed again to where they lead.
   if (!changes.changes.members().empty()) {
     Json json = codec_.to_json(spec);
     for (const auto& [key, value] : changes.changes.members()) {

@@ -35,6 +35,7 @@ struct AppChanges {
   // Of a new `env` in changes: what an earlier shell had and this one has not stays, as in PM2.
   bool keep_shell_env = false;
   std::size_t parallel = 1;  // Of a reload: workers at a time.
+  bool rollback = false;     // Of a reload: to what ran before, and none of the above.
 };
 
 // "4": so many in all; "+2": so many more.
@@ -92,6 +93,10 @@ class Operations {
   Result<std::optional<AppSpec>> changed_spec(WorkerId id, const AppChanges& changes) const;
   void restart(const std::vector<WorkerId>& ids, const AppChanges& changes, Done done);
   void reload(const std::vector<WorkerId>& ids, const AppChanges& changes, Done done);
+  void roll_back(const std::vector<WorkerId>& ids, std::size_t parallel, Done done);
+  // nullopt: as it is when its turn comes.
+  using Specs = std::vector<std::pair<WorkerId, std::optional<AppSpec>>>;
+  void reload_to(Specs specs, std::size_t parallel, Outcome outcome, Done done);
   void rotate(const std::vector<WorkerId>& ids, supervisor::Pipeline::Rotate how, Done done);
   Outcome outcome_of(const std::vector<WorkerId>& ids) const;
   Done once_recorded(const std::vector<WorkerId>& ids, Done done);

@@ -31,7 +31,8 @@ void answer(const Server::Respond& respond, Result<Json> result) {
 
 AppChanges changes_of(const Json& body) {
   return {body["changes"], body["update_env"], body["keep_shell_env"].as_bool(),
-          static_cast<std::size_t>(std::max<std::int64_t>(body["parallel"].as_int(1), 1))};
+          static_cast<std::size_t>(std::max<std::int64_t>(body["parallel"].as_int(1), 1)),
+          body["rollback"].as_bool()};
 }
 
 // A number is a target too: {"target":0}.

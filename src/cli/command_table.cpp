@@ -26,7 +26,7 @@ constexpr std::array kCommands{
             Words::kTargets, "app update-env env only", &run_restart},
     Command{"reload", "", "reload <name|id|namespace|ecosystem file|all>... [options]",
             "Replace cluster workers one after the other, with no request lost; other apps are restarted.",
-            Words::kTargets, "app update-env env only parallel", &run_reload},
+            Words::kTargets, "app update-env env only parallel rollback", &run_reload},
     Command{"startOrRestart", "", "startOrRestart <ecosystem file> [options]",
             "Start the apps of a file, and restart those that run.", Words::kFiles, "env only update-env", &run_start_or_restart},
     Command{"startOrReload", "startOrGracefulReload", "startOrReload <ecosystem file> [options]",

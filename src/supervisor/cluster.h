@@ -87,6 +87,9 @@ class Cluster {
   void ended(RunId run);  // Or its channel is closed.
   // Addresses that it listens on, by key.
   std::set<std::string> listens_on(RunId run) const;
+  // A new connection to this worker, whoever else listens on the same address: the one that it has
+  // asked for first, or the one of `port`.
+  Result<Fd> connect_to(RunId run, int port);
   // Where the app has no members: closes all that it has.
   void close_unused(const AppKey& app);
   // Closes what no member has asked for, once each of them has asked for something.

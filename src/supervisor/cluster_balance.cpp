@@ -136,6 +136,30 @@ void Cluster::taken(App& app, RunId run, const ClusterMessage& message) {
   give_later(app, std::move(given.mapped()));
 }
 
+// Its other end is handed over as those are that lie with the wrong worker: no slot, no steering
+// and no sibling has a part in it, whatever the app's balance is.
+Result<Fd> Cluster::connect_to(RunId run, int port) {
+  App* const app = find(run);
+  const auto nowhere = [&] {
+    return Error(Errc::kUnavailable, port == 0 ? "it listens on nothing"
+                                               : "it does not listen on " + std::to_string(port));
+  };
+  if (app == nullptr) return nowhere();
+  const Member& member = app->members.at(run);
+  const std::string* first = nullptr;
+  for (const auto& [key, seq] : member.asked) {
+    const auto listener = app->listeners.find(key);
+    if (!member.listening.contains(key) || listener == app->listeners.end()) continue;
+    const ListenAddress& address = listener->second.address;
+    if (address.kind == ListenAddress::Kind::kUdp || (port != 0 && address.port != port)) continue;
+    if (first == nullptr || seq < member.asked.at(*first)) first = &key;
+  }
+  if (first == nullptr) return nowhere();
+  TcpPair pair = PMX_TRY(tcp_pair());
+  PMX_TRY(parts_.send(run, new_connection(*first, next_seq()), pair.server.get()));
+  return std::move(pair.client);
+}
+
 // ---- Workers that hang.
 
 void Cluster::look_later(App& app) {

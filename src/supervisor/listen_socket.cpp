@@ -214,4 +214,30 @@ std::optional<Fd> accept_waiting(int fd) {
   return connection;
 }
 
+Result<TcpPair> tcp_pair() {
+  ListenAddress loopback;
+  loopback.address = "127.0.0.1";
+  const Fd listener = PMX_TRY(open_listener(loopback, false));
+  const Address at = PMX_TRY(name_of(listener.get(), loopback));
+  TcpPair pair;
+  pair.client = Fd(::socket(at.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!pair.client) return failed(errno, "socket", loopback);
+  if (::connect(pair.client.get(), at.get(), at.length) < 0 && errno != EINPROGRESS)
+    return failed(errno, "connect", loopback);
+  const Address ours = PMX_TRY(name_of(pair.client.get(), loopback));
+  // Anybody here may have connected to that port in between.
+  while (auto connection = accept_waiting(listener.get())) {
+    Address theirs;
+    theirs.length = sizeof theirs.storage;
+    if (::getpeername(connection->get(), reinterpret_cast<sockaddr*>(&theirs.storage),
+                      &theirs.length) < 0 ||
+        theirs.length != ours.length ||
+        std::memcmp(&theirs.storage, &ours.storage, ours.length) != 0)
+      continue;
+    pair.server = std::move(*connection);
+    return pair;
+  }
+  return Error(Errc::kUnavailable, "connect 127.0.0.1: it takes its time");
+}
+
 }  // namespace pmx::supervisor

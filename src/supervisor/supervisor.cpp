@@ -197,7 +197,12 @@ Result<void> Supervisor::launch(WorkerRecord& record) {
   const bool clustered = is_cluster(record.spec);
   const bool follows = workers_.at(record.id)->record().run.value != 0;
   if (clustered) prepare_cluster_launch(record);
+  record.links = links_of(record.spec);
+  std::optional<AppSpec> said;
+  if (!record.spec.pinned.empty())
+    said = std::exchange(record.spec, with_pinned_paths(record.spec));
   auto launched = launcher_.launch(record, shared_paths(record.id));
+  if (said) record.spec = std::move(*said);
   if (launched && clustered)
     cluster_.join(record.spec, record.run, {record.instance, record.cluster_number, follows});
   if (!launched && launched.error().sys_errno() == EMFILE)

@@ -24,6 +24,7 @@
 #include "base/watches.h"
 #include "supervisor/channels.h"
 #include "supervisor/cluster.h"
+#include "supervisor/health_check.h"
 #include "supervisor/keeper_link.h"
 #include "supervisor/memory_guard.h"
 #include "supervisor/monitor.h"
@@ -147,6 +148,8 @@ class Supervisor final : private WorkerHost {
   // supervisor_cluster.cpp
   std::set<std::string> listens_on(RunId run) override { return cluster_.listens_on(run); }
   void admit(RunId run) override;
+  void ask_health(RunId run, const AppSpec& app, Done done) override;
+  void ask_no_more(RunId run) override { checks_.erase(run); }
   void leave_soon(RunId run) override { cluster_.leave_soon(run); }
   bool disconnect(RunId run) override;
   bool connected(RunId run) override { return channels_.has(run); }
@@ -185,6 +188,7 @@ class Supervisor final : private WorkerHost {
   RunLauncher launcher_;
   Channels channels_;
   Cluster cluster_;
+  std::map<RunId, std::unique_ptr<HealthCheck>> checks_;
   Reloads reloads_;
   std::map<AppKey, Timers::Id> tidy_timers_;
   bool hook_written_ = false;

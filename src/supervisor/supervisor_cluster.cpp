@@ -58,6 +58,19 @@ void Supervisor::admit(RunId run) {
   if (const Worker* const worker = worker_of(run)) write_pid_file(worker->record());
 }
 
+void Supervisor::ask_health(RunId run, const AppSpec& app, Done done) {
+  const HealthRule& rule = app.health;
+  checks_[run] = std::make_unique<HealthCheck>(
+      HealthCheck::Parts{parts_.watches, parts_.timers,
+                         [this, run, port = rule.port] { return cluster_.connect_to(run, port); }},
+      rule, rule.within.count() > 0 ? rule.within : listen_timeout(app),
+      [this, run, done = std::move(done)](Result<void> result) {
+        // Only now, and to the end of this call: it is the check that calls.
+        const auto check = checks_.extract(run);
+        done(std::move(result));
+      });
+}
+
 void Supervisor::retire_worker(WorkerId id, Done done) { workers_.at(id)->retire(std::move(done)); }
 
 void Supervisor::reload(std::vector<std::pair<WorkerId, AppSpec>> workers, std::size_t parallel,

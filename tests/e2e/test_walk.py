@@ -53,6 +53,7 @@ KEYS = {
     "treekill": ("", False, ("treekill", False)),
     "wait_ready": ("", True, ("wait_ready", True)),
     "listen_timeout": ("", 5000, ("listen_timeout", 5000)),
+    "health": ("", "/up", ("health.path", "/up")),
     "shutdown_with_message": ("", True, ("shutdown_with_message", True)),
     "cron_restart": ("cron", "0 3 * * *", ("cron_restart", "0 3 * * *")),
     "max_memory_restart": ("", "200M", ("max_memory_restart", 200 << 20)),
