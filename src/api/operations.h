@@ -77,6 +77,10 @@ class Operations {
   using Replied = std::function<void(Result<Json>)>;
   void trigger(std::string_view target, std::string_view action, const Json& parameter,
                const Replied& done);
+  // How many clients each of them has: [{"pm_id","name","namespace","instance","pid","balance",
+  // "lived_ms","open","connections","requests"}], the last three null where they are not known,
+  // "balance" where nothing is shared.
+  void traffic(std::string_view target, std::string_view cwd, const Replied& done);
   // Whole specs of the workers that `target` means, environments and all:
   // [{"id":0,"name":"web","spec":{…}}]
   Result<Json> specs(std::string_view target, std::string_view cwd) const;

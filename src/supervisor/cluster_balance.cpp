@@ -160,6 +160,12 @@ Result<Fd> Cluster::connect_to(RunId run, int port) {
   return std::move(pair.client);
 }
 
+bool Cluster::ask_traffic(RunId run) {
+  const App* const app = find(run);
+  return app != nullptr && app->members.at(run).has_hook &&
+         parts_.send(run, kTrafficRequest, -1).has_value();
+}
+
 // ---- Workers that hang.
 
 void Cluster::look_later(App& app) {

@@ -42,6 +42,7 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
                   save_now();
                 }}),
       triggers_(parts_.timers),
+      traffic_(parts_.timers),
       strays_(parts_.clock, parts_.processes),
       memory_guard_({parts_.timers, [this] { return workers(); },
                      [this](pid_t pid) -> std::optional<std::uint64_t> {

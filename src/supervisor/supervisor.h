@@ -111,6 +111,9 @@ class Supervisor final : private WorkerHost {
   Result<void> send_line(WorkerId id, std::string_view bytes) const;
   Result<void> send_signal(WorkerId id, int signal) const;
   Triggers& triggers() { return triggers_; }
+  // What cluster workers have counted: the value is {"open","connections","requests"}, and trouble
+  // is told of those that do not count.
+  void count_traffic(const std::vector<WorkerId>& ids, Triggers::Done done);
   void want(WorkerId id);  // Before the save that comes before a start.
   // Of every app; see Worker::change_spec().
   void change_specs(const std::function<bool(AppSpec&)>& change);
@@ -119,6 +122,7 @@ class Supervisor final : private WorkerHost {
   void signal_all(int signal);
 
   const Worker* find(WorkerId id) const;
+  std::int64_t lived_ms(WorkerId id) const;    // Of its current run.
   std::vector<const Worker*> workers() const;  // By id.
   std::vector<TargetCandidate> candidates() const;
   std::vector<RunId> live_runs() const;  // Runs whose streams have not all ended.
@@ -192,7 +196,7 @@ class Supervisor final : private WorkerHost {
   Reloads reloads_;
   std::map<AppKey, Timers::Id> tidy_timers_;
   bool hook_written_ = false;
-  Triggers triggers_;
+  Triggers triggers_, traffic_;
   Strays strays_;
   MemoryGuard memory_guard_;
   WatchRestarts watch_restarts_;

@@ -145,7 +145,7 @@ COMMANDS = {
     "start": ("", ["web"]), "list": ("ls l ps status", []), "logs": ("log", ["web", "--nostream"]),
     "stop": ("", ["web"]), "restart": ("", ["web"]), "reload": ("", ["web"]),
     "startOrRestart": ("", ["e.json"]), "startOrReload": ("startOrGracefulReload", ["e.json"]), "scale": ("", ["web", "2"]),
-    "delete": ("del", ["other"]), "describe": ("show info desc", ["web"]), "why": ("", ["web"]), "env": ("", ["0"]),
+    "delete": ("del", ["other"]), "describe": ("show info desc", ["web"]), "why": ("", ["web"]), "balance": ("", ["web"]), "env": ("", ["0"]),
     "id": ("", ["web"]), "pid": ("", ["web"]), "jlist": ("", []), "prettylist": ("", []), "reset": ("", ["web"]),
     "flush": ("", ["web"]), "rotate": ("", ["web"]), "reloadLogs": ("", []), "sendSignal": ("", ["SIGCONT", "up"]),
     "send": ("", ["1", "line"]), "attach": ("", ["1"]), "trigger": ("", None), "run": ("", ["--", "/bin/true"]),
@@ -204,7 +204,7 @@ def test_a_target_that_is_not_there_is_one_line_and_one_for_each_command():
     with Home() as home:
         home.start("web", "/bin/sleep", args=["1000"])
         for command in ("stop", "restart", "reload", "delete", "describe", "env", "reset", "flush", "rotate", "why",
-                        "scale", "send", "attach", "trigger", "sendSignal"):
+                        "balance", "scale", "send", "attach", "trigger", "sendSignal"):
             words = {"scale": ["nobody", "2"], "send": ["77", "x"], "trigger": ["nobody", "x"],
                      "sendSignal": ["SIGCONT", "nobody"], "env": ["77"], "attach": ["77"]}.get(command, ["nobody"])
             done = home.run(command, *words, ok=None)

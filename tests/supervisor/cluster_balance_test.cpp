@@ -314,5 +314,17 @@ TEST_F(ClusterBalanceTest, NoConnectionForOneThatListensOnNothing) {
   EXPECT_FALSE(cluster_->connect_to(kB, 0));
 }
 
+TEST_F(ClusterBalanceTest, OnlyAWorkerWithAHookIsAskedWhatItHasCounted) {
+  serves(kA, 0);
+  EXPECT_FALSE(cluster_->ask_traffic(kA));
+  hook_says(kA, "alive");
+  EXPECT_TRUE(cluster_->ask_traffic(kA));
+  EXPECT_EQ(last(kA).message["act"], Json("count"));
+  cluster_->said(kA,
+                 R"({"cmd":"NODE_PMX","act":"traffic","open":3,"connections":40,"requests":5})");
+  cluster_->said(kA, R"({"cmd":"NODE_PMX","act":"traffic","open":-3,"connections":"x"})");
+  EXPECT_THAT(counted_, ElementsAre(supervisor::Traffic{3, 40, 5}));
+}
+
 }  // namespace
 }  // namespace pmx::test
