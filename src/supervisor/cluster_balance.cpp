@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "supervisor/cluster.h"
+#include "supervisor/slot_connection.h"
 
 namespace pmx::supervisor {
 
@@ -137,7 +138,8 @@ void Cluster::taken(App& app, RunId run, const ClusterMessage& message) {
 }
 
 // Its other end is handed over as those are that lie with the wrong worker: no slot, no steering
-// and no sibling has a part in it, whatever the app's balance is.
+// and no sibling has a part in it, whatever the app's balance is. One that has no channel is
+// reached by its slot, where it has one alone and we do not empty it.
 Result<Fd> Cluster::connect_to(RunId run, int port) {
   App* const app = find(run);
   const auto nowhere = [&] {
@@ -156,8 +158,17 @@ Result<Fd> Cluster::connect_to(RunId run, int port) {
   }
   if (first == nullptr) return nowhere();
   TcpPair pair = PMX_TRY(tcp_pair());
-  PMX_TRY(parts_.send(run, new_connection(*first, next_seq()), pair.server.get()));
-  return std::move(pair.client);
+  auto handed = parts_.send(run, new_connection(*first, next_seq()), pair.server.get());
+  if (handed) return std::move(pair.client);
+  Listener& listener = app->listeners.at(*first);
+  const bool alone = std::count_if(app->members.begin(), app->members.end(), [&](const auto& one) {
+                       return one.second.slot == member.slot;
+                     }) == 1;
+  if (!listener.slotted || app->balance != Balance::kSlots || !alone ||
+      listener.slots.at(member.slot).watched)
+    return std::move(handed).error();
+  return connect_to_slot(listener.slots[0].socket.get(), member.slot, listener.steered_to,
+                         static_cast<unsigned>(listener.slots.size()));
 }
 
 bool Cluster::ask_traffic(RunId run) {

@@ -242,6 +242,8 @@ def test_nothing_to_go_back_to_is_one_line_and_an_error():
         check("job has nothing to go back to" in done.stdout + done.stderr, done.stdout + done.stderr)
         done = home.run("reload", "nobody", "--rollback", ok=False)
         check("nobody" in done.stdout + done.stderr, done.stdout + done.stderr)
+        done = home.run("reload", "e.json", "--rollback", ok=False)
+        check("give the app's name in place of e.json" in done.stdout + done.stderr, done.stdout + done.stderr)
         pid = home.list()[0]["pid"]
         check(alive(pid), "it was disturbed")
 

@@ -291,6 +291,22 @@ TEST_F(ClusterBalanceTest, AConnectionForOneWorkerIsHandedToItAndToNobodyElse) {
   }
 }
 
+TEST_F(ClusterBalanceTest, OneThatNothingCanBeHandedToIsReachedByItsOwnSlot) {
+  serves(kA, 0);
+  serves(kB, 1);
+  deaf_ = {kB};
+  ASSERT_TRUE(cluster_->connect_to(kB, 0));
+  EXPECT_TRUE(queue_reaches(socket_of(kB), 1));
+  EXPECT_EQ(supervisor::waiting_connections(socket_of(kA)), 0U);
+}
+
+TEST_F(ClusterBalanceTest, WhereOneSharesItsQueueNobodyElseIsAskedInItsPlace) {
+  serves(kA, 0, "sticky");
+  serves(kB, 0, "sticky");
+  deaf_ = {kB};
+  EXPECT_FALSE(cluster_->connect_to(kB, 0));
+}
+
 TEST_F(ClusterBalanceTest, TheAddressThatItAskedForFirstIsTheOneUnlessAPortIsNamed) {
   joins(kA, 0);
   asks(kA, tcp(0, 1), 7);
