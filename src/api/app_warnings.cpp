@@ -76,6 +76,9 @@ std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& b
   if (app.exec_mode == "cluster_mode" && !supervisor::is_cluster(app) && app.instances > 1)
     lines.push_back(app.name + ": " + std::to_string(app.instances) +
                     " instances run as separate processes: only node's can share a port");
+  if (!app.health.path.empty() && !supervisor::is_cluster(app))
+    lines.push_back(app.name +
+                    ": health is asked at reloads in cluster mode, which this app has not");
   const auto instances = static_cast<std::uint64_t>(std::max<std::int64_t>(app.instances, 1));
   if (app.max_memory_restart > 0 && bound.bytes > 0 &&
       app.max_memory_restart > bound.bytes / instances)

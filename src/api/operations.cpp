@@ -134,10 +134,10 @@ Result<std::optional<AppSpec>> Operations::changed_spec(WorkerId id,
   // A `current` link may point to another release by now.
   const bool has_package = spec.script.starts_with('/');
   const std::string version = has_package ? config::package_version(spec.script) : spec.version;
-  const bool none = changes.changes.members().empty() && changes.update_env.members().empty() &&
-                    version == spec.version;
-  if (none) return std::optional<AppSpec>();
+  const bool none = changes.changes.members().empty() && changes.update_env.members().empty();
+  if (none && version == spec.version && spec.pinned.empty()) return std::optional<AppSpec>();
   spec.version = version;
+  spec.pinned.clear();  // Links are followed again to where they lead.
   if (!changes.changes.members().empty()) {
     Json json = codec_.to_json(spec);
     for (const auto& [key, value] : changes.changes.members()) {

@@ -35,6 +35,7 @@ struct AppChanges {
   // Of a new `env` in changes: what an earlier shell had and this one has not stays, as in PM2.
   bool keep_shell_env = false;
   std::size_t parallel = 1;  // Of a reload: workers at a time.
+  bool rollback = false;     // Of a reload: to what ran before, and none of the above.
 };
 
 // "4": so many in all; "+2": so many more.
@@ -76,6 +77,10 @@ class Operations {
   using Replied = std::function<void(Result<Json>)>;
   void trigger(std::string_view target, std::string_view action, const Json& parameter,
                const Replied& done);
+  // How many clients each of them has: [{"pm_id","name","namespace","instance","pid","balance",
+  // "lived_ms","open","connections","requests"}], the last three null where they are not known,
+  // "balance" where nothing is shared.
+  void traffic(std::string_view target, std::string_view cwd, const Replied& done);
   // Whole specs of the workers that `target` means, environments and all:
   // [{"id":0,"name":"web","spec":{…}}]
   Result<Json> specs(std::string_view target, std::string_view cwd) const;
@@ -92,6 +97,10 @@ class Operations {
   Result<std::optional<AppSpec>> changed_spec(WorkerId id, const AppChanges& changes) const;
   void restart(const std::vector<WorkerId>& ids, const AppChanges& changes, Done done);
   void reload(const std::vector<WorkerId>& ids, const AppChanges& changes, Done done);
+  void roll_back(const std::vector<WorkerId>& ids, std::size_t parallel, Done done);
+  // nullopt: as it is when its turn comes.
+  using Specs = std::vector<std::pair<WorkerId, std::optional<AppSpec>>>;
+  void reload_to(Specs specs, std::size_t parallel, Outcome outcome, Done done);
   void rotate(const std::vector<WorkerId>& ids, supervisor::Pipeline::Rotate how, Done done);
   Outcome outcome_of(const std::vector<WorkerId>& ids) const;
   Done once_recorded(const std::vector<WorkerId>& ids, Done done);

@@ -9,6 +9,7 @@
 #include "api/operations.h"
 #include "base/path.h"
 #include "base/units.h"
+#include "supervisor/spawn_request.h"
 
 namespace pmx::api {
 namespace {
@@ -79,6 +80,29 @@ void Operations::send_line(std::string_view id, std::string_view line, const Don
   const auto sent = workers_.send_line(worker, line);
   if (!sent) return done(Error(sent.error().code(), process + " " + sent.error().message()));
   done(outcome_of({worker}));
+}
+
+void Operations::traffic(std::string_view target, std::string_view cwd, const Replied& done) {
+  const auto ids = supervisor::resolve_target(target, cwd, workers_.candidates());
+  if (!ids) return done(ids.error());
+  workers_.count_traffic(*ids, [this, ids = *ids, done](std::vector<Triggers::Reply> replies) {
+    Json list = Json::array();
+    for (const WorkerId id : ids) {
+      const Worker* const worker = workers_.find(id);
+      if (worker == nullptr) continue;
+      const WorkerRecord& record = worker->record();
+      Json entry = origin_of(record);
+      entry.set("instance", record.instance);
+      entry.set("pid", static_cast<std::int64_t>(record.pid));
+      if (supervisor::is_cluster(record.spec)) entry.set("balance", record.spec.balance);
+      entry.set("lived_ms", workers_.lived_ms(id));
+      for (const Triggers::Reply& reply : replies)
+        for (const char* const key : {"open", "connections", "requests"})
+          if (reply.worker == id) entry.set(key, reply.value[key]);
+      list.push_back(std::move(entry));
+    }
+    done(std::move(list));
+  });
 }
 
 void Operations::trigger(std::string_view target, std::string_view action, const Json& parameter,

@@ -31,7 +31,8 @@ void answer(const Server::Respond& respond, Result<Json> result) {
 
 AppChanges changes_of(const Json& body) {
   return {body["changes"], body["update_env"], body["keep_shell_env"].as_bool(),
-          static_cast<std::size_t>(std::max<std::int64_t>(body["parallel"].as_int(1), 1))};
+          static_cast<std::size_t>(std::max<std::int64_t>(body["parallel"].as_int(1), 1)),
+          body["rollback"].as_bool()};
 }
 
 // A number is a target too: {"target":0}.
@@ -61,6 +62,7 @@ const Routes::Route Routes::kRoutes[] = {
     {"POST", "/v1/signal", &Routes::send_signal},
     {"POST", "/v1/send", &Routes::send_line},
     {"POST", "/v1/trigger", &Routes::trigger},
+    {"POST", "/v1/traffic", &Routes::traffic},
     {"POST", "/v1/kill", &Routes::kill},
     {"POST", "/v1/update", &Routes::update},
     {"GET", "/v1/settings", &Routes::get_settings},
@@ -197,6 +199,11 @@ void Routes::trigger(const Json& body, const Server::Respond& respond) {
   parts_.operations.trigger(
       target_of(body), body["action"].as_string(), body["parameter"],
       [respond](Result<Json> replies) { answer(respond, std::move(replies)); });
+}
+
+void Routes::traffic(const Json& body, const Server::Respond& respond) {
+  parts_.operations.traffic(target_of(body), body["cwd"].as_string(),
+                            [respond](Result<Json> list) { answer(respond, std::move(list)); });
 }
 
 void Routes::kill(const Json&, const Server::Respond& respond) {

@@ -73,6 +73,7 @@ class Routes {
   void send_signal(const Json& body, const Server::Respond& respond);
   void send_line(const Json& body, const Server::Respond& respond);
   void trigger(const Json& body, const Server::Respond& respond);
+  void traffic(const Json& body, const Server::Respond& respond);
   void kill(const Json& body, const Server::Respond& respond);
   void update(const Json& body, const Server::Respond& respond);
   void get_settings(const Json& body, const Server::Respond& respond);

@@ -37,10 +37,17 @@ Result<void> act_on_listed(Session& session, const Act& act, const std::string& 
 }
 
 Result<void> act_on_word(Session& session, const Act& act, const std::string& word) {
+  if (session.line.has("rollback") && (word == "-" || config::is_config_file(word)))
+    return invalid(
+        "--rollback goes back to what ran before, whatever a file says: give the app's "
+        "name in place of " +
+        word);
   if (config::is_config_file(word) && starts_again(act)) return bring_up_file(session, act, word);
   if (word == "-" || config::is_config_file(word)) return act_on_listed(session, act, word);
   Json extra = Json::object();
-  if (starts_again(act)) {
+  if (session.line.has("rollback")) {
+    extra.set("rollback", true);
+  } else if (starts_again(act)) {
     if (session.line.has("env"))
       return invalid("Using --env [env] without passing the ecosystem.config.js does not work");
     extra = PMX_TRY(changes_of_line(session, word));

@@ -12,28 +12,12 @@
 #include "config/normalise.h"
 #include "config/resolve_app.h"
 #include "config/resolve_ship.h"
+#include "supervisor/release.h"
 
 namespace pmx::cli {
 namespace {
 
 constexpr std::size_t kMostNames = 8;
-
-// Of a terminal, a session, a window or a parent process, and so of no app.
-constexpr std::array<std::string_view, 30> kOfTheShell{
-    "_",         "PWD",       "OLDPWD",    "SHLVL",     "TERM",     "COLORTERM", "COLUMNS",
-    "LINES",     "LS_COLORS", "WINDOWID",  "HISTFILE",  "HISTSIZE", "PS1",       "PROMPT_COMMAND",
-    "TMUX",      "STY",       "MAIL",      "DISPLAY",   "EDITOR",   "PAGER",     "LESSOPEN",
-    "LESSCLOSE", "name",      "namespace", "unique_id", "pm_id",    "pm_cwd",    "pm_exec_path",
-    "exec_mode", "NO_COLOR"};
-constexpr std::array<std::string_view, 13> kPrefixesOfTheShell{
-    "SSH_", "XDG_",  "DBUS_", "TERM_", "TMUX_", "VSCODE_",          "GPG_",
-    "npm_", "SUDO_", "BASH_", "PM2_",  "PMX_",  "NODE_APP_INSTANCE"};
-
-bool is_of_the_shell(std::string_view name) {
-  return std::find(kOfTheShell.begin(), kOfTheShell.end(), name) != kOfTheShell.end() ||
-         std::any_of(kPrefixesOfTheShell.begin(), kPrefixesOfTheShell.end(),
-                     [&](std::string_view prefix) { return name.starts_with(prefix); });
-}
 
 std::string listed(const std::vector<std::string>& names) {
   std::string text;
@@ -143,14 +127,14 @@ EnvDifference env_difference(const Environment& app, const std::set<std::string>
                              const Environment& shell) {
   EnvDifference difference;
   for (const auto& [name, value] : shell) {
-    if (own.contains(name) || is_of_the_shell(name)) continue;
+    if (own.contains(name) || supervisor::is_of_the_shell(name)) continue;
     if (!app.contains(name))
       difference.added.push_back(name);
     else if (value_in(app, name) != value)
       difference.changed.push_back(name);
   }
   for (const auto& [name, value] : app)
-    if (!own.contains(name) && !is_of_the_shell(name) && !shell.contains(name))
+    if (!own.contains(name) && !supervisor::is_of_the_shell(name) && !shell.contains(name))
       difference.gone.push_back(name);
   return difference;
 }

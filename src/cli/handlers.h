@@ -26,6 +26,7 @@ int run_startup(Session& session);
 int run_unstartup(Session& session);
 // why_command.cpp
 int run_why(Session& session);
+int run_balance(Session& session);
 // Of runs that were to take over in a reload and did not: what they said last, on standard error.
 void print_words_of_failed_reloads(Session& session);
 // link_command.cpp

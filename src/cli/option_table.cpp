@@ -63,6 +63,8 @@ constexpr std::array kOwnOptions{
     OptionRow{"--machine-name", "<text>", "Accepted for PM2's sake; without effect."},
     OptionRow{"--web", "[port]", "Accepted for PM2's sake; without effect."},
     OptionRow{"--no-auto-exit", "", "Accepted for PM2's sake; without effect."},
+    OptionRow{"--rollback", "",
+              "Go back to the program, arguments and environment that ran before the last change."},
     OptionRow{"--parallel", "<number>",
               "Of a reload: workers of an app that are replaced at a time, after the first."},
     OptionRow{"-w,--write", "", "Accepted for PM2's sake; `pmx ecosystem` writes a file."},

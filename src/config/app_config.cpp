@@ -11,7 +11,7 @@ namespace pmx::config {
 namespace {
 
 // Objects in an app; a row of the table has the dotted key of a member.
-constexpr std::array<std::string_view, 2> kGroups{"rotate", "redact"};
+constexpr std::array<std::string_view, 3> kGroups{"rotate", "redact", "health"};
 
 std::string_view group_of(std::string_view key) { return key.substr(0, key.find('.')); }
 
@@ -32,6 +32,8 @@ Result<void> set_internal(AppSpec& app, std::string_view key, const Json& value)
   if (key == "version") app.version = value.as_string_or(app.version);
   if (key == "own_env")
     for (const Json& name : value.items()) app.own_env.insert(name.as_string());
+  if (key == "pinned")
+    for (const auto& [path, led] : value.members()) app.pinned[path] = led.as_string();
   if (key == "config")
     app.config = {value["path"].as_string(), value["hash"].as_string(), value["env"].as_string(),
                   value["cwd"].as_string()};
@@ -47,6 +49,7 @@ Result<void> set_one(AppSpec& app, std::string_view key, const Json& value) {
     return {};
   }
   if (key == "redact" && as_bool(value)) return set_one(app, "redact.builtin", value);
+  if (key == "health") return set_one(app, "health.path", value);
   const Setting* setting = find_setting(key);
   if (setting == nullptr && group_of(key) == "redact") return unknown_redact(key, value);
   if (setting == nullptr) return set_internal(app, key, value);
@@ -106,6 +109,11 @@ Json app_to_json(const AppSpec& app) {
   json.set("ship_from_home", app.ship_from_home);
   json.set("version", app.version);
   json.set("own_env", Json::Array(app.own_env.begin(), app.own_env.end()));
+  if (!app.pinned.empty()) {
+    Json pinned = Json::object();
+    for (const auto& [path, led] : app.pinned) pinned.set(path, led);
+    json.set("pinned", std::move(pinned));
+  }
   if (!app.config.path.empty())
     json.set("config", Json::object({{"path", app.config.path},
                                      {"hash", app.config.hash},

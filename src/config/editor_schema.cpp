@@ -120,6 +120,7 @@ Json& members_of(Json& properties, std::string_view& key, bool open) {
   if (found == nullptr) {
     Json made = types({"object", "boolean"});
     if (open) made = types({"object", "string"});
+    if (group == "health") made = types({"object", "string", "boolean"});
     made.set("properties", Json::object());
     if (!open) made.set("additionalProperties", false);
     found = &properties.set(group, std::move(made));

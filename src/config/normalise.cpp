@@ -15,7 +15,7 @@ bool truthy(const Json& value) {
 }
 
 // PM2: the canonical key wins, else the first of its other names that says anything. `group` is ""
-// or "rotate.", which the written names of a group's members do not have.
+// or "rotate.", "health.", which the written names of a group's members do not have.
 const Json* chosen_value(const Json& written, const Setting& setting, std::string_view group) {
   const Json* chosen = nullptr;
   bool canonical = true;
@@ -39,21 +39,22 @@ void put_unknown(Normalised& out, const std::string& name, std::string_view key)
                          suggestion(key, known));
 }
 
-void put_rotate(Normalised& out, const std::string& name, const Json& value) {
-  if (value.is_bool() && !value.as_bool()) {
-    out.app.set("rotate.max_size", 0);
-    out.app.set("rotate.every", "");
-    return;
-  }
-  constexpr std::string_view kGroup = "rotate.";
+void put_group(Normalised& out, const std::string& name, std::string_view group,
+               const Json& value) {
   for (const auto& [key, member] : value.members()) {
-    const std::string full = std::string(kGroup) + key;
+    const std::string full = std::string(group) + key;
     const Setting* setting = find_setting(full);
     if (setting != nullptr)
-      put(out.app, *setting, value, kGroup);
+      put(out.app, *setting, value, group);
     else
       put_unknown(out, name, full);
   }
+}
+
+void put_rotate(Normalised& out, const std::string& name, const Json& value) {
+  if (!value.is_bool() || value.as_bool()) return put_group(out, name, "rotate.", value);
+  out.app.set("rotate.max_size", 0);
+  out.app.set("rotate.every", "");
 }
 
 // Variables of `more` over those of `env`; PM2 allows both to be "A=1 B=2".
@@ -93,6 +94,10 @@ Normalised normalise_app(const Json& written, const std::string& env_name, const
   for (const auto& [key, value] : written.members()) {
     if (key == "rotate") {
       put_rotate(out, name, value);
+    } else if (key == "health" && value.is_object()) {
+      put_group(out, name, "health.", value);
+    } else if (key == "health") {
+      out.app.set("health.path", value);
     } else if (key == "redact") {
       out.app.set(key, value);  // app_from_json() refuses what is wrong in it.
     } else if (const Setting* setting = find_setting(key)) {

@@ -19,6 +19,10 @@ template <auto Member>
 auto& watch_member(AppSpec& app) {
   return app.watch.*Member;
 }
+template <auto Member>
+auto& health_member(AppSpec& app) {
+  return app.health.*Member;
+}
 // Variables, because a function template's name has no type from which Field could be chosen.
 template <auto Member>
 constexpr auto in_app = &app_member<Member>;
@@ -26,6 +30,8 @@ template <auto Member>
 constexpr auto in_rotate = &rotate_member<Member>;
 template <auto Member>
 constexpr auto in_watch = &watch_member<Member>;
+template <auto Member>
+constexpr auto in_health = &health_member<Member>;
 
 constexpr std::int64_t kKib = 1024;
 constexpr std::int64_t kMostSizeBytes = kKib * kKib * kKib * kKib;
@@ -144,6 +150,14 @@ constexpr std::array kSettings{
             "Online only once the app has said so: process.send('ready'), or \"ready\" and a newline to the descriptor in NODE_CHANNEL_FD."},
     Setting{"listen_timeout", "", "--listen-timeout", "<duration>", Role::kApp, in_app<&AppSpec::listen_timeout>, {0, kDayMs}, "",
             "Time for that; after it the command fails, and the app goes on and may still get ready. 0 is the default."},
+    Setting{"health.path", "", "--health", "<path>", Role::kApp, in_health<&HealthRule::path>, {}, "",
+            "Cluster mode: at a reload each new worker is asked for this, by HTTP GET, before it takes over; where it answers wrongly the old ones stay. health: /path is short for it."},
+    Setting{"health.expect", "", "--health-expect", "<answer>", Role::kApp, in_health<&HealthRule::expect>, {}, "",
+            "The right answer: a status, or with a status of 2xx what its body has in it."},
+    Setting{"health.within", "", "--health-within", "<duration>", Role::kApp, in_health<&HealthRule::within>, {100, kDayMs}, "listen_timeout",
+            "It is asked again until it answers rightly, for so long."},
+    Setting{"health.port", "", "--health-port", "<port>", Role::kApp, in_health<&HealthRule::port>, {1, 65'535}, "first",
+            "Where it listens on several: which of them is asked, in plain HTTP."},
     Setting{"shutdown_with_message", "", "--shutdown-with-message", "", Role::kApp, in_app<&AppSpec::shutdown_with_message>, {}, "",
             "Stop by the message 'shutdown' (process.on('message')) in place of SIGINT."},
     Setting{"cron_restart", "cron", "-c,--cron,--cron-restart", "<pattern>", Role::kApp, in_app<&AppSpec::cron_restart>, {}, "",

@@ -39,6 +39,9 @@ struct AllowedText {
     if (row.key == "rotate.every") return "hour, day, off or a cron pattern of five or six fields";
     if (row.key == "cron_restart")
       return "a cron pattern of five or six fields, @hourly or one of its siblings, or 0 (none)";
+    if (row.key == "health.path") return "a path that begins with /, or false";
+    if (row.key == "health.expect")
+      return "a status from 100 to 599, text, or a /regular expression/";
     if (row.key == "log_type") return "json or raw";
     if (!row.words.empty()) return "one of " + listed(row.words);
     return row.key == "log_file" ? "a path, true or false" : "text";

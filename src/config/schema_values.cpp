@@ -6,6 +6,7 @@
 
 #include "base/schedule.h"
 #include "base/units.h"
+#include "config/internal/pattern.h"
 #include "config/internal/value_text.h"
 #include "config/schema.h"
 #include "config/sink_config.h"
@@ -23,6 +24,20 @@ Error not_allowed(const Setting& setting, const Json& value) {
 
 bool is_word(const Setting& setting, std::string_view text) {
   return has_word(setting.words, text);
+}
+
+constexpr std::size_t kLongestAsked = 1024;
+
+bool is_request_path(std::string_view text) {
+  return text.starts_with('/') && text.size() <= kLongestAsked &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+bool is_expected_answer(std::string_view text) {
+  if (text.empty() || text.size() > kLongestAsked) return false;
+  if (const auto status = parse_integer(text)) return *status >= 100 && *status <= 599;
+  const bool pattern = text.size() > 2 && text.starts_with('/') && text.ends_with('/');
+  return !pattern || !pattern_error(text.substr(1, text.size() - 2));
 }
 
 // One overload a type: true when `value` was allowed and is now in `out`.
@@ -45,6 +60,11 @@ bool read(const Setting& row, std::string& out, const Json& value) {
   } else if (row.key == "log_type") {
     if (text == "raw") text.clear();
     if (!text.empty() && !is_word(row, text)) return false;
+  } else if (row.key == "health.path") {
+    if (text == "false") text.clear();
+    if (!text.empty() && !is_request_path(text)) return false;
+  } else if (row.key == "health.expect") {
+    if (!is_expected_answer(text)) return false;
   } else if (row.key == "log_file" && value.is_bool() && !value.as_bool()) {
     text.clear();
   }

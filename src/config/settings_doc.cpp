@@ -16,7 +16,7 @@ Keys stand in an ecosystem file (`ecosystem.config.js`, `.json`, `.yaml`); most 
 `pmx start`. `config/ecosystem.schema.json` tells editors of them (`"$schema"` in JSON,
 `# yaml-language-server: $schema=` in YAML), `config/pmx.yaml` has them all with their defaults.
 The camelCase of every key is understood too. Keys that begin with `rotate.` stand
-inside `rotate: { … }`, those that begin with `redact.` inside `redact: { … }`.
+inside `rotate: { … }`, those that begin with `redact.` inside `redact: { … }`, and `health.` alike.
 
 Sizes: `10M`, `10MB`, `10MiB` and bytes, all in powers of 1024. Durations: `1600` (ms), `10s`, `5m`,
 `1h`, `7d`.

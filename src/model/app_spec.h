@@ -40,6 +40,15 @@ struct WatchPolicy {
   bool operator==(const WatchPolicy&) const = default;
 };
 
+// What a new worker of a cluster app is asked, by HTTP GET, before it takes over at a reload.
+struct HealthRule {
+  std::string path;            // "": it is not asked.
+  std::string expect = "200";  // A status, text of the body, or a /regular expression/ for it.
+  std::chrono::milliseconds within{0};  // 0: listen_timeout.
+  int port = 0;                         // 0: the first that it has asked for.
+  bool operator==(const HealthRule&) const = default;
+};
+
 struct AppSpec {
   std::string name;
   std::string app_namespace = "default";
@@ -89,10 +98,15 @@ struct AppSpec {
   bool treekill = true;
   bool wait_ready = false;  // Online only once it has said "ready" over its channel.
   std::chrono::milliseconds listen_timeout{kDefaultListenTimeout};
+  HealthRule health;
   bool shutdown_with_message = false;    // "shutdown" over its channel in place of SIGINT.
   std::string cron_restart;              // A pattern of base/schedule.h; "": none.
   std::uint64_t max_memory_restart = 0;  // Bytes in memory (RSS) of its first process; 0: no bound.
   WatchPolicy watch;
+
+  // Of a rollback, until the app is next reloaded or restarted by hand: its paths, and what is
+  // started in their place, because a link on the way leads elsewhere by now.
+  std::map<std::string, std::string> pinned;
 
   ConfigSource config;
   Json other;  // Keys of PM2 that are accepted, kept and shown, and have no effect yet.

@@ -112,6 +112,9 @@ void Cluster::said(RunId run, std::string_view line) {
       return;
     case Act::kDrained:
       return parts_.drained(run);
+    case Act::kTraffic:
+      if (message.traffic) parts_.counted(run, *message.traffic);
+      return;
     case Act::kAlive: {
       Member& member = app->members.at(run);
       member.has_hook = true;

@@ -57,6 +57,8 @@ class Cluster {
     std::function<void(RunId)> listens;  // On one more address.
     std::function<void(RunId)> drained;  // None of its clients keeps a connection open.
     std::function<void(const std::string&)> notice;
+    // It was asked what it has counted.
+    std::function<void(RunId, const Traffic&)> counted = [](RunId, const Traffic&) {};
   };
   explicit Cluster(Parts parts) : parts_(std::move(parts)) {}
   ~Cluster();
@@ -87,6 +89,11 @@ class Cluster {
   void ended(RunId run);  // Or its channel is closed.
   // Addresses that it listens on, by key.
   std::set<std::string> listens_on(RunId run) const;
+  // A new connection to this worker, whoever else listens on the same address: the one that it has
+  // asked for first, or the one of `port`.
+  Result<Fd> connect_to(RunId run, int port);
+  // False: it has no hook that counts.
+  bool ask_traffic(RunId run);
   // Where the app has no members: closes all that it has.
   void close_unused(const AppKey& app);
   // Closes what no member has asked for, once each of them has asked for something.

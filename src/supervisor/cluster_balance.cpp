@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "supervisor/cluster.h"
+#include "supervisor/slot_connection.h"
 
 namespace pmx::supervisor {
 
@@ -134,6 +135,46 @@ void Cluster::taken(App& app, RunId run, const ClusterMessage& message) {
   auto given = app.members.at(run).given.extract(message.ack);
   if (!given || message.accepted) return;  // Its copy is the one that counts.
   give_later(app, std::move(given.mapped()));
+}
+
+// Its other end is handed over as those are that lie with the wrong worker: no slot, no steering
+// and no sibling has a part in it, whatever the app's balance is. One that has no channel is
+// reached by its slot, where it has one alone and we do not empty it.
+Result<Fd> Cluster::connect_to(RunId run, int port) {
+  App* const app = find(run);
+  const auto nowhere = [&] {
+    return Error(Errc::kUnavailable, port == 0 ? "it listens on nothing"
+                                               : "it does not listen on " + std::to_string(port));
+  };
+  if (app == nullptr) return nowhere();
+  const Member& member = app->members.at(run);
+  const std::string* first = nullptr;
+  for (const auto& [key, seq] : member.asked) {
+    const auto listener = app->listeners.find(key);
+    if (!member.listening.contains(key) || listener == app->listeners.end()) continue;
+    const ListenAddress& address = listener->second.address;
+    if (address.kind == ListenAddress::Kind::kUdp || (port != 0 && address.port != port)) continue;
+    if (first == nullptr || seq < member.asked.at(*first)) first = &key;
+  }
+  if (first == nullptr) return nowhere();
+  TcpPair pair = PMX_TRY(tcp_pair());
+  auto handed = parts_.send(run, new_connection(*first, next_seq()), pair.server.get());
+  if (handed) return std::move(pair.client);
+  Listener& listener = app->listeners.at(*first);
+  const bool alone = std::count_if(app->members.begin(), app->members.end(), [&](const auto& one) {
+                       return one.second.slot == member.slot;
+                     }) == 1;
+  if (!listener.slotted || app->balance != Balance::kSlots || !alone ||
+      listener.slots.at(member.slot).watched)
+    return std::move(handed).error();
+  return connect_to_slot(listener.slots[0].socket.get(), member.slot, listener.steered_to,
+                         static_cast<unsigned>(listener.slots.size()));
+}
+
+bool Cluster::ask_traffic(RunId run) {
+  const App* const app = find(run);
+  return app != nullptr && app->members.at(run).has_hook &&
+         parts_.send(run, kTrafficRequest, -1).has_value();
 }
 
 // ---- Workers that hang.

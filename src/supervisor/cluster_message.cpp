@@ -20,7 +20,8 @@ constexpr std::array kActs{
     ActName{"close", Act::kClose},
     ActName{"exitedAfterDisconnect", Act::kLeaving},
 };
-constexpr std::array kOwnActs{ActName{"drained", Act::kDrained}, ActName{"alive", Act::kAlive}};
+constexpr std::array kOwnActs{ActName{"drained", Act::kDrained}, ActName{"alive", Act::kAlive},
+                              ActName{"traffic", Act::kTraffic}};
 
 constexpr std::int64_t kIpv6OnlyFlag = 1, kReuseAddressFlag = 4;  // Of uv_tcp_bind, uv_udp_bind.
 constexpr int kMostBacklog = 1 << 20;
@@ -30,6 +31,13 @@ Act act_of(const std::array<ActName, N>& acts, std::string_view name) {
   const auto* const row = std::find_if(acts.begin(), acts.end(),
                                        [&](const ActName& known) { return known.name == name; });
   return row == acts.end() ? Act::kOther : row->act;
+}
+
+std::optional<Traffic> traffic_of(const Json& json) {
+  const Traffic traffic{json["open"].as_int(-1), json["connections"].as_int(-1),
+                        json["requests"].as_int(-1)};
+  if (traffic.open < 0 || traffic.connections < 0 || traffic.requests < 0) return std::nullopt;
+  return traffic;
 }
 
 std::string key_of(const Json& json, std::int64_t port) {
@@ -85,6 +93,7 @@ ClusterMessage cluster_message(std::string_view line) {
   const std::string& command = (*json)["cmd"].as_string();
   if (command == "NODE_PMX") {
     message.act = act_of(kOwnActs, (*json)["act"].as_string());
+    if (message.act == Act::kTraffic) message.traffic = traffic_of(*json);
     return message;
   }
   if (command != "NODE_CLUSTER") return message;

@@ -15,6 +15,13 @@
 
 namespace pmx::supervisor {
 
+// What a worker has counted of its clients, all of its servers together.
+struct Traffic {
+  std::int64_t open = 0;                       // Connections, now.
+  std::int64_t connections = 0, requests = 0;  // New ones of the last minute.
+  bool operator==(const Traffic&) const = default;
+};
+
 struct ClusterMessage {
   enum class Act : std::uint8_t {
     kOnline,       // It has booted.
@@ -25,6 +32,7 @@ struct ClusterMessage {
     kAck,          // Of what we have sent as `ack`: `accepted`.
     kDrained,      // NODE_PMX of our own hook: no connection waits for a request.
     kAlive,        // … and its answer to kPing.
+    kTraffic,      // … and to kTrafficRequest: `traffic`.
     kOther,
   };
   Act act = Act::kOther;
@@ -35,8 +43,9 @@ struct ClusterMessage {
   int refused = 0;  // An errno.
   // Address, port, type, descriptor, and for port 0 which of several: one listener of an app.
   std::string key;
-  std::string asked_key;  // kListening: the same with port 0, which it may have asked for.
-  std::string data;       // JSON text that the workers of one listener share (TLS ticket keys).
+  std::string asked_key;           // kListening: the same with port 0, which it may have asked for.
+  std::optional<Traffic> traffic;  // nullopt: not what can be one.
+  std::string data;  // JSON text that the workers of one listener share (TLS ticket keys).
 };
 ClusterMessage cluster_message(std::string_view line);
 
@@ -47,6 +56,7 @@ std::string new_connection(std::string_view key, std::int64_t seq);  // With the
 std::string acknowledgement(std::int64_t of, std::int64_t seq);
 std::string disconnect_request(std::int64_t seq);
 inline constexpr std::string_view kDrainRequest = R"({"cmd":"NODE_PMX","act":"drain"})";
+inline constexpr std::string_view kTrafficRequest = R"({"cmd":"NODE_PMX","act":"count"})";
 inline constexpr std::string_view kPing = R"({"cmd":"NODE_PMX","act":"ping"})";
 
 }  // namespace pmx::supervisor

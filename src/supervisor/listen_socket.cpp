@@ -1,6 +1,5 @@
 #include "supervisor/listen_socket.h"
 
-#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,6 +12,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+
+#include "supervisor/internal/steer_program.h"
 
 namespace pmx::supervisor {
 namespace {
@@ -112,14 +113,6 @@ Result<Fd> listener_at(const ListenAddress& wanted, Address at, bool slots) {
   return fd;
 }
 
-sock_filter statement(unsigned code, unsigned value) {
-  return BPF_STMT(static_cast<unsigned short>(code), value);
-}
-sock_filter jump_unless(unsigned value, unsigned char over) {
-  return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, over);
-}
-unsigned network(unsigned offset) { return static_cast<unsigned>(SKF_NET_OFF) + offset; }
-
 // A := a number that is the same for all connections of one client.
 std::vector<sock_filter> hash_of_client() {
   constexpr unsigned kIpv6Words = 4, kIpv6Source = 8, kIpv4Source = 12;
@@ -141,17 +134,6 @@ std::vector<sock_filter> hash_of_client() {
   program.push_back(statement(BPF_ALU | BPF_MUL | BPF_K, 2'654'435'761U));
   program.push_back(statement(BPF_ALU | BPF_RSH | BPF_K, 16));
   return program;
-}
-
-void pick_any(std::vector<sock_filter>& program, std::span<const unsigned> live) {
-  program.push_back(
-      statement(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(SKF_AD_OFF + SKF_AD_RANDOM)));
-  program.push_back(statement(BPF_ALU | BPF_MOD | BPF_K, static_cast<unsigned>(live.size())));
-  for (unsigned i = 0; i + 1 < live.size(); ++i) {
-    program.push_back(jump_unless(i, 1));
-    program.push_back(statement(BPF_RET | BPF_K, live[i]));
-  }
-  program.push_back(statement(BPF_RET | BPF_K, live.back()));
 }
 
 }  // namespace
@@ -212,6 +194,32 @@ std::optional<Fd> accept_waiting(int fd) {
   Fd connection(::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!connection) return std::nullopt;
   return connection;
+}
+
+Result<TcpPair> tcp_pair() {
+  ListenAddress loopback;
+  loopback.address = "127.0.0.1";
+  const Fd listener = PMX_TRY(open_listener(loopback, false));
+  const Address at = PMX_TRY(name_of(listener.get(), loopback));
+  TcpPair pair;
+  pair.client = Fd(::socket(at.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!pair.client) return failed(errno, "socket", loopback);
+  if (::connect(pair.client.get(), at.get(), at.length) < 0 && errno != EINPROGRESS)
+    return failed(errno, "connect", loopback);
+  const Address ours = PMX_TRY(name_of(pair.client.get(), loopback));
+  // Anybody here may have connected to that port in between.
+  while (auto connection = accept_waiting(listener.get())) {
+    Address theirs;
+    theirs.length = sizeof theirs.storage;
+    if (::getpeername(connection->get(), reinterpret_cast<sockaddr*>(&theirs.storage),
+                      &theirs.length) < 0 ||
+        theirs.length != ours.length ||
+        std::memcmp(&theirs.storage, &ours.storage, ours.length) != 0)
+      continue;
+    pair.server = std::move(*connection);
+    return pair;
+  }
+  return Error(Errc::kUnavailable, "connect 127.0.0.1: it takes its time");
 }
 
 }  // namespace pmx::supervisor

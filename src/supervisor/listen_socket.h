@@ -64,4 +64,11 @@ std::uint32_t waiting_connections(int fd);
 // One of them, if there is one.
 std::optional<Fd> accept_waiting(int fd);
 
+// One TCP connection over the loopback, both ends. Never waits: kUnavailable where it is not there
+// at once.
+struct TcpPair {
+  Fd client, server;
+};
+Result<TcpPair> tcp_pair();
+
 }  // namespace pmx::supervisor

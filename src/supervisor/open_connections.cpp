@@ -1,6 +1,7 @@
 #include "supervisor/open_connections.h"
 
 #include <filesystem>
+#include <map>
 #include <set>
 #include <sstream>
 #include <string>
@@ -11,7 +12,7 @@
 namespace pmx::supervisor {
 namespace {
 
-constexpr std::string_view kEstablished = "01";
+constexpr std::string_view kEstablished = "01", kListening = "0A";
 
 // By the number of its inode: "socket:[4711]".
 std::set<std::string> sockets_of(const std::string& process) {
@@ -26,25 +27,48 @@ std::set<std::string> sockets_of(const std::string& process) {
   return inodes;
 }
 
-}  // namespace
+struct Socket {
+  std::string port, state;  // Its own port, in hexadecimal, as all here.
+};
 
-std::size_t open_connections(pid_t pid) {
+template <class Each>
+void for_each_socket(pid_t pid, Each each) {
   const std::string process = "/proc/" + std::to_string(pid);
   const std::set<std::string> inodes = sockets_of(process);
-  std::size_t count = 0;
   for (const char* const table : {"/net/tcp", "/net/tcp6"}) {
     std::istringstream lines(sys::read_file(process + table).value_or(""));
     std::string line;
     while (std::getline(lines, line)) {
       // sl, addresses, state, queues, timer, retransmissions, uid, timeout, inode.
       std::istringstream fields(line);
-      std::string skipped, state, inode;
-      fields >> skipped >> skipped >> skipped >> state;
+      std::string skipped, local, state, inode;
+      fields >> skipped >> local >> skipped >> state;
       for (int i = 0; i < 5; ++i) fields >> skipped;
       fields >> inode;
-      if (state == kEstablished && inodes.contains(inode)) ++count;
+      if (inodes.contains(inode)) each(Socket{local.substr(local.find(':') + 1), state});
     }
   }
+}
+
+}  // namespace
+
+std::size_t open_connections(pid_t pid) {
+  std::size_t count = 0;
+  for_each_socket(pid,
+                  [&](const Socket& socket) { count += socket.state == kEstablished ? 1 : 0; });
+  return count;
+}
+
+std::optional<std::size_t> served_connections(pid_t pid) {
+  std::set<std::string> ports;
+  std::map<std::string, std::size_t> counts;
+  for_each_socket(pid, [&](const Socket& socket) {
+    if (socket.state == kListening) ports.insert(socket.port);
+    if (socket.state == kEstablished) ++counts[socket.port];
+  });
+  if (ports.empty()) return std::nullopt;
+  std::size_t count = 0;
+  for (const std::string& port : ports) count += counts[port];
   return count;
 }
 

@@ -6,9 +6,14 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <optional>
 
 namespace pmx::supervisor {
 
 std::size_t open_connections(pid_t pid);  // 0 where the process is gone or not ours to look at.
+
+// Of its clients: those to an address that it listens on. nullopt: it listens on none, or is not
+// ours to look at.
+std::optional<std::size_t> served_connections(pid_t pid);
 
 }  // namespace pmx::supervisor

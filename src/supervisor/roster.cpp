@@ -52,19 +52,35 @@ LogFiles logs_from_json(const Json& json) {
   return {json["out"].as_string(), json["err"].as_string(), json["log"].as_string()};
 }
 
+Json links_to_json(const std::optional<Links>& links) {
+  if (!links) return nullptr;
+  Json json = Json::object();
+  for (const auto& [path, led] : *links) json.set(path, led);
+  return json;
+}
+
+std::optional<Links> links_from_json(const Json& json) {
+  if (!json.is_object()) return std::nullopt;
+  Links links;
+  for (const auto& [path, led] : json.members()) links[path] = led.as_string();
+  return links;
+}
+
 Json side_run_to_json(const std::optional<SideRun>& run) {
   if (!run) return nullptr;
   return Json::object({{"run", run->run.value},
                        {"pid", run->pid},
                        {"start_ticks", run->start_ticks},
-                       {"started_ns", run->started_ns}});
+                       {"started_ns", run->started_ns},
+                       {"ready", run->ready}});
 }
 
 SideRun side_run_from_json(const Json& json) {
   return {{static_cast<std::uint64_t>(json["run"].as_int())},
           static_cast<pid_t>(json["pid"].as_int()),
           static_cast<std::uint64_t>(json["start_ticks"].as_int()),
-          json["started_ns"].as_int()};
+          json["started_ns"].as_int(),
+          json["ready"].as_bool()};
 }
 
 Json leaving_to_json(const std::vector<LeavingRun>& runs) {
@@ -113,10 +129,27 @@ Json to_json(const WorkerRecord& worker) {
       {"successor", side_run_to_json(worker.successor)},
       {"successor_logs", logs_to_json(worker.successor_logs)},
       {"leaving", leaving_to_json(worker.leaving)},
+      {"links", links_to_json(worker.links)},
+      {"successor_links", links_to_json(worker.successor_links)},
+      {"proven", worker.proven},
       {"failed_reload", worker.failed_reload.value},
       {"actions", worker.actions},
       {"trouble", worker.trouble},
   });
+}
+
+std::string release_text(const Release& release, const AppCodec& codec) {
+  return Json::object({{"app", codec.to_json(release.app)},
+                       {"links", links_to_json(release.links)},
+                       {"at_ns", release.at_ns}})
+      .dump();
+}
+
+std::optional<Release> release_from_json(const Json& json, const AppCodec& codec) {
+  auto app = codec.from_json(json["app"]);
+  auto links = links_from_json(json["links"]);
+  if (!app || !links) return std::nullopt;
+  return Release{std::move(*app), std::move(*links), json["at_ns"].as_int()};
 }
 
 WorkerState state_from(const std::string& name) {
@@ -153,6 +186,10 @@ Result<WorkerRecord> worker_from_json(const Json& json, const AppCodec& codec) {
   // What cannot be read is no reload any more; the run that was to take over is ended.
   if (auto spec = codec.from_json(json["reload_to"]); spec && json["reload_to"].is_object())
     worker.reload_to = std::move(*spec);
+  worker.links = links_from_json(json["links"]);
+  worker.successor_links = links_from_json(json["successor_links"]);
+  worker.proven = json["proven"].as_bool();
+  worker.before = release_from_json(json["before"], codec);
   worker.actions = json["actions"];
   worker.trouble = json["trouble"].as_string();
   return worker;
@@ -245,6 +282,9 @@ std::string Roster::text_of(std::uint32_t next_id, RunId last_run,
     std::string entry = to_json(*worker).dump();
     entry.pop_back();  // The closing brace: the spec goes in as it is.
     if (worker->reload_to) entry += ",\"reload_to\":" + codec_.to_json(*worker->reload_to).dump();
+    if (worker->before && worker->before_text.empty())
+      worker->before_text = release_text(*worker->before, codec_);
+    if (worker->before) entry += ",\"before\":" + worker->before_text;
     text += separator + entry + ",\"spec\":" + worker->spec_text + "}";
     separator = ",\n";
   }

@@ -42,6 +42,7 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
                   save_now();
                 }}),
       triggers_(parts_.timers),
+      traffic_(parts_.timers),
       sweeps_(parts_.timers, parts_.clock, parts_.processes, parts_.notice,
               [this](RunId run) { tree_ended(run); }),
       memory_guard_({parts_.timers, [this] { return workers(); },
@@ -217,7 +218,12 @@ Result<void> Supervisor::launch(WorkerRecord& record) {
   const bool clustered = is_cluster(record.spec);
   const bool follows = workers_.at(record.id)->record().run.value != 0;
   if (clustered) prepare_cluster_launch(record);
+  record.links = links_of(record.spec);
+  std::optional<AppSpec> said;
+  if (!record.spec.pinned.empty())
+    said = std::exchange(record.spec, with_pinned_paths(record.spec));
   auto launched = launcher_.launch(record, shared_paths(record.id));
+  if (said) record.spec = std::move(*said);
   if (launched && clustered)
     cluster_.join(record.spec, record.run, {record.instance, record.cluster_number, follows});
   if (!launched && launched.error().sys_errno() == EMFILE)

@@ -24,6 +24,7 @@
 #include "base/watches.h"
 #include "supervisor/channels.h"
 #include "supervisor/cluster.h"
+#include "supervisor/health_check.h"
 #include "supervisor/keeper_link.h"
 #include "supervisor/memory_guard.h"
 #include "supervisor/monitor.h"
@@ -113,6 +114,9 @@ class Supervisor final : private WorkerHost {
   Result<void> send_line(WorkerId id, std::string_view bytes) const;
   Result<void> send_signal(WorkerId id, int signal) const;
   Triggers& triggers() { return triggers_; }
+  // What cluster workers have counted: the value is {"open","connections","requests"}, and trouble
+  // is told of those that do not count.
+  void count_traffic(const std::vector<WorkerId>& ids, Triggers::Done done);
   void want(WorkerId id);  // Before the save that comes before a start.
   // Of every app; see Worker::change_spec().
   void change_specs(const std::function<bool(AppSpec&)>& change);
@@ -124,6 +128,7 @@ class Supervisor final : private WorkerHost {
   void signal_all(int signal);
 
   const Worker* find(WorkerId id) const;
+  std::int64_t lived_ms(WorkerId id) const;    // Of its current run.
   std::vector<const Worker*> workers() const;  // By id.
   std::vector<TargetCandidate> candidates() const;
   std::vector<RunId> live_runs() const;  // Runs whose streams have not all ended.
@@ -150,6 +155,8 @@ class Supervisor final : private WorkerHost {
   // supervisor_cluster.cpp
   std::set<std::string> listens_on(RunId run) override { return cluster_.listens_on(run); }
   void admit(RunId run) override;
+  void ask_health(RunId run, const AppSpec& app, Done done) override;
+  void ask_no_more(RunId run) override { checks_.erase(run); }
   void leave_soon(RunId run) override { cluster_.leave_soon(run); }
   bool disconnect(RunId run) override;
   bool connected(RunId run) override { return channels_.has(run); }
@@ -188,10 +195,11 @@ class Supervisor final : private WorkerHost {
   RunLauncher launcher_;
   Channels channels_;
   Cluster cluster_;
+  std::map<RunId, std::unique_ptr<HealthCheck>> checks_;
   Reloads reloads_;
   std::map<AppKey, Timers::Id> tidy_timers_;
   bool hook_written_ = false;
-  Triggers triggers_;
+  Triggers triggers_, traffic_;
   Sweeps sweeps_;
   bool sweeps_always_ = false;
   MemoryGuard memory_guard_;

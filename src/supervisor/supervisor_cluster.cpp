@@ -11,6 +11,8 @@ namespace {
 
 // An address that nobody asks for any more may be one that a slow worker has not asked for yet.
 constexpr std::chrono::seconds kTidyDelay{10};
+// Of one that is asked what it has counted: it answers at once, or hangs.
+constexpr std::chrono::seconds kCountPatience{1};
 
 }  // namespace
 
@@ -27,7 +29,28 @@ Cluster::Parts Supervisor::cluster_parts() {
       [this](RunId run) {
         if (Worker* const worker = worker_of(run)) worker->drained(run);
       },
-      parts_.notice};
+      parts_.notice,
+      [this](RunId run, const Traffic& traffic) {
+        const Worker* const worker = worker_of(run);
+        if (worker == nullptr || worker->record().run != run) return;
+        traffic_.replied(
+            worker->record().id,
+            Json::object({{"return", Json::object({{"open", traffic.open},
+                                                   {"connections", traffic.connections},
+                                                   {"requests", traffic.requests}})}}));
+      }};
+}
+
+std::int64_t Supervisor::lived_ms(WorkerId id) const {
+  constexpr std::int64_t kNsPerMs = 1'000'000;
+  return (parts_.clock.system_ns() - workers_.at(id)->record().started_ns) / kNsPerMs;
+}
+
+void Supervisor::count_traffic(const std::vector<WorkerId>& ids, Triggers::Done done) {
+  const auto expected = traffic_.expect("count", ids, kCountPatience, done);
+  if (!expected) return done({});
+  for (const WorkerId id : ids)
+    if (!cluster_.ask_traffic(workers_.at(id)->record().run)) traffic_.failed(id, "does not count");
 }
 
 void Supervisor::prepare_cluster_launch(WorkerRecord& record) {
@@ -56,6 +79,19 @@ void Supervisor::reload_moved(WorkerId id) {
 void Supervisor::admit(RunId run) {
   cluster_.admit(run);
   if (const Worker* const worker = worker_of(run)) write_pid_file(worker->record());
+}
+
+void Supervisor::ask_health(RunId run, const AppSpec& app, Done done) {
+  const HealthRule& rule = app.health;
+  checks_[run] = std::make_unique<HealthCheck>(
+      HealthCheck::Parts{parts_.watches, parts_.timers,
+                         [this, run, port = rule.port] { return cluster_.connect_to(run, port); }},
+      rule, rule.within.count() > 0 ? rule.within : listen_timeout(app),
+      [this, run, done = std::move(done)](Result<void> result) {
+        // Only now, and to the end of this call: it is the check that calls.
+        const auto check = checks_.extract(run);
+        done(std::move(result));
+      });
 }
 
 void Supervisor::retire_worker(WorkerId id, Done done) { workers_.at(id)->retire(std::move(done)); }

@@ -29,6 +29,7 @@ void Supervisor::child_changed(const Child& child) {
   if (child.state == Child::State::kRunning) channels_.open(child.run);
   worker->child_changed(child);
   if (over) triggers_.failed(worker->record().id, "ended before it replied");
+  if (over) traffic_.failed(worker->record().id, "ended before it replied");
   if (child.state != Child::State::kRunning) return;
   write_pid_file(worker->record());
   memory_guard_.worker_began();

@@ -107,6 +107,7 @@ void Worker::begin(Step& step) {
   switch (step.kind) {
     case StepKind::kStart:
       if (step.spec) {
+        if (!launched_spec_) launched_spec_ = std::move(record_.spec);
         record_.spec = std::move(*step.spec);
         record_.spec_text.clear();
         arm_cron(0);
@@ -244,7 +245,10 @@ void Worker::launch() {
   monitor_ = Json::object();
   late_ = false;
   host_.notice(label() + " starting");
+  const std::optional<Links> old_links = record_.links;
   auto launched = host_.launch(record_);
+  const auto old = std::exchange(launched_spec_, std::nullopt);
+  note_release(old ? *old : record_.spec, old_links, record_.proven);
   if (launched) return;
   not_started(launched.error().message(), launched.error().sys_errno());
   host_.run_ended(record_, RunId{});

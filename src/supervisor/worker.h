@@ -57,6 +57,9 @@ class WorkerHost {
   virtual bool disconnect(RunId) { return false; }
   virtual bool connected(RunId) { return false; }  // It has not closed its channel.
   virtual void reload_moved(WorkerId) {}
+  // One that is to take over is asked, by health_check.h, and no more.
+  virtual void ask_health(RunId, const AppSpec&, std::function<void(Result<void>)>) {}
+  virtual void ask_no_more(RunId) {}
   // Whether the kernel's OOM killer has ended anybody since this was last asked.
   virtual bool oom_killer_was_here() = 0;
 };
@@ -149,12 +152,12 @@ class Worker {
   void apply(WorkerEvent event);
   void perform(WorkerAction action);
   void launch();
+  void note_release(const AppSpec& old, const std::optional<Links>& old_links, bool proven);
   ExitFacts facts_of(const Child& child, std::int64_t started_ns) const;
   void ended(const Child& child);
   void note_limit_run(std::int64_t ran_ns);
   void run_begun(const Child& child);
   void await_ready();
-  static std::chrono::milliseconds listen_timeout(const AppSpec& spec);
   void mark_late();
   void not_started(const std::string& why, int sys_errno);
   void apply_verdict(const Verdict& verdict);
@@ -165,6 +168,8 @@ class Worker {
   void begin_successor();
   void successor_changed(const Child& child);
   bool successor_serves();
+  bool successor_is_well();
+  void end_trial();
   void look_at_successor();
   std::chrono::nanoseconds on_trial() const;
   void take_over(bool old_lives);
@@ -192,6 +197,7 @@ class Worker {
   Timers& timers_;
   const Clock& clock_;
   std::deque<Step> steps_;
+  std::optional<AppSpec> launched_spec_;  // What ran last, where record_.spec is another by now.
   std::deque<std::int64_t> restart_times_ns_;
   std::chrono::milliseconds next_delay_{0};
   std::chrono::steady_clock::time_point kill_at_{};
@@ -202,7 +208,7 @@ class Worker {
   std::optional<Error> reload_error_;
   Timers::Id successor_timer_ = 0;
   bool canary_ = false;
-  bool successor_ready_ = false;  // It has said so, or has run for long enough.
+  enum class Health : std::uint8_t { kNotAsked, kAsked, kWell } health_ = Health::kNotAsked;
   ExitCause reload_why_ = ExitCause::kAsked;
   struct LeaveTimers {
     Timers::Id next = 0, kill = 0;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "base/json.h"
 #include "model/app_spec.h"
 #include "model/ids.h"
+#include "supervisor/release.h"
 #include "supervisor/restart_policy.h"
 #include "supervisor/worker_state.h"
 
@@ -35,12 +37,17 @@ struct SideRun {
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;
   std::int64_t started_ns = 0;
+  bool ready = false;  // Of a successor: it has said so.
 };
 // The one that was current. It gets no new connections, finishes what it has, and ends.
 struct LeavingRun : SideRun {
   bool disconnected = false;  // It has been told to close.
   ExitCause why = ExitCause::kAsked;
 };
+
+inline std::chrono::milliseconds listen_timeout(const AppSpec& app) {
+  return app.listen_timeout.count() > 0 ? app.listen_timeout : kDefaultListenTimeout;
+}
 
 struct WorkerRecord {
   WorkerId id;
@@ -69,6 +76,11 @@ struct WorkerRecord {
   std::optional<SideRun> successor;
   LogFiles successor_logs;
   std::vector<LeavingRun> leaving;
+  // Where the links of its current run's paths led, and its successor's; nullopt: not known.
+  std::optional<Links> links, successor_links;
+  bool proven = false;            // What runs now has lived for min_uptime.
+  std::optional<Release> before;  // What a rollback leads to.
+  std::string before_text;        // As the roster writes it; "": make it again.
   RunId failed_reload;  // Of the last reload, where it failed: the run that was to take over.
   Json actions;         // What its run has declared for `pmx trigger` (axm:action).
   std::string trouble;  // One line; "": none.

@@ -62,12 +62,13 @@ void Worker::begin_successor() {
   next.spec = *record_.reload_to;
   next.run = {};
   next.pid = 0;
-  successor_ready_ = false;
+  health_ = Health::kNotAsked;
   host_.notice(label() + " reloading");
   const auto launched = host_.launch(next);
   if (!launched) return reload_failed("cannot be started: " + launched.error().message());
   record_.successor = SideRun{next.run};
   record_.successor_logs = next.logs;
+  record_.successor_links = next.links;
   host_.save_soon();
   await_successor();
 }
@@ -102,6 +103,7 @@ void Worker::successor_changed(const Child& child) {
                         " before it was ready"
                   : "cannot be started: " + child.failed_step;
       record_.failed_reload = record_.successor->run;
+      end_trial();
       record_.successor.reset();
       return reload_failed(how);
     }
@@ -110,7 +112,7 @@ void Worker::successor_changed(const Child& child) {
 
 // On everything that its predecessor serves. One that serves nothing has lived for a while instead.
 bool Worker::successor_serves() {
-  if (successor_ready_) return true;
+  if (record_.successor->ready) return true;
   if (record_.reload_to->wait_ready) return false;
   const std::set<std::string> old = host_.listens_on(record_.run);
   const std::set<std::string> now = host_.listens_on(record_.successor->run);
@@ -130,7 +132,9 @@ void Worker::look_at_successor() {
   const bool serves = successor_serves();
   const bool nothing_to_serve =
       !record_.reload_to->wait_ready && host_.listens_on(record_.run).empty();
-  if (!serves && !nothing_to_serve) return;
+  const bool fits = serves || nothing_to_serve;
+  if (!fits && health_ == Health::kWell) return reload_failed("has stopped listening");
+  if (!fits || !successor_is_well()) return;
   canary_ = canary_ || nothing_to_serve;
   const auto left = on_trial();
   if (left <= 0ns) return take_over(true);
@@ -142,12 +146,31 @@ void Worker::look_at_successor() {
   });
 }
 
+// Asked once it serves, and before its trial is over: one that the question kills is seen to die.
+bool Worker::successor_is_well() {
+  if (record_.reload_to->health.path.empty()) return true;
+  if (health_ != Health::kNotAsked) return health_ == Health::kWell;
+  health_ = Health::kAsked;
+  timers_.cancel(std::exchange(successor_timer_, 0));  // Kept; health.within counts now.
+  host_.ask_health(record_.successor->run, *record_.reload_to, [this](Result<void> answered) {
+    if (!answered) return reload_failed(answered.error().message());
+    health_ = Health::kWell;
+    look_at_successor();
+  });
+  return false;
+}
+
+void Worker::end_trial() {
+  timers_.cancel(std::exchange(successor_timer_, 0));
+  if (record_.successor) host_.ask_no_more(record_.successor->run);
+}
+
 void Worker::listens(RunId run) {
   if (record_.successor && record_.successor->run == run) look_at_successor();
 }
 
 void Worker::take_over(bool old_lives) {
-  timers_.cancel(std::exchange(successor_timer_, 0));
+  end_trial();
   const LeavingRun old = current_run(reload_why_);
   const SideRun next = *std::exchange(record_.successor, std::nullopt);
   record_.run = next.run;
@@ -155,8 +178,12 @@ void Worker::take_over(bool old_lives) {
   record_.start_ticks = next.start_ticks;
   record_.started_ns = next.started_ns;
   record_.logs = record_.successor_logs;
-  record_.spec = *std::exchange(record_.reload_to, std::nullopt);
+  const AppSpec followed = std::exchange(record_.spec, std::move(*record_.reload_to));
+  const auto links = std::exchange(record_.links, std::exchange(record_.successor_links, {}));
+  record_.reload_to.reset();
   record_.spec_text.clear();
+  const std::chrono::nanoseconds lived(clock_.system_ns() - old.started_ns);
+  note_release(followed, links, record_.proven || lived >= followed.min_uptime);
   record_.actions = Json::array();
   record_.trouble.clear();
   record_.failed_reload = {};
@@ -167,7 +194,7 @@ void Worker::take_over(bool old_lives) {
   // Where its predecessor has died too early, it is as far as any other that has been launched.
   if (next.pid == 0) {
     record_.state = WorkerState::kLaunching;
-  } else if (record_.spec.wait_ready && !successor_ready_) {
+  } else if (record_.spec.wait_ready && !next.ready) {
     record_.state = WorkerState::kUnready;
     await_ready();
   } else {
@@ -195,7 +222,7 @@ void Worker::let_go() {
 }
 
 void Worker::reload_failed(const std::string& why) {
-  timers_.cancel(std::exchange(successor_timer_, 0));
+  end_trial();
   const std::string what = record_.spec.name + " (id " + std::to_string(record_.id.value) +
                            "): the new process " + why + "; the old one stays";
   reload_error_ = Error(Errc::kIo, what);
@@ -336,6 +363,7 @@ void Worker::resume_side_runs() {
     if (!host_.connected(run.run)) cut_off(run.run);
   }
   if (!record_.successor || !record_.reload_to) return;
+  health_ = Health::kNotAsked;
   await_successor();
   look_at_successor();
 }

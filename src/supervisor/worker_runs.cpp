@@ -49,10 +49,6 @@ void Worker::run_begun(const Child& child) {
   apply(record_.spec.wait_ready ? WorkerEvent::kRunningUnready : WorkerEvent::kRunning);
 }
 
-std::chrono::milliseconds Worker::listen_timeout(const AppSpec& spec) {
-  return spec.listen_timeout.count() > 0 ? spec.listen_timeout : kDefaultListenTimeout;
-}
-
 // Counted from the run's start, not from now: the daemon may be another one since.
 void Worker::await_ready() {
   using std::chrono::nanoseconds;
@@ -78,7 +74,8 @@ bool Worker::said(RunId run, const AppMessage& message) {
     if (message.kind != AppMessage::Kind::kReady || !record_.successor ||
         record_.successor->run != run)
       return false;
-    successor_ready_ = true;
+    record_.successor->ready = true;
+    host_.save_soon();
     look_at_successor();
     return true;
   }
@@ -101,6 +98,26 @@ bool Worker::said(RunId run, const AppMessage& message) {
   }
 }
 
+// What is started now may be another release than the last one. A rollback leads to the last one
+// that has lived for a while, or, after a rollback, forward again to what it has left.
+void Worker::note_release(const AppSpec& old, const std::optional<Links>& old_links, bool proven) {
+  record_.proven = proven;
+  const auto runs_now = [this](const AppSpec& app, const Links& links) {
+    return same_program(app, record_.spec) && links == record_.links;
+  };
+  if (!old_links || runs_now(old, *old_links)) return;
+  record_.proven = false;
+  const bool went_back = record_.before && runs_now(record_.before->app, record_.before->links);
+  if (!proven && !went_back) return;
+  Release before;
+  before.app.name = old.name;
+  take_program(before.app, old);
+  before.links = *old_links;
+  before.at_ns = clock_.system_ns();
+  record_.before = std::move(before);
+  record_.before_text.clear();
+}
+
 // All but the cause.
 ExitFacts Worker::facts_of(const Child& child, std::int64_t started_ns) const {
   const std::int64_t at_ns = child.ended_ns != 0 ? child.ended_ns : clock_.system_ns();
@@ -119,6 +136,7 @@ void Worker::ended(const Child& child) {
   exit.cause = exit_cause(exit, {asked, asked && kills_ > 0, host_.oom_killer_was_here()});
   if (exit.cause == ExitCause::kAsked) exit.cause = why_;
   if (why_ == ExitCause::kMemoryLimit && asked) note_limit_run(exit.ran_ns);
+  if (std::chrono::nanoseconds(exit.ran_ns) >= record_.spec.min_uptime) record_.proven = true;
   record_.last_exit = exit;
   host_.notice(label() + " exited " + exit_text(exit));
   const RunId run = std::exchange(record_.run, RunId{});
@@ -173,6 +191,8 @@ void Worker::adopt(const Child& child) {
   record_.pid = child.pid;
   record_.start_ticks = child.start_ticks;
   record_.started_ns = static_cast<std::int64_t>(child.run.value);  // A run's id is its birth.
+  const std::optional<Links> old_links = std::exchange(record_.links, links_of(record_.spec));
+  note_release(record_.spec, old_links, record_.proven);
   record_.actions = Json::array();
   record_.state = WorkerState::kLaunching;
   if (child.state == Child::State::kRunning) run_begun(child);

@@ -160,5 +160,28 @@ TEST_F(OperationsMessagesTest, TheListShowsWhatAppsReport) {
   EXPECT_EQ(env["axm_monitor"].dump(), R"({"Queue":{"value":3}})");
 }
 
+TEST_F(OperationsMessagesTest, WhatAWorkerHasCountedIsAskedAndWhatItHasNotIsNull) {
+  AppSpec cluster = app("web");
+  cluster.exec_mode = "cluster_mode";
+  cluster.interpreter = "/usr/bin/node";
+  const WorkerId counts = online(cluster), silent = online(cluster);
+  (void)online(app("job"));
+  for (const WorkerId id : {counts, silent}) says(id, R"({"cmd":"NODE_PMX","act":"alive"})");
+  EXPECT_FALSE(post("/v1/traffic", Json::object({{"target", "all"}})));
+  says(counts, R"({"cmd":"NODE_PMX","act":"traffic","open":2,"connections":30,"requests":400})");
+  EXPECT_FALSE(late_);  // The other one may still answer.
+  clock_.advance(1s);
+  ASSERT_TRUE(late_);
+  ASSERT_EQ(late_->body.items().size(), 3U);
+  const Json &first = late_->body.items()[0], &second = late_->body.items()[1];
+  EXPECT_EQ(first["open"], Json(2));
+  EXPECT_EQ(first["connections"], Json(30));
+  EXPECT_EQ(first["requests"], Json(400));
+  EXPECT_EQ(first["balance"], Json("slots"));
+  EXPECT_TRUE(second["requests"].is_null());
+  EXPECT_TRUE(late_->body.items()[2]["balance"].is_null());
+  EXPECT_EQ(post("/v1/traffic", Json::object({{"target", "nobody"}}))->status, 404);
+}
+
 }  // namespace
 }  // namespace pmx::test

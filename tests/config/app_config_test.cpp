@@ -191,5 +191,15 @@ TEST(AppConfigTest, RefusesRedactionThatWouldNotTakeOutWhatItSays) {
             "app web: redact.builtin: \"yes\" is not allowed: true or false");
 }
 
+TEST(AppConfigTest, HealthAndPinnedPathsSurviveTheirWayThroughJson) {
+  AppSpec app;
+  app.health = {"/up", "ok", 5s, 8080};
+  app.pinned = {{"/srv/current", "/srv/1"}};
+  const auto again = app_from_json(app_to_json(app));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->health, app.health);
+  EXPECT_EQ(again->pinned, app.pinned);
+}
+
 }  // namespace
 }  // namespace pmx::config

@@ -81,5 +81,13 @@ TEST(NormaliseTest, LeavesRedactionToWhoRefusesWhatIsWrongInIt) {
   EXPECT_THAT(out.warnings, IsEmpty());
 }
 
+TEST(NormaliseTest, HealthIsAPathOrAnObject) {
+  EXPECT_EQ(normalise(R"({"script":"a","health":"/up"})").app["health.path"], Json("/up"));
+  const Normalised out = normalise(R"({"script":"a","health":{"path":"/up","expct":200}})");
+  EXPECT_EQ(out.app["health.path"], Json("/up"));
+  ASSERT_EQ(out.warnings.size(), 1U);
+  EXPECT_NE(out.warnings[0].find("\"health.expct\""), std::string::npos);
+}
+
 }  // namespace
 }  // namespace pmx::config

@@ -150,5 +150,20 @@ TEST(SplitWordsTest, HonoursQuotesAsPm2Does) {
   EXPECT_TRUE(split_words("  ").empty());
 }
 
+TEST_F(SchemaTest, AHealthAnswerIsAStatusTextOrAPattern) {
+  for (const Json& value : {Json(204), Json("302"), Json("ok"), Json("/db: (up|warm)/"), Json("/")})
+    EXPECT_TRUE(set("health.expect", value)) << value.dump();
+  EXPECT_EQ(refusal("health.expect", 99),
+            "health.expect: 99 is not allowed: a status from 100 to 599, text, or a /regular "
+            "expression/");
+  for (const Json& value : {Json(""), Json("600"), Json("/(/"), Json(Json::array())})
+    EXPECT_FALSE(set("health.expect", value)) << value.dump();
+  EXPECT_TRUE(set("health.path", "/health?deep=1"));
+  EXPECT_TRUE(set("health.path", false));
+  EXPECT_EQ(app_.health.path, "");
+  for (const char* const path : {"health", "/a b", "/a\nHost: x"})
+    EXPECT_FALSE(set("health.path", path)) << path;
+}
+
 }  // namespace
 }  // namespace pmx::config

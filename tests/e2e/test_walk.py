@@ -53,6 +53,7 @@ KEYS = {
     "treekill": ("", False, ("treekill", False)),
     "wait_ready": ("", True, ("wait_ready", True)),
     "listen_timeout": ("", 5000, ("listen_timeout", 5000)),
+    "health": ("", "/up", ("health.path", "/up")),
     "shutdown_with_message": ("", True, ("shutdown_with_message", True)),
     "cron_restart": ("cron", "0 3 * * *", ("cron_restart", "0 3 * * *")),
     "max_memory_restart": ("", "200M", ("max_memory_restart", 200 << 20)),
@@ -145,7 +146,7 @@ COMMANDS = {
     "monit": ("dashboard dash imonit", None),
     "stop": ("", ["web"]), "restart": ("", ["web"]), "reload": ("", ["web"]),
     "startOrRestart": ("", ["e.json"]), "startOrReload": ("startOrGracefulReload", ["e.json"]), "scale": ("", ["web", "2"]),
-    "delete": ("del", ["other"]), "describe": ("show info desc", ["web"]), "why": ("", ["web"]), "env": ("", ["0"]),
+    "delete": ("del", ["other"]), "describe": ("show info desc", ["web"]), "why": ("", ["web"]), "balance": ("", ["web"]), "env": ("", ["0"]),
     "id": ("", ["web"]), "pid": ("", ["web"]), "jlist": ("", []), "prettylist": ("", []), "reset": ("", ["web"]),
     "flush": ("", ["web"]), "rotate": ("", ["web"]), "reloadLogs": ("", []), "sendSignal": ("", ["SIGCONT", "up"]),
     "send": ("", ["1", "line"]), "attach": ("", ["1"]), "trigger": ("", None), "run": ("", ["--", "/bin/true"]),
@@ -204,7 +205,7 @@ def test_a_target_that_is_not_there_is_one_line_and_one_for_each_command():
     with Home() as home:
         home.start("web", "/bin/sleep", args=["1000"])
         for command in ("stop", "restart", "reload", "delete", "describe", "env", "reset", "flush", "rotate", "why",
-                        "scale", "send", "attach", "trigger", "sendSignal"):
+                        "balance", "scale", "send", "attach", "trigger", "sendSignal"):
             words = {"scale": ["nobody", "2"], "send": ["77", "x"], "trigger": ["nobody", "x"],
                      "sendSignal": ["SIGCONT", "nobody"], "env": ["77"], "attach": ["77"]}.get(command, ["nobody"])
             done = home.run(command, *words, ok=None)

@@ -39,7 +39,8 @@ HEAVY = {
     r"simdjson\.h": {"src/capture/internal/json_level.cpp", "src/ship/json_fields.cpp", "src/ship/clean_text.cpp",
                       "src/ship/bulk_answer.cpp"},
     r"re2/": {"src/cli/logs.cpp", "src/ship/line_filter.cpp", "src/redact/redactor.cpp",
-              "src/config/internal/pattern.cpp", "src/supervisor/ignore_rules.cpp"},
+              "src/config/internal/pattern.cpp", "src/supervisor/ignore_rules.cpp",
+              "src/supervisor/health_check.cpp"},
     r"curl/": {"src/ship/curl_transport.cpp", "src/ship/internal/curl_library.cpp", "src/ship/internal/curl_library.h"},
     r"protozero/": {"src/ship/loki_sink.cpp"},
 }

@@ -268,5 +268,79 @@ TEST_F(ClusterBalanceTest, WhatNobodyCanBeToldOfStaysInItsQueue) {
   EXPECT_THAT(given_to(kB), SizeIs(2));
 }
 
+// ---- A connection for one of them.
+
+TEST_F(ClusterBalanceTest, AConnectionForOneWorkerIsHandedToItAndToNobodyElse) {
+  for (const char* const balance : {"slots", "shared", "sticky"}) {
+    told_.clear();
+    serves(kA, 0, balance);
+    serves(kB, 0, balance);  // As a successor of A's.
+    const auto ours = cluster_->connect_to(kB, 0);
+    ASSERT_TRUE(ours) << balance;
+    EXPECT_THAT(given_to(kA), SizeIs(0));
+    ASSERT_THAT(given_to(kB), SizeIs(1));
+    ASSERT_TRUE(sys::send_bytes(ours->get(), balance));
+    pollfd watched{given_to(kB)[0]->fd.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&watched, 1, 10'000), 1);
+    std::string bytes(16, ' ');
+    bytes.resize(sys::receive(watched.fd, bytes).value());
+    EXPECT_EQ(bytes, balance);
+    cluster_->ended(kA);
+    cluster_->ended(kB);
+    cluster_->close_unused(app_key());
+  }
+}
+
+TEST_F(ClusterBalanceTest, OneThatNothingCanBeHandedToIsReachedByItsOwnSlot) {
+  serves(kA, 0);
+  serves(kB, 1);
+  deaf_ = {kB};
+  ASSERT_TRUE(cluster_->connect_to(kB, 0));
+  EXPECT_TRUE(queue_reaches(socket_of(kB), 1));
+  EXPECT_EQ(supervisor::waiting_connections(socket_of(kA)), 0U);
+}
+
+TEST_F(ClusterBalanceTest, WhereOneSharesItsQueueNobodyElseIsAskedInItsPlace) {
+  serves(kA, 0, "sticky");
+  serves(kB, 0, "sticky");
+  deaf_ = {kB};
+  EXPECT_FALSE(cluster_->connect_to(kB, 0));
+}
+
+TEST_F(ClusterBalanceTest, TheAddressThatItAskedForFirstIsTheOneUnlessAPortIsNamed) {
+  joins(kA, 0);
+  asks(kA, tcp(0, 1), 7);
+  const std::string later = key_of(kA);
+  says(kA, "listening", tcp(port_of(last(kA).fd.get()), 1), 8);
+  asks(kA, tcp(0, 2), 3);
+  const std::string first = key_of(kA);
+  says(kA, "listening", tcp(port_of(last(kA).fd.get()), 2), 9);
+  ASSERT_TRUE(cluster_->connect_to(kA, 0));
+  ASSERT_THAT(given_to(kA), SizeIs(1));
+  EXPECT_EQ(given_to(kA)[0]->message["key"], Json(first));
+  EXPECT_NE(first, later);
+  const auto elsewhere = cluster_->connect_to(kA, 9);
+  ASSERT_FALSE(elsewhere);
+  EXPECT_EQ(elsewhere.error().message(), "it does not listen on 9");
+}
+
+TEST_F(ClusterBalanceTest, NoConnectionForOneThatListensOnNothing) {
+  joins(kA, 0);
+  EXPECT_FALSE(cluster_->connect_to(kA, 0));
+  EXPECT_FALSE(cluster_->connect_to(kB, 0));
+}
+
+TEST_F(ClusterBalanceTest, OnlyAWorkerWithAHookIsAskedWhatItHasCounted) {
+  serves(kA, 0);
+  EXPECT_FALSE(cluster_->ask_traffic(kA));
+  hook_says(kA, "alive");
+  EXPECT_TRUE(cluster_->ask_traffic(kA));
+  EXPECT_EQ(last(kA).message["act"], Json("count"));
+  cluster_->said(kA,
+                 R"({"cmd":"NODE_PMX","act":"traffic","open":3,"connections":40,"requests":5})");
+  cluster_->said(kA, R"({"cmd":"NODE_PMX","act":"traffic","open":-3,"connections":"x"})");
+  EXPECT_THAT(counted_, ElementsAre(supervisor::Traffic{3, 40, 5}));
+}
+
 }  // namespace
 }  // namespace pmx::test

@@ -43,7 +43,8 @@ class ClusterFixture : public testing::Test {
         [this](RunId run, std::string_view json, int fd) { return tell(run, json, fd); },
         [this](RunId run) { listening_.push_back(run); },
         [this](RunId run) { drained_.push_back(run); },
-        [this](const std::string& line) { notices_.push_back(line); }});
+        [this](const std::string& line) { notices_.push_back(line); },
+        [this](RunId, const supervisor::Traffic& traffic) { counted_.push_back(traffic); }});
   }
   // As the supervisor does it.
   void next_daemon() {
@@ -182,6 +183,7 @@ class ClusterFixture : public testing::Test {
   FakeClock clock_;
   std::vector<Told> told_;
   std::vector<RunId> listening_, drained_;
+  std::vector<supervisor::Traffic> counted_;
   std::vector<std::string> notices_;
   std::set<RunId> deaf_;  // To whom nothing can be said.
   std::vector<Fd> clients_;

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <set>
 
+#include "base/sys.h"
 #include "support/loopback.h"
 #include "support/temp_dir.h"
 
@@ -307,6 +309,17 @@ TEST_F(ListenSocketTest, CountsTheConnectionsThatWait) {
   EXPECT_EQ(waiting_connections(slots_[0].get()), 1U);
   const Fd path = std::move(open_listener(local(dir_ / "s"), false)).value();
   EXPECT_EQ(waiting_connections(path.get()), 0U);  // Not to be had.
+}
+
+TEST_F(ListenSocketTest, APairIsTheTwoEndsOfOneConnection) {
+  const auto pair = supervisor::tcp_pair();
+  ASSERT_TRUE(pair);
+  EXPECT_EQ(name_of_socket(pair->server.get())["address"], Json("127.0.0.1"));
+  EXPECT_TRUE(sys::send_bytes(pair->client.get(), "x"));
+  pollfd watched{pair->server.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&watched, 1, 10'000), 1);
+  std::array<char, 8> bytes{};
+  EXPECT_EQ(sys::receive(pair->server.get(), bytes).value(), 1U);
 }
 
 }  // namespace

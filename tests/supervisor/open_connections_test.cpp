@@ -27,6 +27,11 @@ TEST(OpenConnectionsTest, CountsTheEndsOfConnectionsAndNoListener) {
   EXPECT_EQ(open_connections(::getpid()), before + 1);  // Nobody holds the other end yet.
   const Fd accepted(::accept(listener.get(), nullptr, nullptr));
   EXPECT_EQ(open_connections(::getpid()), before + 2);
+  EXPECT_EQ(served_connections(::getpid()), 1U);  // The client's own end serves nobody.
+}
+
+TEST(OpenConnectionsTest, OneThatListensOnNothingServesNobodyKnown) {
+  EXPECT_EQ(served_connections(0x7FFFFFFF), std::nullopt);
 }
 
 TEST(OpenConnectionsTest, IsNothingOfAProcessThatIsNotThere) {

@@ -44,6 +44,10 @@ class RosterTest : public SupervisorFixture {
     worker.started_ns = 66;
     worker.created_ns = 77;
     worker.logs = {"/a", "/b", "/c"};
+    worker.links = supervisor::Links{{"/srv/current", "/srv/2"}};
+    worker.successor_links = supervisor::Links{};
+    worker.proven = true;
+    worker.before = supervisor::Release{app("before"), {{"/srv/current", "/srv/1"}}, 44};
     worker.trouble = "none to speak of";
     return worker;
   }
@@ -66,6 +70,13 @@ class RosterTest : public SupervisorFixture {
     EXPECT_EQ(got.start_ticks, want.start_ticks);
     EXPECT_EQ(got.logs, want.logs);
     EXPECT_EQ(got.restarts, want.restarts);
+    EXPECT_EQ(got.links, want.links);
+    EXPECT_EQ(got.successor_links, want.successor_links);
+    EXPECT_TRUE(got.proven);
+    ASSERT_TRUE(got.before);
+    EXPECT_EQ(got.before->app.name, "before");
+    EXPECT_EQ(got.before->links, want.before->links);
+    EXPECT_EQ(got.before->at_ns, 44);
     EXPECT_EQ(contents.next_id, 9U);
     EXPECT_EQ(contents.last_run, RunId{88});
   }

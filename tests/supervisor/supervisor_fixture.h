@@ -23,11 +23,15 @@ namespace pmx::test {
 
 using namespace std::chrono_literals;
 
+inline Json variables_to_json(const std::map<std::string, std::string>& variables) {
+  Json json = Json::object();
+  for (const auto& [name, value] : variables) json.set(name, value);
+  return json;
+}
+
 // A few keys are enough to tell apps apart; config's table has its own tests.
 inline supervisor::AppCodec small_codec() {
   return {[](const AppSpec& app) {
-            Json env = Json::object();
-            for (const auto& [name, value] : app.env) env.set(name, value);
             return Json::object({{"name", app.name},
                                  {"script", app.script},
                                  {"cwd", app.cwd},
@@ -42,8 +46,10 @@ inline supervisor::AppCodec small_codec() {
                                  {"max_memory_restart", app.max_memory_restart},
                                  {"wait_ready", app.wait_ready},
                                  {"shutdown_with_message", app.shutdown_with_message},
+                                 {"health", app.health.path},
+                                 {"pinned", variables_to_json(app.pinned)},
                                  {"own_env", Json::Array(app.own_env.begin(), app.own_env.end())},
-                                 {"env", env}});
+                                 {"env", variables_to_json(app.env)}});
           },
           [](const Json& json) -> Result<AppSpec> {
             if (json["name"].as_string() == "unreadable") return invalid("name: unreadable");
@@ -62,6 +68,9 @@ inline supervisor::AppCodec small_codec() {
             app.cron_restart = json["cron_restart"].as_string();
             app.max_memory_restart =
                 static_cast<std::uint64_t>(json["max_memory_restart"].as_int());
+            app.health.path = json["health"].as_string();
+            for (const auto& [path, led] : json["pinned"].members())
+              app.pinned[path] = led.as_string();
             app.shutdown_with_message = json["shutdown_with_message"].as_bool();
             app.restart_delay = std::chrono::milliseconds(json["restart_delay"].as_int());
             for (const auto& [name, value] : json["env"].members())
