@@ -6,7 +6,6 @@
 
 #include "base/sys.h"
 #include "base/units.h"
-#include "supervisor/spawn_request.h"
 
 namespace pmx::api {
 namespace {
@@ -71,11 +70,14 @@ MemoryBound memory_bound() {
       [](const std::string& path) { return sys::read_file(path, kLargestProcFile).value_or(""); });
 }
 
-std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& bound) {
+std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& bound,
+                                        std::string_view port_sharing) {
+  constexpr std::string_view kNone = "none: ";
   std::vector<std::string> lines;
-  if (app.exec_mode == "cluster_mode" && !supervisor::is_cluster(app) && app.instances > 1)
-    lines.push_back(app.name + ": " + std::to_string(app.instances) +
-                    " instances run as separate processes: only node's can share a port");
+  if (app.instances > 1 && port_sharing.starts_with(kNone))
+    lines.push_back(app.name + ": its " + std::to_string(app.instances) +
+                    " instances share no port: they are " +
+                    std::string(port_sharing.substr(kNone.size())));
   const auto instances = static_cast<std::uint64_t>(std::max<std::int64_t>(app.instances, 1));
   if (app.max_memory_restart > 0 && bound.bytes > 0 &&
       app.max_memory_restart > bound.bytes / instances)

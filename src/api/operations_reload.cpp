@@ -4,7 +4,6 @@
 
 #include "api/internal/gather.h"
 #include "api/operations.h"
-#include "supervisor/spawn_request.h"
 
 namespace pmx::api {
 
@@ -16,7 +15,7 @@ void Operations::reload(const std::vector<WorkerId>& ids, const AppChanges& chan
     auto changed = changed_spec(id, changes);
     if (!changed) return done(std::move(changed).error());  // Before anything has happened.
     const bool serves = record.state == supervisor::WorkerState::kOnline;
-    if (!serves || !supervisor::is_cluster(record.spec)) {
+    if (!serves || !workers_.shares_port(record.spec)) {
       others.push_back(id);
       continue;
     }

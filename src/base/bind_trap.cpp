@@ -108,6 +108,50 @@ int trap_binds() {
       ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
 }
 
+namespace {
+
+// A message of one byte and one descriptor.
+struct TrapMessage {
+  char byte = 't';
+  iovec part{&byte, 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr header{};
+  TrapMessage() {
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+  }
+  TrapMessage(const TrapMessage&) = delete;
+  TrapMessage& operator=(const TrapMessage&) = delete;
+};
+
+}  // namespace
+
+bool trap_binds_for(int socket) {
+  const int trap = trap_binds();
+  if (trap < 0) return false;
+  TrapMessage message;
+  cmsghdr* const rights = CMSG_FIRSTHDR(&message.header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof trap);
+  std::memcpy(CMSG_DATA(rights), &trap, sizeof trap);
+  return ::sendmsg(socket, &message.header, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+}
+
+Result<Fd> trap_sent_to(int socket) {
+  TrapMessage message;
+  const ssize_t n = ::recvmsg(socket, &message.header, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (n < 0) return system_error(errno, "recvmsg");
+  const cmsghdr* const rights = CMSG_FIRSTHDR(&message.header);
+  if (n == 0 || rights == nullptr || rights->cmsg_type != SCM_RIGHTS)
+    return Error(Errc::kUnavailable, "no trap has been sent");
+  int trap = -1;
+  std::memcpy(&trap, CMSG_DATA(rights), sizeof trap);
+  return Fd(trap);
+}
+
 bool BindTrap::waits() {
   pollfd ready{fd_.get(), POLLIN, 0};
   const bool looked = ::poll(&ready, 1, 0) >= 0;

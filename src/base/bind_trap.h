@@ -25,6 +25,11 @@ namespace pmx {
 // close-on-exec; -1 with errno. Addresses of less than 16 bytes pass unseen: those of netlink,
 // which each look-up of a name binds.
 int trap_binds();
+// The same, and the trap goes to whoever holds the other end of this SEQPACKET socket, now or
+// later: what lies in its queue outlives them. False with errno.
+bool trap_binds_for(int socket);
+// The trap that lies there, which stays. kUnavailable: none yet.
+Result<Fd> trap_sent_to(int socket);
 
 // One bind(2) that waits. What it says is a copy: the caller may change its own at any time.
 struct BindCall {
@@ -42,9 +47,9 @@ class BindTrap {
   explicit BindTrap(Fd fd) : fd_(std::move(fd)) {}
   int fd() const { return fd_.get(); }
 
-  // nullopt: none waits now. Never blocks.
-  std::optional<BindCall> next();
-  bool ended() const { return ended_; }  // As next() saw it: nobody is left who could call.
+  bool waits();                          // Somebody calls, and has not been taken.
+  bool ended() const { return ended_; }  // As waits() saw it: nobody is left who could call.
+  std::optional<BindCall> next();        // Taken. nullopt: none waits now. Never blocks.
 
   // The kernel goes on with the call as if nobody had seen it.
   void pass(const BindCall& call);
@@ -54,7 +59,6 @@ class BindTrap {
   Result<void> give(const BindCall& call, int socket);
 
  private:
-  bool waits();
   void answer(std::uint64_t id, int sys_errno, std::uint32_t flags);
 
   Fd fd_;

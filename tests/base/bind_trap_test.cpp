@@ -200,6 +200,19 @@ TEST_F(BindTrapTest, WithoutATrapTheCallFailsAndDoesNotHang) {
   EXPECT_EQ(outcome, ENOSYS);
 }
 
+TEST(BindTrap, LiesInASocketForWhoeverLooks) {
+  sys::SocketPair pair = std::move(*sys::seqpacket_pair());
+  EXPECT_EQ(trap_sent_to(pair.first.get()).error().code(), Errc::kUnavailable);
+  bool sent = false;
+  std::thread([&] { sent = trap_binds_for(pair.second.get()); }).join();
+  EXPECT_TRUE(sent);
+  pair.second.reset();
+  for (int look = 0; look < 2; ++look) EXPECT_TRUE(trap_sent_to(pair.first.get()));
+  pair.first.reset();
+  std::thread([&] { sent = trap_binds_for(-1); }).join();
+  EXPECT_FALSE(sent);
+}
+
 TEST_F(BindTrapTest, NobodyWaitsAtFirst) {
   std::promise<void> go;
   caller([&] { go.get_future().wait(); });
