@@ -207,9 +207,7 @@ Result<void> Daemon::start_echo(const RunFile& file) {
 }
 
 Result<void> Daemon::start_supervisor() {
-  supervisor::SupervisorOptions options;
-  options.home = options_.home;
-  options.autosave = home_->autosave();
+  supervisor::SupervisorOptions options{.home = options_.home, .autosave = home_->autosave()};
   if (const auto works = probe_bind_trap(); !works) options.no_traps = works.error().message();
   if (foreground()) {
     RunFile file = PMX_TRY(read_run_file(files_, options_.run_file, home_->codec()));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 #include "base/crash_point.h"
@@ -28,6 +29,19 @@ int option_of(int socket, int level, int option) {
   int value = -1;
   socklen_t length = sizeof value;
   return ::getsockopt(socket, level, option, &value, &length) == 0 ? value : -1;
+}
+
+// Of its network namespace; 0 where the kernel is older than 5.14.
+std::uint64_t network_of(int socket) {
+  std::uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  (void)::getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
+  return cookie;
+}
+
+bool is_of_our_network(int socket) {
+  const Fd ours(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return network_of(socket) == network_of(ours.get());
 }
 
 // What connections inherit from their listener, where it was set before the bind.
@@ -62,7 +76,7 @@ std::optional<ListenAddress> address_to_share(const BindCall& call) {
   const int protocol = option_of(socket, SOL_SOCKET, SO_PROTOCOL);
   if (option_of(socket, SOL_SOCKET, SO_TYPE) != SOCK_STREAM ||
       (protocol != IPPROTO_TCP && protocol != kMultipathTcp) ||
-      option_of(socket, SOL_SOCKET, SO_DOMAIN) != family)
+      option_of(socket, SOL_SOCKET, SO_DOMAIN) != family || !is_of_our_network(socket))
     return std::nullopt;
   ListenAddress address;
   if (family == AF_INET && call.length >= sizeof(sockaddr_in)) {
@@ -153,7 +167,11 @@ Result<void> BindTraps::give(RunId run, Entry& entry, const BindCall& call,
   const auto socket = events_.bind(run, address);
   if (!socket) {
     const int why = socket.error().sys_errno();
-    entry.trap.refuse(call, why != 0 ? why : EMFILE);
+    if (why != 0) {
+      entry.trap.refuse(call, why);
+    } else {
+      entry.trap.pass(call);  // Past a bound of ours: what it has then, it does not share.
+    }
     return socket.error();
   }
   copy_options(call.socket.get(), socket->get());

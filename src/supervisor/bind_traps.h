@@ -11,7 +11,8 @@
 // Thread:     control.
 // Invariants: "answering.<run>" is with the keeper before a call is taken.
 // Bounds:     kCallsATurn calls of one run, then others get their turn.
-// Errors:     a call that cannot be looked into passes, which is said once a run.
+// Errors:     a call that cannot be looked into passes, which is said once a run; so does one past
+//             the cluster's bound of listeners.
 #pragma once
 
 #include <chrono>
@@ -35,8 +36,8 @@ namespace pmx::supervisor {
 std::string trap_name(RunId run);
 
 // The address that a TCP socket is bound to, where a cluster can share it. nullopt: UDP and other
-// families; port 0, which is anybody's; a Unix path, whose file programs remove as they start and
-// as they end.
+// families; another network namespace; port 0, which is anybody's; a Unix path, whose file programs
+// remove as they start and as they end.
 std::optional<ListenAddress> address_to_share(const BindCall& call);
 
 class BindTraps {
@@ -45,7 +46,8 @@ class BindTraps {
   static constexpr std::chrono::milliseconds kStopFor{50};
 
   struct Events {
-    // What takes the place of its socket; an error's errno is what bind(2) says.
+    // What takes the place of its socket; an error's errno is what bind(2) says. Without one the
+    // call passes.
     std::function<Result<Fd>(RunId, const ListenAddress&)> bind;
     std::function<void(RunId)> bound;  // It has it.
     std::function<void(const std::string&)> notice;

@@ -1,7 +1,7 @@
 // Workers that bind by themselves: bind_traps.h asks here what they get.
 //
-// A reload of them loses no connection, though nobody could hand one on: the successor has a slot of
-// its own, and its predecessor goes on accepting from its own queue, into which nothing new is
+// A reload of them loses no connection, though nobody could hand one on: the successor has a slot
+// of its own, and its predecessor goes on accepting from its own queue, into which nothing new is
 // steered, until that is empty (worker_reload.cpp); only then is it told to end.
 #include <algorithm>
 #include <cerrno>

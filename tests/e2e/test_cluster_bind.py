@@ -25,15 +25,19 @@ class Plain(Site):
     def __init__(self, env: dict | None = None):
         super().__init__(Path(sys.executable), env)
 
-    def start_plain(self, script: Path | str = "server.py", interpreter: Path | str = sys.executable,
-                    workers: int = 2, wait: bool = True, **more) -> str:
+    def file_of(self, script: Path | str = "server.py", interpreter: Path | str = sys.executable, **more) -> Path:
         app = {"name": "web", "script": str(self.app_dir / script), "interpreter": str(interpreter),
-               "exec_mode": "cluster", "instances": workers, "listen_timeout": 20000, "kill_timeout": 10000}
+               "exec_mode": "cluster", "instances": 2, "listen_timeout": 20000, "kill_timeout": 10000}
         file = self.work / "ecosystem.json"
         file.write_text(json.dumps({"apps": [app | more]}))
-        done = self.run("start", file)
+        return file
+
+    def start_plain(self, *app, instances: int = 2, wait: bool = True, before=None, **more) -> str:
+        """What `start` prints; `before` is called in its process."""
+        file = self.file_of(*app, instances=instances, **more)
+        done = self.run("start", file, preexec_fn=before)
         if wait:
-            self.everybody(workers)
+            self.everybody(instances)
         return done.stdout + done.stderr
 
     def reload(self, **options):
@@ -88,7 +92,7 @@ def test_every_balance_has_both_of_them():
 
 def test_what_is_no_tcp_port_is_bound_by_the_kernel():
     with Plain() as site:
-        site.start_plain(workers=1)
+        site.start_plain(instances=1)
         port = free_port()
         said = site.ask(f"/others/{port}")
         check(said["udp"] == port and said["free"] > 0 and not said["listens"], str(said))
@@ -156,6 +160,30 @@ def test_kill_9_of_the_daemon_fails_none():
         loads.check_none_failed()
 
 
+def test_updates_and_the_end_of_the_keeper_fail_none():
+    with Plain() as site:
+        site.start_plain()
+        before = site.workers()
+        with site.loads("close") as loads:
+            site.run("update")
+            loads.go_on()
+            keeper = site.ping()["keeper_pid"]
+            os.kill(keeper, signal.SIGKILL)
+            wait_for("another keeper", lambda: site.ping()["keeper_pid"] != keeper)
+            check(site.workers() == before, f"workers were {before}, are {site.workers()}")
+            site.reload()
+            before = site.check_replaced(before)
+        loads.check_none_failed()
+        # The new keeper's workers, and then those of the keeper that this one replaces.
+        for _ in range(2):
+            port = free_port()
+            check(site.ask(f"/also/{port}")["pid"] == site.ask(port=port)["pid"], "the second port is not served")
+            keeper = site.ping()["keeper_pid"]
+            os.kill(keeper, signal.SIGKILL)
+            wait_for("another keeper", lambda: site.ping()["keeper_pid"] != keeper)
+        check(site.workers() == before, f"workers were {before}, are {site.workers()}")
+
+
 def in_bind(pid: int) -> bool:
     """One of its threads is in bind(2)."""
     for task in Path(f"/proc/{pid}/task").iterdir():
@@ -167,7 +195,7 @@ def in_bind(pid: int) -> bool:
 
 def test_a_bind_while_no_daemon_answers_waits_for_the_next():
     with Plain() as site:
-        site.start_plain(workers=1)
+        site.start_plain(instances=1)
         pid, port, daemon = site.workers()[0], free_port(), site.ping()["daemon_pid"]
         os.kill(daemon, signal.SIGSTOP)
         with concurrent.futures.ThreadPoolExecutor() as threads:
@@ -182,11 +210,7 @@ def test_a_bind_while_no_daemon_answers_waits_for_the_next():
 
 def test_a_bind_that_a_dying_daemon_had_in_its_hand_is_begun_anew():
     with Plain({"PMX_CRASH_POINTS": "bind_taken:1,bind_taken:1"}) as site:
-        app = {"name": "web", "script": str(site.app_dir / "server.py"), "interpreter": sys.executable,
-               "exec_mode": "cluster", "instances": 2}
-        file = site.work / "ecosystem.json"
-        file.write_text(json.dumps({"apps": [app]}))
-        site.run_through("start", file, done=lambda: len(site.list()) == 2)
+        site.run_through("start", site.file_of(), done=lambda: len(site.list()) == 2)
         site.everybody(2)
         check(site.ping()["incarnation"] == 2, f"{site.ping()}")
         check(all(app["pm2_env"]["restart_time"] == 0 for app in site.list()), "one was restarted")
@@ -194,25 +218,23 @@ def test_a_bind_that_a_dying_daemon_had_in_its_hand_is_begun_anew():
             check(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T", "it stands still")
 
 
-def listened_to() -> None:
-    """What a container's manager may have done: this process and its children have a seccomp listener already."""
+def without_seccomp() -> None:
+    """As a container may have it: this process and its children may not install filters of their own."""
     libc = ctypes.CDLL(None, use_errno=True)
-    acct = {"x86_64": 163, "aarch64": 89}[os.uname().machine]
-    # if (nr == acct) return USER_NOTIF; return ALLOW
-    rows = [(0x20, 0, 0, 0), (0x15, 0, 1, acct), (0x06, 0, 0, 0x7FC00000), (0x06, 0, 0, 0x7FFF0000)]
+    seccomp = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
+    # if (nr == seccomp) return ERRNO(EPERM); return ALLOW
+    rows = [(0x20, 0, 0, 0), (0x15, 0, 1, seccomp), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7FFF0000)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *row) for row in rows))
     program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(rows), ctypes.addressof(code)))
-    seccomp = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
-    libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
-    if libc.syscall(seccomp, 1, 8, program) < 0:  # SECCOMP_SET_MODE_FILTER, NEW_LISTENER
+    libc.prctl(38, 1, 0, 0, 0)               # PR_SET_NO_NEW_PRIVS
+    if libc.prctl(22, 2, program, 0, 0) < 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
 def test_where_binds_cannot_be_answered_they_are_separate_processes_and_that_is_said():
     with Plain() as site:
-        site.run("ping", preexec_fn=listened_to)  # Which starts the daemon.
-        said = site.start_plain(wait=False, workers=2)
-        check("web: its 2 instances share no port" in said and "Device or resource busy" in said, said)
+        said = site.start_plain(wait=False, before=without_seccomp)  # Which starts keeper and daemon.
+        check("web: its 2 instances share no port" in said and "Operation not permitted" in said, said)
         check("separate processes" in site.run("describe", "web").stdout, "describe does not say it")
         site.everybody(1)  # The other one finds the port taken.
         said = site.run("reload", "web", ok=None).stderr

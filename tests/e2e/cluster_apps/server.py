@@ -1,7 +1,7 @@
 """A plain server, which knows nothing of clusters: it finishes its requests on SIGTERM.
 
-    GET /        who answers             GET /300         after 300 ms
-    GET /also/N  it serves port N too    GET /others/N    what else it can bind: UDP on port N, and a free port
+    GET /        who answers             GET /300       after 300 ms
+    GET /also/N  it serves port N too    GET /others/N  what else it binds: UDP on port N, and a free port
 """
 import json
 import os
