@@ -122,15 +122,23 @@ def test_a_port_that_somebody_has_is_the_programs_own_error():
         check("Address already in use" in said, said)
 
 
-def test_a_release_that_dies_does_no_harm():
+def broken_release_does_no_harm(variable: str, words: str) -> None:
     with Plain() as site:
-        site.start_plain()
+        site.start_plain(listen_timeout=3000)
         before = site.workers()
         with site.loads("close") as loads:
-            done = site.run("reload", "web", "--update-env", ok=False, env={"DIES": "1"}, timeout=120)
-            check("no database password in this release" in done.stdout + done.stderr, done.stdout + done.stderr)
+            done = site.run("reload", "web", "--update-env", ok=False, env={variable: "1"}, timeout=120)
+            check(words in done.stdout + done.stderr, done.stdout + done.stderr)
             check(site.workers() == before, f"workers were {before}, are {site.workers()}")
         loads.check_none_failed()
+
+
+def test_a_release_that_dies_does_no_harm():
+    broken_release_does_no_harm("DIES", "no database password in this release")
+
+
+def test_a_release_that_never_binds_does_no_harm():
+    broken_release_does_no_harm("MUTE", "does not listen on what the old one does within listen_timeout (3000 ms)")
 
 
 def test_kill_9_of_a_worker_fails_only_what_it_was_at():
