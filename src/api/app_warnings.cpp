@@ -6,7 +6,6 @@
 
 #include "base/sys.h"
 #include "base/units.h"
-#include "supervisor/spawn_request.h"
 
 namespace pmx::api {
 namespace {
@@ -71,12 +70,15 @@ MemoryBound memory_bound() {
       [](const std::string& path) { return sys::read_file(path, kLargestProcFile).value_or(""); });
 }
 
-std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& bound) {
+std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& bound,
+                                        std::string_view port_sharing) {
+  constexpr std::string_view kNone = "none: ";
   std::vector<std::string> lines;
-  if (app.exec_mode == "cluster_mode" && !supervisor::is_cluster(app) && app.instances > 1)
-    lines.push_back(app.name + ": " + std::to_string(app.instances) +
-                    " instances run as separate processes: only node's can share a port");
-  if (!app.health.path.empty() && !supervisor::is_cluster(app))
+  if (app.instances > 1 && port_sharing.starts_with(kNone))
+    lines.push_back(app.name + ": its " + std::to_string(app.instances) +
+                    " instances share no port: they are " +
+                    std::string(port_sharing.substr(kNone.size())));
+  if (!app.health.path.empty() && (port_sharing.empty() || port_sharing.starts_with(kNone)))
     lines.push_back(app.name +
                     ": health is asked at reloads in cluster mode, which this app has not");
   const auto instances = static_cast<std::uint64_t>(std::max<std::int64_t>(app.instances, 1));

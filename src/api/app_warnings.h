@@ -23,7 +23,9 @@ using ReadText = std::function<std::string(const std::string& path)>;  // "": it
 MemoryBound memory_bound(const ReadText& read);
 MemoryBound memory_bound();
 
-std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& bound);
+// `port_sharing`: of its workers, as Supervisor says it.
+std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& bound,
+                                        std::string_view port_sharing);
 // Of those that have been stopped and are started again by their cron_restart; one for each app.
 std::vector<std::string> stop_warnings(const std::vector<const supervisor::WorkerRecord*>& stopped);
 

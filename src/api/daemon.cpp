@@ -19,6 +19,7 @@
 #include "api/run_file.h"
 #include "api/service_notify.h"
 #include "api/shipping.h"
+#include "base/bind_probe.h"
 #include "base/crash_point.h"
 #include "base/sys.h"
 #include "config/settings.h"
@@ -206,9 +207,8 @@ Result<void> Daemon::start_echo(const RunFile& file) {
 }
 
 Result<void> Daemon::start_supervisor() {
-  supervisor::SupervisorOptions options;
-  options.home = options_.home;
-  options.autosave = home_->autosave();
+  supervisor::SupervisorOptions options{.home = options_.home, .autosave = home_->autosave()};
+  if (const auto works = probe_bind_trap(); !works) options.no_traps = works.error().message();
   if (foreground()) {
     RunFile file = PMX_TRY(read_run_file(files_, options_.run_file, home_->codec()));
     shipping_->keep_secrets(file.ship_secrets);

@@ -226,6 +226,7 @@ Json ProcessList::element(const Worker& worker, const std::vector<LogStatus>& lo
                      {"failed_reload", record.failed_reload.value == 0
                                            ? Json(nullptr)
                                            : Json(std::to_string(record.failed_reload.value))},
+                     {"port_sharing", workers_.port_sharing(record.spec)},
                      {"cron_due", record.cron_due_ns / 1'000'000},
                      {"limit_runs_ms", limit_runs_ms(record)},
                      {"logs", logs_of(record.logs, logs)}})},

@@ -107,7 +107,7 @@ void Operations::start_apps(const Json& apps, bool force, Done done) {
   const MemoryBound memory = is_limited ? memory_bound() : MemoryBound();
   for (Launch& launch : *planned) {
     AppSpec& spec = launch.spec;
-    for (std::string& line : start_warnings(spec, memory))
+    for (std::string& line : start_warnings(spec, memory, workers_.port_sharing(spec)))
       outcome.messages.push_back(std::move(line));
     std::vector<WorkerId> ids = launch.existing;
     for (std::int64_t i = 0; ids.empty() || (launch.existing.empty() && i < spec.instances); ++i) {

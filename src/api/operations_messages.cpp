@@ -94,7 +94,7 @@ void Operations::traffic(std::string_view target, std::string_view cwd, const Re
       Json entry = origin_of(record);
       entry.set("instance", record.instance);
       entry.set("pid", static_cast<std::int64_t>(record.pid));
-      if (supervisor::is_cluster(record.spec)) entry.set("balance", record.spec.balance);
+      if (workers_.shares_port(record.spec)) entry.set("balance", record.spec.balance);
       entry.set("lived_ms", workers_.lived_ms(id));
       for (const Triggers::Reply& reply : replies)
         for (const char* const key : {"open", "connections", "requests"})

@@ -8,7 +8,6 @@
 #include "api/internal/gather.h"
 #include "api/operations.h"
 #include "supervisor/release.h"
-#include "supervisor/spawn_request.h"
 
 namespace pmx::api {
 namespace {
@@ -45,13 +44,19 @@ std::vector<std::string> words_of_pins(const AppSpec& app) {
 }  // namespace
 
 void Operations::reload_to(Specs specs, std::size_t parallel, Outcome outcome, Done done) {
+  for (const auto& [id, spec] : specs) {
+    const WorkerRecord& record = workers_.find(id)->record();
+    if (workers_.shares_port(record.spec)) continue;  // A successor finds out, and harms nobody.
+    const auto startable = workers_.check_start(id, spec ? *spec : record.spec);
+    if (!startable) return done(startable.error());
+  }
   const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
   std::map<AppKey, std::vector<std::pair<WorkerId, AppSpec>>> apps;
   Specs others;
   for (auto& [id, spec] : specs) {
     const WorkerRecord& record = workers_.find(id)->record();
     const bool serves = record.state == supervisor::WorkerState::kOnline;
-    if (serves && supervisor::is_cluster(record.spec)) {
+    if (serves && workers_.shares_port(record.spec)) {
       apps[supervisor::app_key(record.spec)].emplace_back(id,
                                                           spec ? std::move(*spec) : record.spec);
     } else {

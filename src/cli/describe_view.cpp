@@ -89,6 +89,8 @@ Rows rows_of(const Json& element, std::int64_t now_ms) {
     rows.emplace_back("config file", file);
   rows.emplace_back("exec cwd", text_of(env["pm_cwd"]));
   rows.emplace_back("exec mode", text_of(env["exec_mode"]));
+  if (const std::string how = element["pmx"]["port_sharing"].as_string(); !how.empty())
+    rows.emplace_back("port sharing", how);
   rows.emplace_back("node.js version", text_of(env["node_version"]));
   rows.emplace_back("node env", text_of(env["env"]["NODE_ENV"]));
   rows.emplace_back("watch & reload", is_watched(env) ? "✔" : "✘");

@@ -68,7 +68,10 @@ static_assert(sizeof(Header) == 24);
 inline constexpr std::uint64_t kSafe = 1ULL << 32U;
 inline constexpr std::uint64_t kForeground = 1ULL << 33U;
 // SPAWN.value: which of the worker's descriptors follow the order, in this order.
-inline constexpr std::uint32_t kHasStdin = 1, kHasStdout = 2, kHasStderr = 4, kHasChannel = 8;
+// The last is a SEQPACKET socket that asks for the worker's binds to be trapped (base/bind_trap.h):
+// the trap goes there, as the descriptor of a message of one byte.
+inline constexpr std::uint32_t kHasStdin = 1, kHasStdout = 2, kHasStderr = 4, kHasChannel = 8,
+                               kHasTrap = 16;
 
 // Names that the keeper itself gives; it takes no PUT or DROP of these but while it adopts.
 inline constexpr std::string_view kChildrenName = "children";
@@ -105,11 +108,12 @@ enum class Step : std::uint32_t {
   kSetuid,
   kExec,
   kKeeper,  // The keeper died before the child could start; a SPAWN of the same run tries again.
+  kTrap,
   kCount,
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Step::kCount)> kStepNames{
     "",       "order", "pipe",      "fork",   "pidfd",  "setsid", "stdio",  "channel",
-    "limits", "chdir", "setgroups", "setgid", "setuid", "exec",   "keeper",
+    "limits", "chdir", "setgroups", "setgid", "setuid", "exec",   "keeper", "seccomp",
 };
 static_assert(!kStepNames.back().empty(), "a step without its name");
 

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/bind_trap.h"
 #include "base/sys.h"
 
 namespace pmx::keeper {
@@ -107,10 +108,18 @@ struct Worker {
   const Order* order;
   int stdio[3];
   int channel;  // -1: none.
+  int trap;     // Where the trap of its binds goes; -1: it has none.
   const TableHeader* limits;
   std::atomic<std::int32_t>* pid;
   pid_t keeper;
 };
+
+bool set_trap(const Worker& worker) {
+  // Yama lets only ancestors look into a process (ptrace(2)), and those that it names, with their
+  // descendants: the daemons.
+  (void)::prctl(PR_SET_PTRACER, worker.keeper, 0, 0, 0);
+  return trap_binds_for(worker.trap);
+}
 
 // The step that failed, with errno.
 Step become(const Worker& worker) {
@@ -131,11 +140,12 @@ Step become(const Worker& worker) {
   if (order.header->has_uid && ::setuid(order.header->uid) < 0) return Step::kSetuid;
   reset_signals();
   (void)::prctl(PR_SET_PDEATHSIG, 0);
+  if (worker.trap >= 0 && !set_trap(worker)) return Step::kTrap;
   ::execve(order.program, order.arguments.data(), order.variables.data());
   return Step::kExec;
 }
 
-[[noreturn]] void run_worker(const Worker& worker, int report_fd) {
+[[noreturn]] void run_worker(Worker worker, int report_fd) {
   worker.pid->store(::getpid());
   // Until exec our life hangs on the keeper's: whoever it does not know of must not go on.
   // Afterwards a worker outlives its keeper.
@@ -143,8 +153,10 @@ Step become(const Worker& worker) {
   if (::getppid() != worker.keeper) ::_exit(127);
   // Out of the way of fd 3, which the channel takes.
   const int report_at = ::fcntl(report_fd, F_DUPFD_CLOEXEC, 16);
+  const bool traps = worker.trap >= 0;
+  if (traps) worker.trap = ::fcntl(worker.trap, F_DUPFD_CLOEXEC, 16);
   SpawnReport report{Step::kPipe, errno};
-  if (report_at >= 0) {
+  if (report_at >= 0 && (!traps || worker.trap >= 0)) {
     report.step = become(worker);
     report.sys_errno = errno;
   }
@@ -183,11 +195,12 @@ Spawned spawn_worker(const std::vector<Fd>& fds, std::uint32_t which, int dev_nu
     if (!(which & bit)) return other;
     return next < fds.size() ? fds[next++].get() : -1;
   };
-  Worker worker{&order, {}, -1, &limits, &pid, ::getpid()};
+  Worker worker{&order, {}, -1, -1, &limits, &pid, ::getpid()};
   worker.stdio[0] = take(kHasStdin, dev_null);
   worker.stdio[1] = take(kHasStdout, dev_null);
   worker.stdio[2] = take(kHasStderr, dev_null);
   worker.channel = take(kHasChannel, -1);
+  worker.trap = take(kHasTrap, -1);
 
   auto report = sys::pipe();
   if (!report) return failed(Step::kPipe, report.error().sys_errno());

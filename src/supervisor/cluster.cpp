@@ -78,6 +78,7 @@ void Cluster::join(const AppSpec& spec, RunId run, const Place& place) {
   member.slot = slot % kMaxSlots;
   member.number = place.number;
   member.candidate = place.candidate;
+  member.trapped = place.trapped;
   app_of_[run] = app.key;
   save(app);
 }
@@ -138,7 +139,7 @@ void Cluster::query(App& app, RunId run, const ClusterMessage& message) {
   const auto asked = member.asked.find(message.key);
   if (asked != member.asked.end() && asked->second != message.seq) return refuse(EADDRINUSE);
   const auto answer = [&]() -> Result<void> {
-    Listener* const listener = PMX_TRY(listener_for(app, message));
+    Listener* const listener = PMX_TRY(listener_for(app, message.key, message.address));
     const int socket = PMX_TRY(socket_for(app, *listener, member.slot));
     member.asked[message.key] = message.seq;
     if (listener->data.empty()) listener->data = message.data;
@@ -152,25 +153,25 @@ void Cluster::query(App& app, RunId run, const ClusterMessage& message) {
   refuse(why != 0 ? why : EMFILE);
 }
 
-Result<Cluster::Listener*> Cluster::listener_for(App& app, const ClusterMessage& message) {
-  const auto known = app.listeners.find(message.key);
+Result<Cluster::Listener*> Cluster::listener_for(App& app, const std::string& key,
+                                                 const ListenAddress& address) {
+  const auto known = app.listeners.find(key);
   if (known != app.listeners.end()) return &known->second;
   if (app.listeners.size() >= kMaxListeners)
     return Error(Errc::kNoSpace, "it listens on as many addresses as one app may");
   Listener listener;
-  listener.address = message.address;
+  listener.address = address;
   listener.number = app.next_listener++;
-  listener.slotted =
-      app.balance != Balance::kShared && message.address.kind == ListenAddress::Kind::kTcp;
+  listener.slotted = app.balance != Balance::kShared && address.kind == ListenAddress::Kind::kTcp;
   Slot first;
-  first.socket = PMX_TRY(open_listener(message.address, listener.slotted));
+  first.socket = PMX_TRY(open_listener(address, listener.slotted));
   auto held = parts_.link.put(socket_name(app, listener, 0), first.socket.get());
   if (!held) {
-    stop_listening(first.socket.get(), message.address);
+    stop_listening(first.socket.get(), address);
     return std::move(held).error();
   }
   listener.slots.push_back(std::move(first));
-  return &app.listeners.emplace(message.key, std::move(listener)).first->second;
+  return &app.listeners.emplace(key, std::move(listener)).first->second;
 }
 
 Result<int> Cluster::socket_for(App& app, Listener& listener, unsigned slot) {
@@ -259,6 +260,7 @@ std::set<std::string> Cluster::listens_on(RunId run) const {
 
 Result<void> Cluster::disconnect(RunId run) {
   leave_soon(run);
+  if (is_trapped(run)) return Error(Errc::kRejected, "does not speak the cluster's protocol");
   return parts_.send(run, disconnect_request(next_seq()), -1);
 }
 
@@ -270,6 +272,7 @@ void Cluster::ended(RunId run) {
   save(*app);
   spread(*app);
   for (auto& [seq, given] : member.mapped().given) give(*app, std::move(given));
+  if (member.mapped().trapped) refuse_leftovers(*app, member.mapped());
 }
 
 }  // namespace pmx::supervisor

@@ -6,6 +6,9 @@
 // queue of a slot without a worker, or of one whose worker hangs, are accepted here and handed to
 // others.
 //
+// A worker that knows nothing of this binds by itself, which is trapped (bind_traps.h): it gets the
+// same sockets, in the place of its own, but has no channel over which connections could be handed.
+//
 // Owns:       each app's listeners and members. The keeper holds the same sockets as
 //             "port.<app>.<listener>.<slot>", and "cluster.<app>", which says what they are.
 // Thread:     control.
@@ -76,7 +79,7 @@ class Cluster {
   struct Place {
     std::int64_t instance = 0;
     int number = 0;
-    bool candidate = false;
+    bool candidate = false, trapped = false;
   };
   void join(const AppSpec& app, RunId run, const Place& place);
   void admit(RunId run);
@@ -94,6 +97,11 @@ class Cluster {
   Result<Fd> connect_to(RunId run, int port);
   // False: it has no hook that counts.
   bool ask_traffic(RunId run);
+  // cluster_binds.cpp. What takes the place of a socket that the run binds to this address; it
+  // listens there from now on.
+  Result<Fd> binds(RunId run, const ListenAddress& address);
+  bool is_trapped(RunId run) const;
+  std::uint32_t waiting_at(RunId run) const;  // In the queues that are its alone.
   // Where the app has no members: closes all that it has.
   void close_unused(const AppKey& app);
   // Closes what no member has asked for, once each of them has asked for something.
@@ -107,7 +115,7 @@ class Cluster {
   struct Member {
     unsigned slot = 0;
     int number = 0;
-    bool candidate = false, leaving = false, has_hook = false;
+    bool candidate = false, leaving = false, has_hook = false, trapped = false;
     std::map<std::string, std::int64_t> asked;  // Key to the seq of the question.
     std::set<std::string> listening;
     std::map<std::int64_t, Given> given;
@@ -127,6 +135,7 @@ class Cluster {
     ListenAddress address;
     std::string data;
     bool slotted = false;
+    bool trapped = false;    // Its workers are: nothing can be handed to them.
     std::deque<Slot> slots;  // Which their watches know by address.
     std::vector<unsigned> steered_to;
     std::size_t steered_slots = 0;
@@ -150,13 +159,15 @@ class Cluster {
   App& app_with(const AppKey& key);
   std::int64_t next_seq();
   void query(App& app, RunId run, const ClusterMessage& message);
-  Result<Listener*> listener_for(App& app, const ClusterMessage& message);
+  Result<Listener*> listener_for(App& app, const std::string& key, const ListenAddress& address);
   Result<int> socket_for(App& app, Listener& listener, unsigned slot);
   void listening(App& app, RunId run, const ClusterMessage& message);
   void close(App& app, RunId run, const std::string& key);
   void close_listener(App& app, const std::string& key);
   void save(App& app);
   Result<App> read(std::string_view text) const;
+  void refuse_leftovers(App& app, const Member& gone);
+  bool is_alone(const App& app, unsigned slot) const;
   std::string socket_name(const App& app, const Listener& listener, std::size_t slot) const;
 
   // cluster_balance.cpp

@@ -59,7 +59,9 @@ void Cluster::spread(App& app, const std::string& key, Listener& listener) {
   for (unsigned i = 0; i < listener.slots.size(); ++i) {
     Slot& slot = listener.slots[i];
     // With nobody to hand them to they wait in the queue for the worker that comes.
-    const bool orphan = !live.empty() && !live.contains(i);
+    // With `trapped` there never is: in a leaving worker's slot nothing is left when it ends, and
+    // in a dead one's it waits for its successor, which gets the lowest slot that is free.
+    const bool orphan = !listener.trapped && !live.empty() && !live.contains(i);
     if (!orphan) {
       unwatch(slot);
       continue;

@@ -1,9 +1,10 @@
 // What the keeper holds of cluster apps beside their sockets: "cluster.<app>", one JSON object.
 //
 //   {"name":…,"namespace":…,"balance":n,"next_listener":n,
-//    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"data":"…","address":{…}}],
-//    "members":[{"run":"…","slot":n,"number":n,"candidate":bool,"leaving":bool,"asked":{"<key>":seq},
-//                "listening":["<key>"]}]}
+//    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"trapped":bool,"data":"…",
+//                  "address":{…}}],
+//    "members":[{"run":"…","slot":n,"number":n,"candidate":bool,"leaving":bool,"hook":bool,
+//                "trapped":bool,"asked":{"<key>":seq},"listening":["<key>"]}]}
 #include "base/sys.h"
 #include "base/units.h"
 #include "supervisor/cluster.h"
@@ -56,6 +57,7 @@ void Cluster::save(App& app) {
                                       {"number", listener.number},
                                       {"slots", listener.slots.size()},
                                       {"slotted", listener.slotted},
+                                      {"trapped", listener.trapped},
                                       {"data", listener.data},
                                       {"address", to_json(listener.address)}}));
   for (const auto& [run, member] : app.members) {
@@ -68,6 +70,7 @@ void Cluster::save(App& app) {
                                     {"candidate", member.candidate},
                                     {"leaving", member.leaving},
                                     {"hook", member.has_hook},
+                                    {"trapped", member.trapped},
                                     {"asked", asked},
                                     {"listening", listening}}));
   }
@@ -94,6 +97,7 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
     Listener listener;
     listener.number = static_cast<std::uint64_t>(item["number"].as_int());
     listener.slotted = item["slotted"].as_bool();
+    listener.trapped = item["trapped"].as_bool();
     listener.data = item["data"].as_string();
     listener.address = address_from_json(item["address"]);
     for (std::int64_t i = 0; i < item["slots"].as_int(); ++i) {
@@ -112,6 +116,7 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
     member.candidate = item["candidate"].as_bool();
     member.leaving = item["leaving"].as_bool();
     member.has_hook = item["hook"].as_bool();
+    member.trapped = item["trapped"].as_bool();
     for (const auto& [key, seq] : item["asked"].members()) member.asked[key] = seq.as_int();
     for (const Json& key : item["listening"].items()) member.listening.insert(key.as_string());
   }

@@ -118,7 +118,8 @@ Result<void> KeeperConnection::spawn(const SpawnRequest& request) {
   for (const auto& [fd, bit] : {std::pair(request.stdin_fd, keeper::kHasStdin),
                                 std::pair(request.stdout_fd, keeper::kHasStdout),
                                 std::pair(request.stderr_fd, keeper::kHasStderr),
-                                std::pair(request.channel_fd, keeper::kHasChannel)}) {
+                                std::pair(request.channel_fd, keeper::kHasChannel),
+                                std::pair(request.trap_fd, keeper::kHasTrap)}) {
     if (fd < 0) continue;
     spawning.fds.push_back(PMX_TRY(sys::duplicate(fd)));
     spawning.which |= bit;

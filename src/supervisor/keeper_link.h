@@ -40,6 +40,7 @@ struct SpawnRequest {
   int stdout_fd = -1;         // Borrowed for the call; -1: /dev/null.
   int stderr_fd = -1;
   int channel_fd = -1;  // Becomes fd 3 (NODE_CHANNEL_FD); -1: none.
+  int trap_fd = -1;     // Its binds are trapped, and the trap is sent there; -1: they are not.
 };
 
 // A child as the keeper's table has it.

@@ -52,8 +52,12 @@ void Supervisor::recover(const std::vector<RunSpec>& runs) {
     if (child.state == Child::State::kStarting || child.state == Child::State::kRunning)
       alive.insert(run);
   channels_.drop_all_but(alive);
-  for (const auto& [run, child] : children)
-    if (child.state == Child::State::kRunning) channels_.open(run);
+  traps_.drop_all_but(alive);
+  for (const auto& [run, child] : children) {
+    if (child.state != Child::State::kRunning) continue;
+    channels_.open(run);
+    traps_.open(run);
+  }
   std::set<RunId> known;
   for (const auto& [run, child] : children) known.insert(run);
   for (const auto& [id, worker] : workers_) worker->drop_side_runs_but(known);

@@ -6,6 +6,7 @@
 
 #include "base/crash_point.h"
 #include "base/sys.h"
+#include "supervisor/bind_traps.h"
 #include "supervisor/channels.h"
 #include "supervisor/log_paths.h"
 #include "supervisor/spawn_request.h"
@@ -98,6 +99,7 @@ struct RunLauncher::Prepared {
   std::vector<StreamFds> streams;  // Our ends, for the pipeline.
   std::vector<Fd> write_ends;      // The worker's, in the order of spec.streams.
   sys::SocketPair channel;         // Ours and the worker's; invalid: none.
+  sys::SocketPair trap;            // The same, for its trap.
   sys::Pipe input;
   std::vector<IntentFd> intents;
 };
@@ -151,6 +153,7 @@ Result<RunLauncher::Prepared> RunLauncher::prepare(const WorkerRecord& record,
     prepared.channel = PMX_TRY(sys::stream_pair());
     sys::set_buffer_size(prepared.channel.second.get(), kChannelBufferBytes);
   }
+  if (options_.traps && is_trapped(record.spec)) prepared.trap = PMX_TRY(sys::seqpacket_pair());
   if (has_stdin(record.spec)) {
     prepared.input = PMX_TRY(sys::pipe());
     PMX_TRY(sys::set_nonblocking(prepared.input.write_end.get(), true));
@@ -176,6 +179,7 @@ Result<void> RunLauncher::hand_over(Prepared& prepared, std::vector<std::string>
   }
   const RunId run = prepared.spec.run;
   if (prepared.channel.first) PMX_TRY(give(channel_name(run), prepared.channel.first.get()));
+  if (prepared.trap.first) PMX_TRY(give(trap_name(run), prepared.trap.first.get()));
   if (prepared.input.write_end) PMX_TRY(give(stdin_name(run), prepared.input.write_end.get()));
   return give(run_name(run), prepared.description.get());
 }
@@ -201,11 +205,13 @@ Result<void> RunLauncher::launch(WorkerRecord& record, const std::vector<std::st
   prepared.request.stderr_fd = prepared.write_ends[1].get();
   prepared.request.stdin_fd = prepared.input.read_end.get();
   prepared.request.channel_fd = prepared.channel.second.get();
+  prepared.request.trap_fd = prepared.trap.second.get();
   crash_point(CrashPoint::kBeforeSpawn);
   // On failure the write ends close with `prepared`: the pipeline sees the end and gives all back.
   auto spawned = link_.spawn(prepared.request);
   if (!spawned) {
-    for (const std::string& name : {channel_name(record.run), stdin_name(record.run)})
+    for (const std::string& name :
+         {channel_name(record.run), stdin_name(record.run), trap_name(record.run)})
       link_.drop(name);
     record.run = {};
   }

@@ -41,6 +41,7 @@ class RunLauncher {
   struct Options {
     std::string home;
     std::string logs_directory;
+    bool traps = false;  // Binds can be trapped here.
   };
   RunLauncher(Options options, KeeperLink& link, Pipeline& pipeline, const Clock& clock);
 

@@ -131,6 +131,8 @@ bool is_cluster(const AppSpec& app) {
   return app.exec_mode == "cluster_mode" && (program == "node" || program == "nodejs");
 }
 
+bool is_trapped(const AppSpec& app) { return app.exec_mode == "cluster_mode" && !is_cluster(app); }
+
 bool has_stdin(const AppSpec& app) { return app.exec_mode != "cluster_mode"; }
 
 Result<std::string> incremented(const AppSpec& app, const Variables& env, std::int64_t instance) {

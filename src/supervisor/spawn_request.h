@@ -48,6 +48,8 @@ Result<std::string> incremented(const AppSpec& app, const Variables& env, std::i
 bool has_channel(const AppSpec& app);
 // It runs in Node's cluster mode: asked for, and of a runtime that speaks its protocol.
 bool is_cluster(const AppSpec& app);
+// Cluster mode of all others: they bind by themselves, and pmx answers (bind_traps.h).
+bool is_trapped(const AppSpec& app);
 // Lines can be sent to its standard input. PM2's fork mode has a pipe there that nobody closes.
 bool has_stdin(const AppSpec& app);
 

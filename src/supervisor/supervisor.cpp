@@ -28,14 +28,15 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
       parts_(std::move(parts)),
       roster_(options_.only_apps.empty() ? options_.home + "/state/apps.json" : "", parts_.files,
               parts_.link, parts_.codec),
-      launcher_({options_.home, options_.home + "/logs"}, parts_.link, parts_.pipeline,
-                parts_.clock),
+      launcher_({options_.home, options_.home + "/logs", options_.no_traps.empty()}, parts_.link,
+                parts_.pipeline, parts_.clock),
       channels_(parts_.link, parts_.watches, parts_.timers,
                 {[this](RunId run, const AppMessage& message, std::string_view line) {
                    return said(run, message, line);
                  },
                  parts_.notice, [this](RunId run) { channel_closed(run); }}),
       cluster_(cluster_parts()),
+      traps_(parts_.link, parts_.watches, parts_.timers, trap_events()),
       reloads_({[this](WorkerId id) { return find(id) ? workers_.at(id).get() : nullptr; },
                 [this] {
                   save_soon();
@@ -215,7 +216,7 @@ std::string Supervisor::make_unique_id() {
 
 Result<void> Supervisor::launch(WorkerRecord& record) {
   parts_.before_launch(record);
-  const bool clustered = is_cluster(record.spec);
+  const bool clustered = shares_port(record.spec);
   const bool follows = workers_.at(record.id)->record().run.value != 0;
   if (clustered) prepare_cluster_launch(record);
   record.links = links_of(record.spec);
@@ -225,7 +226,9 @@ Result<void> Supervisor::launch(WorkerRecord& record) {
   auto launched = launcher_.launch(record, shared_paths(record.id));
   if (said) record.spec = std::move(*said);
   if (launched && clustered)
-    cluster_.join(record.spec, record.run, {record.instance, record.cluster_number, follows});
+    cluster_.join(
+        record.spec, record.run,
+        {record.instance, record.cluster_number, follows, supervisor::is_trapped(record.spec)});
   if (!launched && launched.error().sys_errno() == EMFILE)
     return std::move(launched).error().within(
         "the daemon has no descriptors left (raise the hard limit of open files)");
@@ -297,7 +300,7 @@ void Supervisor::signal_all(int signal) {
 void Supervisor::run_ended(const WorkerRecord& record, RunId run) {
   if (record.run.value == 0)
     (void)parts_.files.remove(pid_file_of(record));  // It may not be there.
-  if (is_cluster(record.spec)) {
+  if (shares_port(record.spec)) {
     const AppKey app = app_key(record.spec);
     reloads_.moved(app);
     tidy_cluster(app);

@@ -22,6 +22,7 @@
 #include "base/fs.h"
 #include "base/timers.h"
 #include "base/watches.h"
+#include "supervisor/bind_traps.h"
 #include "supervisor/channels.h"
 #include "supervisor/cluster.h"
 #include "supervisor/health_check.h"
@@ -67,7 +68,8 @@ struct SupervisorOptions {
   std::string home;  // Absolute.
   // Foreground mode: these apps and no list on disk.
   std::vector<AppSpec> only_apps = {};
-  bool autosave = true;  // false: a new keeper's list is empty, whatever was saved.
+  bool autosave = true;       // false: a new keeper's list is empty, whatever was saved.
+  std::string no_traps = {};  // Why binds cannot be trapped here; "": they can.
 };
 
 class Supervisor final : private WorkerHost {
@@ -137,6 +139,9 @@ class Supervisor final : private WorkerHost {
   std::string pid_file_of(const WorkerRecord& record) const;
   const std::string& trouble() const { return roster_.trouble(); }
   const std::string& home() const { return options_.home; }
+  bool shares_port(const AppSpec& app) const override;
+  // How the workers of an app in cluster mode share what they listen on; "" in fork mode.
+  std::string port_sharing(const AppSpec& app) const;
 
  private:
   // WorkerHost.
@@ -160,6 +165,9 @@ class Supervisor final : private WorkerHost {
   void leave_soon(RunId run) override { cluster_.leave_soon(run); }
   bool disconnect(RunId run) override;
   bool connected(RunId run) override { return channels_.has(run); }
+  bool is_trapped(RunId run) override { return cluster_.is_trapped(run); }
+  std::uint32_t waiting_at(RunId run) override { return cluster_.waiting_at(run); }
+  int leaving_signal(RunId run, pid_t pid) override;
   void reload_moved(WorkerId id) override;
   bool oom_killer_was_here() override;
 
@@ -177,6 +185,7 @@ class Supervisor final : private WorkerHost {
   Channel::Took said(RunId run, const AppMessage& message, std::string_view line);
   // supervisor_cluster.cpp
   Cluster::Parts cluster_parts();
+  BindTraps::Events trap_events();
   void prepare_cluster_launch(WorkerRecord& record);
   void channel_closed(RunId run);
   void recover_cluster(const std::set<RunId>& alive);
@@ -196,6 +205,7 @@ class Supervisor final : private WorkerHost {
   Channels channels_;
   Cluster cluster_;
   std::map<RunId, std::unique_ptr<HealthCheck>> checks_;
+  BindTraps traps_;
   Reloads reloads_;
   std::map<AppKey, Timers::Id> tidy_timers_;
   bool hook_written_ = false;

@@ -2,7 +2,9 @@
 // closed when nobody is to serve them any more, reloads.
 #include <algorithm>
 
+#include "base/sys.h"
 #include "supervisor/drain_hook.h"
+#include "supervisor/leaving_signal.h"
 #include "supervisor/spawn_request.h"
 #include "supervisor/supervisor.h"
 
@@ -53,9 +55,35 @@ void Supervisor::count_traffic(const std::vector<WorkerId>& ids, Triggers::Done 
     if (!cluster_.ask_traffic(workers_.at(id)->record().run)) traffic_.failed(id, "does not count");
 }
 
+BindTraps::Events Supervisor::trap_events() {
+  return {[this](RunId run, const ListenAddress& address) { return cluster_.binds(run, address); },
+          [this](RunId run) {
+            if (Worker* const worker = worker_of(run)) worker->listens(run);
+          },
+          parts_.notice};
+}
+
+bool Supervisor::shares_port(const AppSpec& app) const {
+  return is_cluster(app) || (options_.no_traps.empty() && supervisor::is_trapped(app));
+}
+
+std::string Supervisor::port_sharing(const AppSpec& app) const {
+  if (app.exec_mode != "cluster_mode") return "";
+  if (is_cluster(app)) return "Node's cluster protocol";
+  if (options_.no_traps.empty()) return "bind(2) answered by pmx";
+  return "none: separate processes, because bind(2) cannot be answered here (" + options_.no_traps +
+         ")";
+}
+
+int Supervisor::leaving_signal(RunId run, pid_t pid) {
+  if (!cluster_.is_trapped(run)) return SIGINT;
+  return supervisor::leaving_signal(
+      sys::read_file("/proc/" + std::to_string(pid) + "/status").value_or(""));
+}
+
 void Supervisor::prepare_cluster_launch(WorkerRecord& record) {
   record.cluster_number = cluster_.free_number(record.spec);
-  if (hook_written_ || !record.spec.drain_hook) return;
+  if (hook_written_ || !record.spec.drain_hook || !is_cluster(record.spec)) return;
   const auto written = parts_.files.replace_file(drain_hook_path(options_.home), kDrainHook, 0600);
   hook_written_ = written.has_value();
   if (!written) parts_.notice("drain hook: " + written.error().message());
@@ -66,6 +94,7 @@ bool Supervisor::disconnect(RunId run) {
 }
 
 void Supervisor::channel_closed(RunId run) {
+  if (cluster_.is_trapped(run)) return;  // What it listens on has nothing to do with that.
   cluster_.ended(run);
   if (Worker* const worker = worker_of(run)) worker->cut_off(run);
 }
@@ -124,12 +153,13 @@ void Supervisor::recover_cluster(const std::set<RunId>& alive) {
     if (!alive.contains(run)) cluster_.ended(run);
   for (const auto& [id, worker] : workers_) {
     const WorkerRecord& record = worker->record();
-    if (!is_cluster(record.spec)) continue;
+    if (!shares_port(record.spec)) continue;
     // A daemon died between a launch and its note of it.
     for (const RunId run : alive)
-      if (worker->owns(run) && channels_.has(run))
+      if (worker->owns(run) && (channels_.has(run) || traps_.has(run)))
         cluster_.join(record.spec, run,
-                      {record.instance, cluster_.free_number(record.spec), run != record.run});
+                      {record.instance, cluster_.free_number(record.spec), run != record.run,
+                       traps_.has(run)});
   }
 }
 

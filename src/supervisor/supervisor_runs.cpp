@@ -22,11 +22,15 @@ void Supervisor::child_changed(const Child& child) {
     exits_to_acknowledge_.push_back(child.run);
     save_soon();
     channels_.close(child.run);  // What it has said last comes before its end.
+    traps_.close(child.run);
     cluster_.ended(child.run);
   }
   if (worker == nullptr) return;
   // Before the worker, which may have something to say to it at once. It is heard later.
-  if (child.state == Child::State::kRunning) channels_.open(child.run);
+  if (child.state == Child::State::kRunning) {
+    channels_.open(child.run);
+    traps_.open(child.run);
+  }
   worker->child_changed(child);
   if (over) triggers_.failed(worker->record().id, "ended before it replied");
   if (over) traffic_.failed(worker->record().id, "ended before it replied");

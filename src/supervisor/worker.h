@@ -56,6 +56,13 @@ class WorkerHost {
   virtual void leave_soon(RunId) {}
   virtual bool disconnect(RunId) { return false; }
   virtual bool connected(RunId) { return false; }  // It has not closed its channel.
+  // Whether workers of this app can serve one port side by side.
+  virtual bool shares_port(const AppSpec& app) const;
+  // Its binds are: it speaks no cluster protocol, and ends by a signal. And how many connections
+  // only it can accept.
+  virtual bool is_trapped(RunId) { return false; }
+  virtual std::uint32_t waiting_at(RunId) { return 0; }
+  virtual int leaving_signal(RunId, pid_t) { return SIGINT; }
   virtual void reload_moved(WorkerId) {}
   // One that is to take over is asked, by health_check.h, and no more.
   virtual void ask_health(RunId, const AppSpec&, std::function<void(Result<void>)>) {}
@@ -180,13 +187,14 @@ class Worker {
   void arm_kill(RunId run);
   void leave(LeavingRun& run);
   void close(LeavingRun& run);
+  void close_when_empty(LeavingRun& run);
   void end(const LeavingRun& run, int signal);
   void hurry_leaving();
   void left(const Child& child);
   void resume_side_runs();
   LeavingRun* leaving(RunId run);
   void leave_in(RunId run, std::chrono::nanoseconds delay, void (Worker::*then)(LeavingRun&));
-  void tell_to_end(LeavingRun& run) { end(run, SIGINT); }
+  void tell_to_end(LeavingRun& run) { end(run, host_.leaving_signal(run.run, run.pid)); }
   void kill(LeavingRun& run) { end(run, SIGKILL); }
   void arm_cron(std::int64_t due_ns);
   void cron_due();
@@ -212,6 +220,7 @@ class Worker {
   ExitCause reload_why_ = ExitCause::kAsked;
   struct LeaveTimers {
     Timers::Id next = 0, kill = 0;
+    int looks = 0;  // At its queue.
   };
   std::map<RunId, LeaveTimers> leave_timers_;
   int kills_ = 0;

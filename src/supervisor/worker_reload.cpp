@@ -4,7 +4,9 @@
 //
 // A run leaves in this order, so that no client of it sees a broken connection: it gets no new
 // connections, and its clients are told to move (drain_hook.h); it closes its servers and finishes
-// what it has, which it shows by closing its channel; then SIGINT, and at kill_timeout SIGKILL.
+// what it has, which it shows by closing its channel; then SIGINT, and at kill_timeout SIGKILL. One
+// that binds by itself (bind_traps.h) goes on accepting until nothing waits for it any more; then
+// the signal that it handles, and at kill_timeout SIGKILL.
 #include <algorithm>
 #include <utility>
 
@@ -21,15 +23,18 @@ namespace {
 
 constexpr auto kSoftDrain = 1s;       // Clients that send a request within it have moved.
 constexpr auto kNaturalExit = 300ms;  // From a closed channel to a signal.
+constexpr auto kLookAgain = 100ms;    // At a queue that is not empty.
 
 }  // namespace
+
+bool WorkerHost::shares_port(const AppSpec& app) const { return is_cluster(app); }
 
 void Worker::reload(AppSpec spec, Trust trust, Done done, ExitCause why) {
   const bool goes = std::any_of(steps_.begin(), steps_.end(),
                                 [](const Step& step) { return step.kind == StepKind::kRemove; });
   if (goes || removing_) return done({});
-  if (!is_cluster(record_.spec) || !is_cluster(spec) || record_.state != WorkerState::kOnline ||
-      !steps_.empty()) {
+  if (!host_.shares_port(record_.spec) || !host_.shares_port(spec) ||
+      record_.state != WorkerState::kOnline || !steps_.empty()) {
     record_.reload_to.reset();
     return restart(std::move(spec), std::move(done), why);
   }
@@ -213,7 +218,7 @@ void Worker::take_over(bool old_lives) {
 }
 
 void Worker::let_go() {
-  if (record_.state != WorkerState::kOnline || !is_cluster(record_.spec)) return;
+  if (record_.state != WorkerState::kOnline || !host_.shares_port(record_.spec)) return;
   record_.leaving.push_back(current_run(ExitCause::kAsked));
   record_.run = {};
   record_.pid = 0;
@@ -275,8 +280,17 @@ void Worker::leave_in(RunId run, std::chrono::nanoseconds delay,
 
 void Worker::leave(LeavingRun& run) {
   host_.leave_soon(run.run);
+  // A client whose connection was on its way to it a moment ago has arrived by then.
+  if (host_.is_trapped(run.run)) return leave_in(run.run, kSoftDrain, &Worker::close_when_empty);
   if (record_.spec.drain_hook && host_.say(run.run, kDrainRequest))
     return leave_in(run.run, kSoftDrain, &Worker::close);
+  close(run);
+}
+
+void Worker::close_when_empty(LeavingRun& run) {
+  const bool patient = leave_timers_[run.run].looks++ * kLookAgain < record_.spec.kill_timeout;
+  if (patient && host_.waiting_at(run.run) > 0)
+    return leave_in(run.run, kLookAgain, &Worker::close_when_empty);
   close(run);
 }
 
@@ -285,8 +299,8 @@ void Worker::close(LeavingRun& run) {
   host_.save_soon();
   arm_kill(run.run);
   // After the end of the channel nothing can be said any more.
-  if (record_.spec.shutdown_with_message) (void)host_.say(run.run, "\"shutdown\"");
-  if (!host_.disconnect(run.run)) end(run, SIGINT);
+  const bool told = record_.spec.shutdown_with_message && host_.say(run.run, "\"shutdown\"");
+  if (!host_.disconnect(run.run) && !(told && host_.is_trapped(run.run))) tell_to_end(run);
 }
 
 void Worker::arm_kill(RunId run) {
@@ -323,7 +337,7 @@ void Worker::hurry_leaving() {
   for (LeavingRun& run : record_.leaving) {
     timers_.cancel(std::exchange(leave_timers_[run.run].next, 0));
     close(run);
-    end(run, SIGINT);
+    if (!host_.is_trapped(run.run)) end(run, SIGINT);  // The others have just had their signal.
   }
 }
 

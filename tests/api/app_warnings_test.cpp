@@ -44,20 +44,43 @@ TEST(MemoryBoundTest, KnowsTheFirstVersionsFiles) {
   EXPECT_TRUE(bound.of_cgroup);
 }
 
+TEST(StartWarningsTest, TellOfInstancesThatShareNoPort) {
+  AppSpec app;
+  app.name = "web";
+  app.instances = 2;
+  EXPECT_TRUE(start_warnings(app, {}, "bind(2) answered by pmx").empty());
+  const std::string none = "none: separate processes, because seccomp: Device or resource busy";
+  const auto lines = start_warnings(app, {}, none);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0],
+            "web: its 2 instances share no port: they are separate processes, because seccomp: "
+            "Device or resource busy");
+  app.instances = 1;
+  EXPECT_TRUE(start_warnings(app, {}, none).empty());
+}
+
 TEST(StartWarningsTest, TellOfLimitsThatAreTogetherMoreThanThereIs) {
   AppSpec app;
   app.name = "web";
   app.instances = 4;
   app.max_memory_restart = kGib;
-  EXPECT_TRUE(start_warnings(app, {4 * kGib, false}).empty());
-  EXPECT_TRUE(start_warnings(app, {0, false}).empty());
-  const auto lines = start_warnings(app, {3 * kGib, true});
+  EXPECT_TRUE(start_warnings(app, {4 * kGib, false}, "").empty());
+  EXPECT_TRUE(start_warnings(app, {0, false}, "").empty());
+  const auto lines = start_warnings(app, {3 * kGib, true}, "");
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0],
             "web: 4 x max_memory_restart (1.0gb) is more than the 3.0gb of this cgroup: the kernel "
             "may kill it before pmx restarts it");
   app.max_memory_restart = 0;
-  EXPECT_TRUE(start_warnings(app, {1, false}).empty());
+  EXPECT_TRUE(start_warnings(app, {1, false}, "").empty());
+}
+
+TEST(StartWarningsTest, SayWhereNobodyIsAskedForItsHealth) {
+  AppSpec app;
+  app.name = "web";
+  app.health.path = "/health";
+  EXPECT_TRUE(start_warnings(app, {}, "Node's cluster protocol").empty());
+  EXPECT_EQ(start_warnings(app, {}, "").size(), 1U);
 }
 
 TEST(StartWarningsTest, SayWhereLinesGoThatAreSentToADevice) {
@@ -65,11 +88,11 @@ TEST(StartWarningsTest, SayWhereLinesGoThatAreSentToADevice) {
   app.name = "web";
   app.out_file = "/dev/stdout";
   app.error_file = "/dev/null";
-  EXPECT_EQ(start_warnings(app, {}),
+  EXPECT_EQ(start_warnings(app, {}, ""),
             std::vector<std::string>{"web: out_file /dev/stdout is no file that can be kept: its "
                                      "lines go to the home's logs"});
   app.out_file = "/var/log/web.log";
-  EXPECT_TRUE(start_warnings(app, {}).empty());
+  EXPECT_TRUE(start_warnings(app, {}, "").empty());
 }
 
 TEST(StopWarningsTest, NameEachAppThatCronStartsAgain) {

@@ -65,13 +65,16 @@ TEST_F(OperationsTest, OneBadAppOfSeveralStartsNone) {
   EXPECT_EQ(post("/v1/start", Json::object())->status, 400);
 }
 
-TEST_F(OperationsTest, ClusterModeSaysThatItRunsSeparateProcesses) {
+TEST_F(OperationsTest, AnyProgramIsReloadedInClusterMode) {
   Json app = app_json("web", 2);
   app.set("exec_mode", "cluster_mode");
   running(app);
-  ASSERT_EQ(late_->body["messages"].items().size(), 1U);
-  EXPECT_NE(late_->body["messages"].items()[0].as_string().find("separate processes"),
-            std::string::npos);
+  EXPECT_TRUE(late_->body["messages"].items().empty());
+  EXPECT_EQ(list_.jlist().items()[0]["pmx"]["port_sharing"].as_string(), "bind(2) answered by pmx");
+  (void)act("reload", "web");
+  settle();
+  EXPECT_TRUE(record(WorkerId{0}).successor);
+  EXPECT_TRUE(link_.signals_.empty());
 }
 
 TEST_F(OperationsTest, WithoutAutostartItIsListedAsStopped) {

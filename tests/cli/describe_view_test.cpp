@@ -31,6 +31,14 @@ TEST(DescribeViewTest, ShowsWhatIsKnownAndSaysWhatIsNot) {
         "│ node env          │ test", "│ created at        │ 1970-01-01T00:00:01.000Z",
         "│ watch & reload    │ ✘"})
     EXPECT_NE(text.find(row), std::string::npos) << row << "\n" << text;
+  EXPECT_EQ(text.find("port sharing"), std::string::npos) << text;
+}
+
+TEST(DescribeViewTest, SaysHowAClusterSharesItsPort) {
+  Json app = element();
+  app.find("pmx")->set("port_sharing", "bind(2) answered by pmx");
+  const std::string text = describe_table(Console(Console::Options()), app, 5'000, {});
+  EXPECT_NE(text.find("│ port sharing      │ bind(2) answered by pmx"), std::string::npos) << text;
 }
 
 TEST(DescribeViewTest, CountsWhatEachLogHasCapturedAndDropped) {

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/bind_trap.h"
 #include "base/sys.h"
 
 namespace pmx::keeper {
@@ -25,11 +26,13 @@ class SpawnTest : public ::testing::Test {
     ::lseek(memory.get(), 0, SEEK_SET);
     return *sys::read_all(memory.get(), kMaxOrderBytes);
   }
-  Spawned spawn(std::string_view bytes) {
+  Spawned spawn(std::string_view bytes, Fd trap = Fd()) {
     std::vector<Fd> fds;
     fds.push_back(std::move(*sys::memfd("order", bytes.size())));
     EXPECT_TRUE(sys::write_all(fds[0].get(), bytes));
-    return spawn_worker(fds, 0, null_.get(), limits_, pid_);
+    const std::uint32_t which = trap ? kHasTrap : 0;
+    if (trap) fds.push_back(std::move(trap));
+    return spawn_worker(fds, which, null_.get(), limits_, pid_);
   }
   static int wait(const Spawned& spawned) {
     int status = -1;
@@ -76,6 +79,35 @@ TEST_F(SpawnTest, RefusesAnOrderThatCouldShrinkWhileItIsRead) {
   std::vector<Fd> fds;
   fds.push_back(std::move(*sys::memfd_of("order", ordered())));
   EXPECT_EQ(spawn_worker(fds, 0, null_.get(), limits_, pid_).failure.step, Step::kOrder);
+}
+
+TEST_F(SpawnTest, SendsTheTrapOfItsBindsBeforeTheProgramBegins) {
+  arguments_ = {"/bin/sh", "-c",
+                "grep -q 'NoNewPrivs:.1' /proc/self/status && grep -q 'Seccomp:.2' "
+                "/proc/self/status && test ! -e /proc/self/fd/16 && read nothing"};
+  sys::SocketPair pair = std::move(*sys::seqpacket_pair());
+  const Spawned spawned = spawn(ordered(), std::move(pair.second));
+  ASSERT_EQ(spawned.failure.step, Step::kNone);
+  EXPECT_EQ(WEXITSTATUS(wait(spawned)), 1);  // What there is to be read is /dev/null.
+  for (int look = 0; look < 2; ++look) {     // One daemon, and the next.
+    auto sent = trap_sent_to(pair.first.get());
+    ASSERT_TRUE(sent);
+    BindTrap trap(std::move(*sent));
+    EXPECT_FALSE(trap.next());
+    EXPECT_TRUE(trap.ended());
+  }
+}
+
+TEST_F(SpawnTest, ReportsATrapThatCannotBeSent) {
+  sys::SocketPair pair = std::move(*sys::seqpacket_pair());
+  pair.first.reset();
+  const Spawned spawned = spawn(ordered(), std::move(pair.second));
+  EXPECT_EQ(WEXITSTATUS(wait(spawned)), 127);
+  SpawnReport report;
+  ASSERT_EQ(*sys::read(spawned.report.get(), {reinterpret_cast<char*>(&report), sizeof report}),
+            sizeof report);
+  EXPECT_EQ(report.step, Step::kTrap);
+  EXPECT_EQ(report.sys_errno, EPIPE);
 }
 
 TEST_F(SpawnTest, GivesADaemonTheOneDescriptorAndASessionOfItsOwn) {

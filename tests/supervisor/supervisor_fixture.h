@@ -104,6 +104,7 @@ class SupervisorFixture : public ::testing::Test {
     options.home = home_;
     options.only_apps = std::move(only);
     options.autosave = autosave_;
+    options.no_traps = no_traps_;
     supervisor::SupervisorParts parts{
         link_,         pipeline_,
         files_,        clock_,
@@ -187,6 +188,7 @@ class SupervisorFixture : public ::testing::Test {
   std::vector<std::string> notices_, answers_;
   std::map<pid_t, std::uint64_t> rss_bytes_;
   bool autosave_ = true;
+  std::string no_traps_;
   std::unique_ptr<supervisor::Supervisor> supervisor_;
 };
 
