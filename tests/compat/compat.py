@@ -304,7 +304,7 @@ def main() -> None:
     print(f"\n{len(chosen)} cases, {commands} commands: {len(findings)} differences, {failures} of them not explained")
     if not options.case:
         used = {found.row for found in findings}
-        for row in [row for row in WANTED if row not in used]:
+        for row in [row for row in WANTED if row not in used and not row.sometimes]:
             failures += 1
             print(f"a row of wanted.py that nothing needs any more: {row}")
     sys.exit(1 if failures else 0)
