@@ -123,7 +123,8 @@ void Operations::start_apps(const Json& apps, bool force, Done done) {
   }
   for (const auto& [id, spec] : starts) workers_.want(id);
   workers_.save_now();  // The intent first: the daemon that follows one that dies now goes on.
-  const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
+  const auto gather =
+      std::make_shared<Gather>(workers_, std::move(outcome), once_opened(std::move(done)));
   for (auto& [id, spec] : starts) workers_.start(id, std::move(spec), gather->expect());
   gather->close();
 }
@@ -173,7 +174,8 @@ void Operations::restart(const std::vector<WorkerId>& ids, const AppChanges& cha
   Outcome outcome = outcome_of(ids);
   for (std::size_t i = 0; i < ids.size(); ++i)
     if (specs[i]) outcome.names[i] = specs[i]->name;  // `--name` may have changed it.
-  const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
+  const auto gather =
+      std::make_shared<Gather>(workers_, std::move(outcome), once_opened(std::move(done)));
   for (std::size_t i = 0; i < ids.size(); ++i)
     workers_.restart(ids[i], std::move(specs[i]), gather->expect());
   gather->close();
@@ -219,6 +221,16 @@ Operations::Done Operations::once_recorded(const std::vector<WorkerId>& ids, Don
           if (--waiting->open == 0) waiting->done(std::move(waiting->outcome));
         });
       });
+  };
+}
+
+// Who has started an app follows its files next: they are there by then.
+Operations::Done Operations::once_opened(Done done) {
+  return [this, done = std::move(done)](Result<Outcome> outcome) {
+    const auto waiting = std::make_shared<Result<Outcome>>(std::move(outcome));
+    pipeline_.opened([post = post_, waiting, done] {  // On the log thread.
+      post([waiting, done] { done(std::move(*waiting)); });
+    });
   };
 }
 
@@ -316,7 +328,8 @@ void Operations::scale(const std::string& name, ScaleTo wanted, Done done) {
     workers_.want(id);
   }
   workers_.save_now();
-  const auto gather = std::make_shared<Gather>(workers_, outcome_of(ids), std::move(done));
+  const auto gather =
+      std::make_shared<Gather>(workers_, outcome_of(ids), once_opened(std::move(done)));
   for (const WorkerId id : ids) workers_.start(id, std::nullopt, gather->expect());
   gather->close();
 }
@@ -344,7 +357,8 @@ void Operations::restore(std::vector<config::DumpedApp> apps, Done done) {
     starts.push_back(*added);
   }
   workers_.save_now();
-  const auto gather = std::make_shared<Gather>(workers_, std::move(outcome), std::move(done));
+  const auto gather =
+      std::make_shared<Gather>(workers_, std::move(outcome), once_opened(std::move(done)));
   for (const WorkerId id : starts) workers_.start(id, std::nullopt, gather->expect());
   gather->close();
 }

@@ -104,6 +104,7 @@ class Operations {
   void rotate(const std::vector<WorkerId>& ids, supervisor::Pipeline::Rotate how, Done done);
   Outcome outcome_of(const std::vector<WorkerId>& ids) const;
   Done once_recorded(const std::vector<WorkerId>& ids, Done done);
+  Done once_opened(Done done);
 
   supervisor::Supervisor& workers_;
   supervisor::Pipeline& pipeline_;

@@ -61,7 +61,11 @@ class FullScreen {
 
 class Monit {
  public:
-  explicit Monit(Session& session) : session_(session), daemon_(session.home, {}) {}
+  explicit Monit(Session& session) : session_(session), daemon_(session.home, {}) {
+    style_.terminal = true;
+    style_.color = session.console.color();
+    style_.label_width = 0;
+  }
 
   Result<void> look(ApiClient& client);
   void run();
@@ -103,9 +107,6 @@ void Monit::follow_chosen() {
   logs_->update(std::move(*sources),
                 [](rotate::LogReader& reader) { reader.last_lines(kFirstLines); });
   logs_->follow(apps_path(session_.home));
-  style_.terminal = true;
-  style_.color = session_.console.color();
-  style_.label_width = 0;
 }
 
 void Monit::take_lines() {

@@ -142,9 +142,8 @@ std::optional<MonitView::Key> take_key(std::string_view& bytes) {
   using Key = MonitView::Key;
   struct Row {
     std::string_view bytes;
-    std::optional<Key> key;
+    Key key;
   };
-  // Longer ones first: Esc alone begins them all.
   static constexpr std::array kKeys{
       Row{"\033[A", Key::kUp},    Row{"\033OA", Key::kUp},    Row{"\033[B", Key::kDown},
       Row{"\033OB", Key::kDown},  Row{"\033[H", Key::kFirst}, Row{"\033[1~", Key::kFirst},

@@ -103,12 +103,15 @@ class Pipeline {
   virtual void stream_dropped(StreamId) {}
   virtual void floor_moved(const std::string& path) = 0;  // Retention may remove more of the log.
   virtual void max_disk_changed() = 0;  // Options::max_disk_bytes says something else now.
-  virtual void reopen() = 0;  // reloadLogs: look at once whether files were moved.
+  virtual void reopen() = 0;            // reloadLogs: look at once whether files were moved.
   virtual std::vector<LogStatus> status() const = 0;  // A copy; any thread.
   // Waits until what the run has printed so far is recorded, or its streams have ended, or
   // `deadline` passes.
   virtual void drained(RunId run, std::chrono::milliseconds deadline,
                        std::function<void()> done) = 0;
+  // Answers on the log thread once the files of every run added so far have been opened, or cannot
+  // be.
+  virtual void opened(std::function<void()> done) = 0;
   virtual std::uint64_t wakeups() const = 0;
 };
 

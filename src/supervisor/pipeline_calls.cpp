@@ -144,6 +144,11 @@ void PipelineThread::drained(RunId run, milliseconds deadline, std::function<voi
   });
 }
 
+// Files are opened by a log's first commit, at the end of the round that a run begins in.
+void PipelineThread::opened(std::function<void()> done) {
+  loop_->post([this, done = std::move(done)]() mutable { loop_->post(std::move(done)); });
+}
+
 bool PipelineThread::is_drained(RunId run) const {
   return std::all_of(streams_.begin(), streams_.end(), [run](const auto& entry) {
     const Stream& stream = *entry.second;

@@ -43,6 +43,7 @@ class PipelineThread final : public Pipeline, public rotate::RawBytes {
   void reopen() override;
   std::vector<LogStatus> status() const override;
   void drained(RunId run, std::chrono::milliseconds deadline, std::function<void()> done) override;
+  void opened(std::function<void()> done) override;
   std::uint64_t wakeups() const override { return loop_->wakeups(); }
 
  private:

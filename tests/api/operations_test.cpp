@@ -174,6 +174,18 @@ TEST_F(OperationsTest, AStopIsAnsweredOnceTheLastWordsAreRecorded) {
   EXPECT_EQ(late_->status, 200);
 }
 
+TEST_F(OperationsTest, AStartIsAnsweredOnceItsFilesAreThere) {
+  pipeline_.opens_at_once_ = false;
+  const Json two = Json::array({app_json("web", 2)});
+  EXPECT_FALSE(post("/v1/start", Json::object({{"apps", two}})));
+  ASSERT_EQ(pipeline_.opening_.size(), 1U);
+  EXPECT_EQ(pipeline_.runs_.size(), 2U);
+  EXPECT_FALSE(late_);
+  pipeline_.opening_[0]();
+  ASSERT_TRUE(late_);
+  EXPECT_EQ(late_->status, 200);
+}
+
 TEST_F(OperationsTest, AStopMaySwitchWatchOff) {
   running(app_json("web"));
   supervisor_->change_specs([this](AppSpec& app) {

@@ -9,14 +9,9 @@ import subprocess
 from pathlib import Path
 
 from harness import Home, alive, check, run_tests, wait_for
+from stores import free_port
 
 SECRET = "the secret outside"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def make_site(home: Home) -> Path:

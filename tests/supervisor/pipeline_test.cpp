@@ -126,6 +126,22 @@ TEST_F(PipelineTest, BringsEveryByteFromThePipeToTheFile) {
   EXPECT_EQ(read(log("web-out.log")), all + std::string("\0binary \xff\r\n", 11) + "last words");
 }
 
+TEST_F(PipelineTest, ARunsFilesAreThereOnceOpenedAnswers) {
+  start();
+  for (std::uint64_t run = 2; run <= 40; run += 2) {
+    const LogSpec one = log("web-" + std::to_string(run) + ".log");
+    const Fd worker = spawn(run, {one});
+    bool there = false;
+    bool answered = false;
+    pipeline_->opened([&] {
+      there = RealFs().info(one.path).ok();
+      note([&] { answered = true; });
+    });
+    ASSERT_TRUE(wait([&] { return answered; }));
+    EXPECT_TRUE(there) << one.path;
+  }
+}
+
 TEST_F(PipelineTest, ShowsAHalfLineOnceItHasBeenQuiet) {
   start();
   Fd worker = spawn(2, {log("web-out.log")});

@@ -20,4 +20,9 @@ void FakePipeline::drained(RunId run, std::chrono::milliseconds, std::function<v
   done();
 }
 
+void FakePipeline::opened(std::function<void()> done) {
+  if (!opens_at_once_) return opening_.push_back(std::move(done));
+  done();
+}
+
 }  // namespace pmx::test

@@ -29,6 +29,7 @@ class FakePipeline final : public supervisor::Pipeline {
   void reopen() override { ++reopened_; }
   std::vector<supervisor::LogStatus> status() const override { return status_; }
   void drained(RunId run, std::chrono::milliseconds, std::function<void()> done) override;
+  void opened(std::function<void()> done) override;
   std::uint64_t wakeups() const override { return 0; }
 
   std::vector<supervisor::RunFds> runs_;
@@ -38,6 +39,8 @@ class FakePipeline final : public supervisor::Pipeline {
   std::vector<RunId> drained_;
   bool drains_at_once_ = true;
   std::vector<std::function<void()>> draining_;  // Else: to be called by the test.
+  bool opens_at_once_ = true;
+  std::vector<std::function<void()>> opening_;  // Else, likewise.
   std::vector<supervisor::LogStatus> status_;
   std::optional<Error> rotate_error_;
   int reopened_ = 0;
