@@ -210,9 +210,9 @@ TEST_F(OperationsTest, FlushAndRotateGoToTheLogsOfTheTarget) {
   running(app_json("job"));
   EXPECT_EQ(act("flush", "web")->status, 200);
   EXPECT_EQ(pipeline_.rotations_.at(0).how, supervisor::Pipeline::Rotate::kFlush);
-  EXPECT_EQ(pipeline_.rotations_.at(0).paths,
-            (std::vector<std::string>{home_ + "/logs/web-error-0.log",
-                                      home_ + "/logs/web-out-0.log"}));
+  EXPECT_EQ(
+      pipeline_.rotations_.at(0).paths,
+      (std::vector<std::string>{home_ + "/logs/web-error-0.log", home_ + "/logs/web-out-0.log"}));
   EXPECT_EQ(act("rotate", "all")->status, 200);
   EXPECT_EQ(pipeline_.rotations_.at(1).paths.size(), 4U);
   pipeline_.rotate_error_ = Error(Errc::kNoSpace, "disk full");

@@ -237,7 +237,7 @@ TEST_F(SiteTest, AFolderThatIsGoneIsAMatterOfTheServers) {
 }
 
 TEST_F(SiteTest, WhatTheFileSystemRefusesIs403) {
-  const test::WithoutCapabilities as_anybody;
+  const pmx::test::WithoutCapabilities as_anybody;
   file("closed.txt", "x");
   ::chmod((folder_ + "/closed.txt").c_str(), 0);
   const Answer answer = ask("/closed.txt");

@@ -63,9 +63,12 @@ TEST(TcpListenerTest, APortForRootIsSaid) {
   // Many containers set this to 0: nothing is for root there.
   const auto first = RealFs().read_file("/proc/sys/net/ipv4/ip_unprivileged_port_start");
   ASSERT_TRUE(first);
-  const test::WithoutCapabilities as_anybody;
+  const pmx::test::WithoutCapabilities as_anybody;
   const auto low = listen_tcp("127.0.0.1", 1, SharePort::kNo);
-  if (*first == "0\n") return EXPECT_TRUE(low) << low.error().message();
+  if (*first == "0\n") {
+    EXPECT_TRUE(low);
+    return;
+  }
   ASSERT_FALSE(low);
   EXPECT_EQ(low.error().message().find("port 1 is for root"), 0U) << low.error().message();
 }

@@ -134,7 +134,7 @@ TEST_F(PipelineTest, ARunsFilesAreThereOnceOpenedAnswers) {
     bool there = false;
     bool answered = false;
     pipeline_->opened([&] {
-      there = RealFs().info(one.path).ok();
+      there = static_cast<bool>(RealFs().info(one.path));
       note([&] { answered = true; });
     });
     ASSERT_TRUE(wait([&] { return answered; }));
