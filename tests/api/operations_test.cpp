@@ -176,8 +176,8 @@ TEST_F(OperationsTest, AStopIsAnsweredOnceTheLastWordsAreRecorded) {
 
 TEST_F(OperationsTest, AStartIsAnsweredOnceItsFilesAreThere) {
   pipeline_.opens_at_once_ = false;
-  const Json two = Json::array({app_json("web", 2)});
-  EXPECT_FALSE(post("/v1/start", Json::object({{"apps", two}})));
+  EXPECT_FALSE(start(app_json("web", 2)));
+  all_run();
   ASSERT_EQ(pipeline_.opening_.size(), 1U);
   EXPECT_EQ(pipeline_.runs_.size(), 2U);
   EXPECT_FALSE(late_);
