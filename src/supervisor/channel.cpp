@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "base/sys.h"
@@ -147,14 +148,34 @@ Result<void> Channel::send(std::string_view json, int fd) {
   return {};
 }
 
+Result<void> Channel::send_at_once(std::string_view json, int fd) {
+  if (closed_ || deaf_) return Error(Errc::kUnavailable, "has closed its channel");
+  if (json.size() >= kMaxSentBytes) return invalid("too long for a message to an app");
+  send_queued();
+  if (!queue_.empty()) return Error(Errc::kUnavailable, "does not read what is sent to it");
+  const std::string text = std::string(json) + "\n";
+  const std::size_t sent = PMX_TRY(send_bytes(text, fd));
+  if (sent < text.size()) queue_.push_back({text.substr(sent), Fd()});
+  return {};
+}
+
+// Any other error than the end of the worker's passes: a full socket, as many descriptors on their
+// way as the user may have (ETOOMANYREFS, unix(7)).
+Result<std::size_t> Channel::send_bytes(std::string_view text, int fd) {
+  auto sent = sys::send_bytes(socket_.get(), text, fd);
+  if (sent) return sent;
+  const int why = sent.error().sys_errno();
+  // What the worker has said before is still to be read.
+  deaf_ = why == EPIPE || why == ECONNRESET || why == ENOTCONN;
+  return Error(Errc::kUnavailable, sent.error().message(), why);
+}
+
 void Channel::send_queued() {
   while (!queue_.empty()) {
     Queued& next = queue_.front();
-    const auto sent = next.fd ? sys::send_bytes(socket_.get(), next.text, next.fd.get())
-                              : sys::send_bytes(socket_.get(), next.text);
+    const auto sent = send_bytes(next.text, next.fd.get());
     if (!sent) {
-      if (sent.error().code() == Errc::kUnavailable) return;  // Full: the next change tells.
-      deaf_ = true;  // What the worker has said before is still to be read.
+      if (!deaf_) return;  // The next change tells.
       refused_ += queue_.size();
       queue_.clear();
       return;

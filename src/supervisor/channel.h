@@ -60,6 +60,9 @@ class Channel {
   // already as may, or its end is closed.
   // `fd`: goes along with its first byte; borrowed for the call.
   Result<void> send(std::string_view json, int fd = -1);
+  // The same as a whole and at once, or not at all: nothing of it is kept here. kUnavailable: the
+  // socket is full, or something waits already.
+  Result<void> send_at_once(std::string_view json, int fd);
 
   bool closed() const { return closed_ || deaf_; }
   std::uint64_t passed_over() const { return passed_over_; }  // Messages that were too long.
@@ -76,6 +79,7 @@ class Channel {
   void take_piece(std::string_view bytes, std::span<char> window);
   void begin_long(std::string_view bytes, std::span<char> window);
   void take_out(std::size_t count, std::span<char> window);
+  Result<std::size_t> send_bytes(std::string_view text, int fd);
   void send_queued();
 
   Fd socket_;

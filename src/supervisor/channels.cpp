@@ -182,6 +182,12 @@ Result<void> Channels::send(RunId run, std::string_view json, int fd) {
   return sent;
 }
 
+Result<void> Channels::send_at_once(RunId run, std::string_view json, int fd) {
+  const auto found = entries_.find(run);
+  if (found == entries_.end()) return takes_nothing("has no channel");
+  return found->second->channel.send_at_once(json, fd);
+}
+
 // We are the only writer, so a pipe takes what it has room for in one go: what is longer than a
 // page is written only where the pipe is empty and large enough.
 Result<void> Channels::write_stdin(RunId run, std::string_view bytes) const {

@@ -59,6 +59,7 @@ class Channels {
 
   bool has(RunId run) const;  // The keeper holds one: it has not been closed.
   Result<void> send(RunId run, std::string_view json, int fd = -1);
+  Result<void> send_at_once(RunId run, std::string_view json, int fd);  // As Channel has it.
   // All of `bytes` or none. kNoSpace: what was sent before has not been read; kRejected: it
   // takes none at all.
   Result<void> write_stdin(RunId run, std::string_view bytes) const;

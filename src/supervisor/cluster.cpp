@@ -13,13 +13,14 @@ using Act = ClusterMessage::Act;
 
 Balance balance_of(const AppSpec& app) {
   if (app.balance == "shared") return Balance::kShared;
+  if (app.balance == "rr") return Balance::kRoundRobin;
   return app.balance == "sticky" ? Balance::kSticky : Balance::kSlots;
 }
 
 Cluster::~Cluster() {
   for (auto& [key, app] : apps_) {
     parts_.timers.cancel(app.look_timer);
-    parts_.timers.cancel(app.give_timer);
+    parts_.timers.cancel(app.rest_timer);
     for (auto& [name, listener] : app.listeners)
       for (Slot& slot : listener.slots) unwatch(slot);
   }
@@ -79,6 +80,7 @@ void Cluster::join(const AppSpec& spec, RunId run, const Place& place) {
   member.number = place.number;
   member.candidate = place.candidate;
   member.trapped = place.trapped;
+  member.connections_only = place.connections_only;
   app_of_[run] = app.key;
   save(app);
 }
@@ -140,10 +142,17 @@ void Cluster::query(App& app, RunId run, const ClusterMessage& message) {
   if (asked != member.asked.end() && asked->second != message.seq) return refuse(EADDRINUSE);
   const auto answer = [&]() -> Result<void> {
     Listener* const listener = PMX_TRY(listener_for(app, message.key, message.address));
-    const int socket = PMX_TRY(socket_for(app, *listener, member.slot));
+    const bool by_hand = (app.balance == Balance::kRoundRobin || member.connections_only) &&
+                         message.address.kind != ListenAddress::Kind::kUdp;
+    const int socket = PMX_TRY(socket_for(app, *listener, by_hand ? 0 : member.slot));
     member.asked[message.key] = message.seq;
+    if (by_hand) member.by_hand.insert(message.key);
+    member.speaks = true;
     if (listener->data.empty()) listener->data = message.data;
     save(app);
+    if (by_hand)
+      return parts_.send(
+          run, handover_reply(message, listener->data, bound_name(socket), next_seq()), -1);
     return parts_.send(run, listener_reply(message, listener->data, next_seq()), socket);
   };
   const auto answered = answer();
@@ -199,6 +208,8 @@ void Cluster::listening(App& app, RunId run, const ClusterMessage& message) {
 void Cluster::close(App& app, RunId run, const std::string& key) {
   Member& member = app.members.at(run);
   member.asked.erase(key);
+  member.by_hand.erase(key);
+  member.rests.erase(key);
   member.listening.erase(key);
   if (!is_asked_for(app, key) && !member.leaving) close_listener(app, key);
   save(app);
@@ -224,7 +235,7 @@ void Cluster::close_unused(const AppKey& key) {
   App& app = found->second;
   while (!app.listeners.empty()) close_listener(app, std::string(app.listeners.begin()->first));
   parts_.timers.cancel(app.look_timer);
-  parts_.timers.cancel(app.give_timer);
+  parts_.timers.cancel(app.rest_timer);
   parts_.link.drop("cluster." + app.id);
   apps_.erase(found);
 }
@@ -260,8 +271,13 @@ std::set<std::string> Cluster::listens_on(RunId run) const {
 
 Result<void> Cluster::disconnect(RunId run) {
   leave_soon(run);
-  if (is_trapped(run)) return Error(Errc::kRejected, "does not speak the cluster's protocol");
-  return parts_.send(run, disconnect_request(next_seq()), -1);
+  const App* const app = find(run);
+  const bool trapped = is_trapped(run);
+  // What it has bound by itself it does not close for that.
+  const bool told = !trapped || app->members.at(run).speaks;
+  const auto sent = told ? parts_.send(run, disconnect_request(next_seq()), -1) : Result<void>();
+  if (trapped) return Error(Errc::kRejected, "does not speak the cluster's protocol");
+  return sent;
 }
 
 void Cluster::ended(RunId run) {
@@ -271,7 +287,8 @@ void Cluster::ended(RunId run) {
   app_of_.erase(run);
   save(*app);
   spread(*app);
-  for (auto& [seq, given] : member.mapped().given) give(*app, std::move(given));
+  for (auto& [seq, given] : member.mapped().given) app->waiting.push_back(std::move(given));
+  hand_on(*app);
   if (member.mapped().trapped) refuse_leftovers(*app, member.mapped());
 }
 

@@ -4,10 +4,10 @@
 // A worker asks over its channel (cluster_message.h), and gets a socket: with Balance::kSlots one
 // that is nobody else's, with Balance::kSticky the one of its instance number. Connections in the
 // queue of a slot without a worker, or of one whose worker hangs, are accepted here and handed to
-// others.
+// others. With Balance::kRoundRobin no worker has a slot: all that comes is handed over so.
 //
 // A worker that knows nothing of this binds by itself, which is trapped (bind_traps.h): it gets the
-// same sockets, in the place of its own, but has no channel over which connections could be handed.
+// same sockets, in the place of its own, but nothing can be handed to it there. One may do both.
 //
 // Owns:       each app's listeners and members. The keeper holds the same sockets as
 //             "port.<app>.<listener>.<slot>", and "cluster.<app>", which says what they are.
@@ -15,8 +15,8 @@
 // Invariants: what a worker is told is with the keeper before it is told; a question that is asked
 //             again (its answerer died) is answered again.
 // Bounds:     kMaxListeners an app, kMaxSlots slots a listener: more workers share the last ones.
-//             Of connections in our hand no more than the workers' channels take: then the others
-//             stay in their queue.
+//             kWindow connections handed to a worker that it has not answered for; where nobody has
+//             room the others stay in the kernel's queue.
 // Errors:     a worker hears the errno that its own bind(2) would have had.
 #pragma once
 
@@ -49,6 +49,9 @@ class Cluster {
   static constexpr std::size_t kMaxListeners = 64;
   static constexpr unsigned kMaxSlots = 256;
   static constexpr std::chrono::milliseconds kLookEvery{500};  // At accept queues.
+  // So many may be lost to clients with a worker that hangs. 1 to 16 make no difference in speed.
+  static constexpr std::size_t kWindow = 4;
+  static constexpr std::chrono::milliseconds kRest{10};  // Of one that has refused a connection.
 
   struct Parts {
     KeeperLink& link;
@@ -57,6 +60,8 @@ class Cluster {
     const Clock& clock;
     // Over the run's channel, with a descriptor where that is not -1.
     std::function<Result<void>(RunId, std::string_view json, int fd)> send;
+    // The same at once and as a whole, or not at all, where the worker's channel is full.
+    std::function<Result<void>(RunId, std::string_view json, int fd)> hand;
     std::function<void(RunId)> listens;  // On one more address.
     std::function<void(RunId)> drained;  // None of its clients keeps a connection open.
     std::function<void(const std::string&)> notice;
@@ -80,6 +85,7 @@ class Cluster {
     std::int64_t instance = 0;
     int number = 0;
     bool candidate = false, trapped = false;
+    bool connections_only = false;  // It gets no socket for what it asks.
   };
   void join(const AppSpec& app, RunId run, const Place& place);
   void admit(RunId run);
@@ -100,7 +106,7 @@ class Cluster {
   // cluster_binds.cpp. What takes the place of a socket that the run binds to this address; it
   // listens there from now on.
   Result<Fd> binds(RunId run, const ListenAddress& address);
-  bool is_trapped(RunId run) const;
+  bool is_trapped(RunId run) const;           // As far as it has not said otherwise.
   std::uint32_t waiting_at(RunId run) const;  // In the queues that are its alone.
   // Where the app has no members: closes all that it has.
   void close_unused(const AppKey& app);
@@ -116,9 +122,13 @@ class Cluster {
     unsigned slot = 0;
     int number = 0;
     bool candidate = false, leaving = false, has_hook = false, trapped = false;
+    bool connections_only = false, speaks = false;
     std::map<std::string, std::int64_t> asked;  // Key to the seq of the question.
     std::set<std::string> listening;
+    std::set<std::string> by_hand;  // Keys for which it was told of no socket.
+    // cluster_handover.cpp
     std::map<std::int64_t, Given> given;
+    std::map<std::string, std::chrono::steady_clock::time_point> rests;  // Where it has refused.
     // cluster_balance.cpp
     bool hung = false;
     std::chrono::steady_clock::time_point try_again_at{};
@@ -126,7 +136,10 @@ class Cluster {
   };
   struct Slot {
     Fd socket;
-    bool watched = false;  // An orphan: we accept.
+    bool watched = false;  // We accept.
+    bool ready = false;    // There may be something to accept.
+    bool told_of_trouble = false;
+    std::uint64_t served = 0;
     std::uint32_t waiting = 0;
     int stuck_looks = 0;
   };
@@ -148,12 +161,15 @@ class Cluster {
     std::map<std::string, Listener> listeners;
     std::map<RunId, Member> members;
     RunId last_given;
+    std::uint64_t accepted = 0;
     std::vector<Given> waiting;  // That nobody could be told of.
-    Timers::Id look_timer = 0, give_timer = 0;
+    Timers::Id look_timer = 0, rest_timer = 0;
   };
 
   static std::string id_of(const AppKey& key);
   static bool is_asked_for(const App& app, const std::string& key);
+  static bool binds_by_itself(const Member& member);
+  static const Slot* slot_of(const App& app, const Member& member, const std::string& key);
   App* find(RunId run);
   void mark(RunId run, bool Member::*flag, bool value);
   App& app_with(const AppKey& key);
@@ -173,18 +189,30 @@ class Cluster {
   // cluster_balance.cpp
   void spread(App& app);
   void spread(App& app, const std::string& key, Listener& listener);
-  void accept_orphans(App& app, const std::string& key, Slot& slot);
-  void give(App& app, Given given);
-  void give_later(App& app, Given given);
-  void give_waiting(App& app);
+  void steer_to(App& app, Listener& listener, const std::set<unsigned>& live);
   void try_again(App& app, Member& member);
-  RunId next_taker(App& app, const std::string& key) const;
-  void taken(App& app, RunId run, const ClusterMessage& message);
   void look_later(App& app);
   void look(App& app);
   void look_at(App& app, const std::string& key, Listener& listener);
   bool takes(const Member& member, const std::string& key) const;
+  bool has_slot(const Member& member, const std::string& key, const Listener& listener) const;
   void unwatch(Slot& slot);
+
+  // cluster_handover.cpp
+  struct Source {
+    const std::string* key = nullptr;
+    Slot* slot = nullptr;
+  };
+  void hand_on(App& app);
+  Source next_source(App& app);
+  void give(App& app, Given given);
+  void give_waiting(App& app);
+  bool has_room(const Member& member, const std::string& key) const;
+  RunId next_taker(const App& app, const std::string& key) const;
+  void taken(App& app, RunId run, const ClusterMessage& message);
+  void rest(App& app, Member& member, const std::string& key);
+  void rest_later(App& app);
+  void rest_is_over(App& app);
 
   const Parts parts_;
   std::map<AppKey, App> apps_;

@@ -14,8 +14,10 @@ namespace {
 
 constexpr int kMostLeftovers = 4096;
 
+constexpr std::string_view kBound = "bind ";  // No address that is asked for begins so.
+
 std::string key_of(const ListenAddress& address) {
-  return "bind " + address.address + ":" + std::to_string(address.port) +
+  return std::string(kBound) + address.address + ":" + std::to_string(address.port) +
          (address.ipv6_only ? " v6only" : "");
 }
 
@@ -47,9 +49,25 @@ Result<Fd> Cluster::binds(RunId run, const ListenAddress& address) {
   return socket;
 }
 
+bool Cluster::binds_by_itself(const Member& member) {
+  return std::any_of(member.listening.begin(), member.listening.end(),
+                     [](const std::string& key) { return key.starts_with(kBound); });
+}
+
 bool Cluster::is_trapped(RunId run) const {
   const auto found = app_of_.find(run);
-  return found != app_of_.end() && apps_.at(found->second).members.at(run).trapped;
+  if (found == app_of_.end()) return false;
+  const Member& member = apps_.at(found->second).members.at(run);
+  return member.trapped && (!member.speaks || binds_by_itself(member));
+}
+
+// nullptr: it has none.
+const Cluster::Slot* Cluster::slot_of(const App& app, const Member& member,
+                                      const std::string& key) {
+  const auto listener = app.listeners.find(key);
+  const bool has = listener != app.listeners.end() && listener->second.slotted &&
+                   !member.by_hand.contains(key) && member.slot < listener->second.slots.size();
+  return has ? &listener->second.slots[member.slot] : nullptr;
 }
 
 bool Cluster::is_alone(const App& app, unsigned slot) const {
@@ -64,12 +82,9 @@ std::uint32_t Cluster::waiting_at(RunId run) const {
   const Member& member = app.members.at(run);
   if (!is_alone(app, member.slot)) return 0;
   std::uint32_t waiting = 0;
-  for (const std::string& key : member.listening) {
-    const auto listener = app.listeners.find(key);
-    if (listener == app.listeners.end() || !listener->second.slotted) continue;
-    if (member.slot < listener->second.slots.size())
-      waiting += waiting_connections(listener->second.slots[member.slot].socket.get());
-  }
+  for (const std::string& key : member.listening)
+    if (const Slot* const slot = slot_of(app, member, key))
+      waiting += waiting_connections(slot->socket.get());
   return waiting;
 }
 
@@ -82,11 +97,9 @@ void Cluster::refuse_leftovers(App& app, const Member& gone) {
   if (followed) return;
   int refused = 0;
   for (const std::string& key : gone.listening) {
-    const auto listener = app.listeners.find(key);
-    if (listener == app.listeners.end() || !listener->second.slotted ||
-        gone.slot >= listener->second.slots.size())
-      continue;
-    const int socket = listener->second.slots[gone.slot].socket.get();
+    const Slot* const slot = slot_of(app, gone, key);
+    if (slot == nullptr) continue;
+    const int socket = slot->socket.get();
     if (!sys::set_nonblocking(socket, true)) continue;
     for (int i = 0; i < kMostLeftovers && accept_waiting(socket); ++i) ++refused;
   }

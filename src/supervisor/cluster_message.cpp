@@ -80,6 +80,14 @@ std::string cluster(Json fields, std::int64_t seq) {
   return message.dump();
 }
 
+// `data` as it came: a worker may tell "1.0" from "1".
+std::string answer_of(const ClusterMessage& query, std::string_view data, const std::string& more,
+                      std::int64_t seq) {
+  return R"({"cmd":"NODE_CLUSTER","errno":0,"key":)" + Json(query.key).dump() + R"(,"ack":)" +
+         std::to_string(query.seq) + R"(,"data":)" + (data.empty() ? "null" : std::string(data)) +
+         more + R"(,"seq":)" + std::to_string(seq) + "}";
+}
+
 std::string with_handle(std::string_view type, const std::string& message) {
   return R"({"cmd":"NODE_HANDLE","type":")" + std::string(type) + R"(","msg":)" + message + "}";
 }
@@ -119,13 +127,16 @@ ClusterMessage cluster_message(std::string_view line) {
 }
 
 std::string listener_reply(const ClusterMessage& query, std::string_view data, std::int64_t seq) {
-  // As it came: a worker may tell "1.0" from "1".
-  const std::string text = R"({"cmd":"NODE_CLUSTER","errno":0,"key":)" + Json(query.key).dump() +
-                           R"(,"ack":)" + std::to_string(query.seq) + R"(,"data":)" +
-                           (data.empty() ? "null" : std::string(data)) + R"(,"seq":)" +
-                           std::to_string(seq) + "}";
   const bool udp = query.address.kind == ListenAddress::Kind::kUdp;
-  return with_handle(udp ? "dgram.Native" : "net.Native", text);
+  return with_handle(udp ? "dgram.Native" : "net.Native", answer_of(query, data, "", seq));
+}
+
+std::string handover_reply(const ClusterMessage& query, std::string_view data,
+                           const std::optional<BoundName>& name, std::int64_t seq) {
+  if (!name) return answer_of(query, data, "", seq);
+  const Json socket = Json::object(
+      {{"address", name->address}, {"family", name->ipv6 ? "IPv6" : "IPv4"}, {"port", name->port}});
+  return answer_of(query, data, R"(,"sockname":)" + socket.dump(), seq);
 }
 
 std::string refusal(const ClusterMessage& query, int why, std::int64_t seq) {

@@ -51,6 +51,10 @@ ClusterMessage cluster_message(std::string_view line);
 
 // What goes to a worker. `seq` must be one that was not used before in its life.
 std::string listener_reply(const ClusterMessage& query, std::string_view data, std::int64_t seq);
+// Of a listener whose connections are handed over one by one. `name`: of its socket, where that is
+// one of TCP.
+std::string handover_reply(const ClusterMessage& query, std::string_view data,
+                           const std::optional<BoundName>& name, std::int64_t seq);
 std::string refusal(const ClusterMessage& query, int why, std::int64_t seq);
 std::string new_connection(std::string_view key, std::int64_t seq);  // With the connection.
 std::string acknowledgement(std::int64_t of, std::int64_t seq);

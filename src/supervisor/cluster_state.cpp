@@ -4,7 +4,8 @@
 //    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"trapped":bool,"data":"…",
 //                  "address":{…}}],
 //    "members":[{"run":"…","slot":n,"number":n,"candidate":bool,"leaving":bool,"hook":bool,
-//                "trapped":bool,"asked":{"<key>":seq},"listening":["<key>"]}]}
+//                "trapped":bool,"connections_only":bool,"speaks":bool,"asked":{"<key>":seq},"listening":["<key>"],
+//                "by_hand":["<key>"]}]}
 #include "base/sys.h"
 #include "base/units.h"
 #include "supervisor/cluster.h"
@@ -61,9 +62,10 @@ void Cluster::save(App& app) {
                                       {"data", listener.data},
                                       {"address", to_json(listener.address)}}));
   for (const auto& [run, member] : app.members) {
-    Json asked = Json::object(), listening = Json::array();
+    Json asked = Json::object(), listening = Json::array(), by_hand = Json::array();
     for (const auto& [key, seq] : member.asked) asked.set(key, seq);
     for (const std::string& key : member.listening) listening.push_back(key);
+    for (const std::string& key : member.by_hand) by_hand.push_back(key);
     members.push_back(Json::object({{"run", std::to_string(run.value)},
                                     {"slot", member.slot},
                                     {"number", member.number},
@@ -71,8 +73,11 @@ void Cluster::save(App& app) {
                                     {"leaving", member.leaving},
                                     {"hook", member.has_hook},
                                     {"trapped", member.trapped},
+                                    {"connections_only", member.connections_only},
+                                    {"speaks", member.speaks},
                                     {"asked", asked},
-                                    {"listening", listening}}));
+                                    {"listening", listening},
+                                    {"by_hand", by_hand}}));
   }
   const Json state = Json::object({{"name", app.key.first},
                                    {"namespace", app.key.second},
@@ -117,8 +122,11 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
     member.leaving = item["leaving"].as_bool();
     member.has_hook = item["hook"].as_bool();
     member.trapped = item["trapped"].as_bool();
+    member.connections_only = item["connections_only"].as_bool();
+    member.speaks = item["speaks"].as_bool();
     for (const auto& [key, seq] : item["asked"].members()) member.asked[key] = seq.as_int();
     for (const Json& key : item["listening"].items()) member.listening.insert(key.as_string());
+    for (const Json& key : item["by_hand"].items()) member.by_hand.insert(key.as_string());
   }
   return app;
 }

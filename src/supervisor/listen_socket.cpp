@@ -9,14 +9,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
 
+#include "base/units.h"
 #include "supervisor/internal/steer_program.h"
 
 namespace pmx::supervisor {
 namespace {
+
+constexpr int kMostGone = 1024;  // Clients in a row; nobody else has a turn meanwhile.
 
 struct Address {
   sockaddr_storage storage{};
@@ -183,6 +187,18 @@ Result<void> steer(int fd, std::span<const unsigned> live, unsigned slots, Balan
   return system_error(errno, "setsockopt", "SO_ATTACH_REUSEPORT_CBPF");
 }
 
+std::optional<BoundName> bound_name(int fd) {
+  const auto name = name_of(fd, {});
+  if (!name || (name->family() != AF_INET && name->family() != AF_INET6)) return std::nullopt;
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  if (::getnameinfo(name->get(), name->length, host.data(), host.size(), port.data(), port.size(),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return std::nullopt;
+  return BoundName{host.data(), name->family() == AF_INET6,
+                    static_cast<int>(parse_integer(port.data()).value_or(0))};
+}
+
 std::uint32_t waiting_connections(int fd) {
   tcp_info info{};
   socklen_t length = sizeof info;
@@ -191,9 +207,21 @@ std::uint32_t waiting_connections(int fd) {
 }
 
 std::optional<Fd> accept_waiting(int fd) {
-  Fd connection(::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  auto connection = accept_next(fd);
   if (!connection) return std::nullopt;
-  return connection;
+  return std::move(*connection);
+}
+
+// A client that has gone, or whose network fails, is none (accept(2)): the next one is.
+Result<Fd> accept_next(int fd) {
+  constexpr std::array kGone{EINTR,        ECONNABORTED, EPROTO,      ENETDOWN, ENETUNREACH,
+                             EHOSTUNREACH, EHOSTDOWN,    ENOPROTOOPT, ENONET,   EOPNOTSUPP};
+  for (int i = 0; i < kMostGone; ++i) {
+    Fd connection(::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (connection) return connection;
+    if (std::find(kGone.begin(), kGone.end(), errno) == kGone.end()) break;
+  }
+  return system_error(errno, "accept4", "");
 }
 
 Result<TcpPair> tcp_pair() {

@@ -41,9 +41,10 @@ struct ListenAddress {
 };
 
 enum class Balance : std::uint8_t {
-  kSlots,   // Each worker its own slot, new connections in turn by chance.
-  kShared,  // One socket for all.
-  kSticky,  // Slots by the client's address.
+  kSlots,       // Each worker its own slot, new connections in turn by chance.
+  kShared,      // One socket for all.
+  kSticky,      // Slots by the client's address.
+  kRoundRobin,  // One socket, from which we accept for all.
 };
 
 // Bound; and listening where that is said (UDP never does). `slots`: others of this address may
@@ -59,10 +60,20 @@ void stop_listening(int fd, const ListenAddress& address);
 // From now on new connections go to these slots only; `slots` is how many there are.
 Result<void> steer(int fd, std::span<const unsigned> live, unsigned slots, Balance balance);
 
+// What a TCP socket is bound to. nullopt: it is none.
+struct BoundName {
+  std::string address;
+  bool ipv6 = false;
+  int port = 0;
+};
+std::optional<BoundName> bound_name(int fd);
+
 // Connections that nobody has accepted yet; 0 where that is not to be had.
 std::uint32_t waiting_connections(int fd);
 // One of them, if there is one.
 std::optional<Fd> accept_waiting(int fd);
+// The same, and why there is none: `sys_errno` is EAGAIN where none waits.
+Result<Fd> accept_next(int fd);
 
 // One TCP connection over the loopback, both ends. Never waits: kUnavailable where it is not there
 // at once.

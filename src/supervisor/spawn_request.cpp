@@ -100,6 +100,13 @@ bool runs_node(const std::string& program) {
   return std::find(kPrograms.begin(), kPrograms.end(), base_name(program)) != kPrograms.end();
 }
 
+bool is_node(const AppSpec& app) {
+  const std::string_view program = base_name(app.interpreter);
+  return program == "node" || program == "nodejs";
+}
+
+bool is_deno(const AppSpec& app) { return base_name(app.interpreter) == "deno"; }
+
 }  // namespace
 
 Result<std::optional<Identity>> identity_of(const AppSpec& app) {
@@ -118,7 +125,7 @@ Result<std::optional<Identity>> identity_of(const AppSpec& app) {
 }
 
 bool has_channel(const AppSpec& app) {
-  if (app.wait_ready || app.shutdown_with_message) return true;
+  if (app.wait_ready || app.shutdown_with_message || is_cluster(app)) return true;
   if (!app.interpreter.empty() && app.interpreter != "none") return runs_node(app.interpreter);
   if (runs_node(app.script)) return true;
   // A shell line, "node app.js --port 80": the shell puts node in its own place.
@@ -127,11 +134,12 @@ bool has_channel(const AppSpec& app) {
 }
 
 bool is_cluster(const AppSpec& app) {
-  const std::string_view program = base_name(app.interpreter);
-  return app.exec_mode == "cluster_mode" && (program == "node" || program == "nodejs");
+  return app.exec_mode == "cluster_mode" && (is_node(app) || is_deno(app));
 }
 
-bool is_trapped(const AppSpec& app) { return app.exec_mode == "cluster_mode" && !is_cluster(app); }
+bool is_trapped(const AppSpec& app) { return app.exec_mode == "cluster_mode" && !is_node(app); }
+
+bool takes_connections_only(const AppSpec& app) { return is_deno(app); }
 
 bool has_stdin(const AppSpec& app) { return app.exec_mode != "cluster_mode"; }
 
@@ -231,7 +239,7 @@ Result<void> put_script(const AppSpec& app, const std::string& home,
   if (app.source_map_support.value_or(false) && base_name(app.interpreter) == "node")
     request.argv.emplace_back("--enable-source-maps");
   // Who runs as somebody else cannot read what is in the home.
-  if (is_cluster(app) && app.drain_hook && !identity)
+  if (is_cluster(app) && is_node(app) && app.drain_hook && !identity)
     request.argv.insert(request.argv.end(), {"--require", drain_hook_path(home)});
   request.argv.insert(request.argv.end(), app.interpreter_args.begin(), app.interpreter_args.end());
   request.argv.push_back(app.script);

@@ -48,8 +48,12 @@ Result<std::string> incremented(const AppSpec& app, const Variables& env, std::i
 bool has_channel(const AppSpec& app);
 // It runs in Node's cluster mode: asked for, and of a runtime that speaks its protocol.
 bool is_cluster(const AppSpec& app);
-// Cluster mode of all others: they bind by themselves, and pmx answers (bind_traps.h).
+// Cluster mode of those that bind by themselves, which pmx answers (bind_traps.h): all but Node.
+// Deno does both: node:http and node:net speak the protocol, Deno.serve and Deno.listen bind.
 bool is_trapped(const AppSpec& app);
+// Of a cluster that speaks the protocol: it can be given no socket to accept from, connections
+// only. Deno takes a socket, says that it listens, and never accepts.
+bool takes_connections_only(const AppSpec& app);
 // Lines can be sent to its standard input. PM2's fork mode has a pipe there that nobody closes.
 bool has_stdin(const AppSpec& app);
 

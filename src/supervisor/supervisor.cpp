@@ -228,7 +228,9 @@ Result<void> Supervisor::launch(WorkerRecord& record) {
   if (launched && clustered)
     cluster_.join(
         record.spec, record.run,
-        {record.instance, record.cluster_number, follows, supervisor::is_trapped(record.spec)});
+        {record.instance, record.cluster_number, follows,
+         options_.no_traps.empty() && supervisor::is_trapped(record.spec),
+         takes_connections_only(record.spec)});
   if (!launched && launched.error().sys_errno() == EMFILE)
     return std::move(launched).error().within(
         "the daemon has no descriptors left (raise the hard limit of open files)");

@@ -25,6 +25,9 @@ Cluster::Parts Supervisor::cluster_parts() {
       parts_.timers,
       parts_.clock,
       [this](RunId run, std::string_view json, int fd) { return channels_.send(run, json, fd); },
+      [this](RunId run, std::string_view json, int fd) {
+        return channels_.send_at_once(run, json, fd);
+      },
       [this](RunId run) {
         if (Worker* const worker = worker_of(run)) worker->listens(run);
       },
@@ -69,14 +72,18 @@ bool Supervisor::shares_port(const AppSpec& app) const {
 
 std::string Supervisor::port_sharing(const AppSpec& app) const {
   if (app.exec_mode != "cluster_mode") return "";
-  if (is_cluster(app)) return "Node's cluster protocol";
-  if (options_.no_traps.empty()) return "bind(2) answered by pmx";
+  const std::string protocol = is_cluster(app) ? "Node's cluster protocol" : "";
+  if (!supervisor::is_trapped(app)) return protocol;
+  if (options_.no_traps.empty())
+    return (protocol.empty() ? "" : protocol + ", or ") + std::string("bind(2) answered by pmx");
+  if (!protocol.empty())
+    return protocol + " alone, because bind(2) cannot be answered here (" + options_.no_traps + ")";
   return "none: separate processes, because bind(2) cannot be answered here (" + options_.no_traps +
          ")";
 }
 
 int Supervisor::leaving_signal(RunId run, pid_t pid) {
-  if (!cluster_.is_trapped(run)) return SIGINT;
+  if (!traps_.has(run)) return SIGINT;  // Node, for which PM2's programs have a handler.
   return supervisor::leaving_signal(
       sys::read_file("/proc/" + std::to_string(pid) + "/status").value_or(""));
 }
@@ -159,7 +166,7 @@ void Supervisor::recover_cluster(const std::set<RunId>& alive) {
       if (worker->owns(run) && (channels_.has(run) || traps_.has(run)))
         cluster_.join(record.spec, run,
                       {record.instance, cluster_.free_number(record.spec), run != record.run,
-                       traps_.has(run)});
+                       traps_.has(run), takes_connections_only(record.spec)});
   }
 }
 

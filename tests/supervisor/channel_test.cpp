@@ -247,6 +247,29 @@ TEST_F(ChannelTest, AWorkerThatDoesNotReadLosesWhatIsPastTheBoundAndNothingElse)
   EXPECT_TRUE(channel_->send("1"));
 }
 
+TEST_F(ChannelTest, WhatIsSentAtOnceIsThereAsAWholeOrNotAtAll) {
+  const sys::SocketPair pair = std::move(sys::stream_pair().value());
+  std::size_t taken = 0;
+  while (channel_->send_at_once("\"at once\"", pair.first.get())) ++taken;
+  EXPECT_FALSE(channel_->closed());
+  ASSERT_TRUE(channel_->send("1"));  // It waits, and nothing goes before it.
+  EXPECT_FALSE(channel_->send_at_once("2", pair.first.get()));
+  std::string all = worker_reads();
+  (void)turn();
+  ASSERT_TRUE(channel_->send_at_once("3", pair.first.get()));
+  all += worker_reads();
+  std::string expected;
+  for (std::size_t i = 0; i < taken; ++i) expected += "\"at once\"\n";
+  EXPECT_EQ(all, expected + "1\n3\n");
+  EXPECT_EQ(channel_->refused(), 0U);
+}
+
+TEST_F(ChannelTest, NothingIsSentAtOnceToAWorkerThatHasClosedItsEnd) {
+  worker_.reset();
+  EXPECT_EQ(channel_->send_at_once("1", kept_.get()).error().code(), Errc::kUnavailable);
+  EXPECT_TRUE(channel_->closed());
+}
+
 TEST_F(ChannelTest, ADaemonsDeathIsNoEndForTheWorker) {
   channel_.reset();
   says("\"still there\"\n");

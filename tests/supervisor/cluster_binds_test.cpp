@@ -37,6 +37,15 @@ class ClusterBindsTest : public ClusterFixture {
     joins_trapped(run, instance, candidate, balance);
     ASSERT_EQ(binds(run), 0);
   }
+  void joins_both(RunId run, const std::string& balance = "slots") {
+    cluster_->join(app(balance), run, {0, cluster_->free_number(app(balance)), false, true, true});
+  }
+  void asks_and_listens(RunId run) {
+    asks(run);
+    EXPECT_FALSE(last(run).fd);
+    port_ = static_cast<int>(last(run).message["sockname"]["port"].as_int());
+    says(run, "listening", tcp(port_), 2);
+  }
   ino_t number(RunId run) { return socket_number(sockets_.at(run).get()); }
   std::vector<std::size_t> arrive(std::vector<RunId> runs, std::size_t count) {
     std::vector<int> sockets;
@@ -154,6 +163,63 @@ TEST_F(ClusterBindsTest, TheNextDaemonKnowsWhoServesWhat) {
   EXPECT_EQ(binds(kA), 0);  // Begun anew.
   EXPECT_EQ(number(kA), slot);
   EXPECT_THAT(arrive({kA, kB}, 60), Each(Gt(10U)));
+}
+
+// ---- One that speaks the protocol as well, and takes connections only.
+
+TEST_F(ClusterBindsTest, WhatOneAsksForIsHandedToItWhateverTheBalance) {
+  for (const char* const balance : {"slots", "shared", "sticky", "rr"}) {
+    told_.clear();
+    joins_both(kA, balance);
+    EXPECT_TRUE(cluster_->is_trapped(kA)) << balance;
+    asks_and_listens(kA);
+    EXPECT_FALSE(cluster_->is_trapped(kA)) << balance;
+    clients(1);
+    ASSERT_TRUE(queue_reaches(held_sockets()[0].get(), 1));
+    watches_.changed();
+    EXPECT_THAT(given_to(kA), SizeIs(1)) << balance;
+    next_daemon();
+    EXPECT_TRUE(cluster_->disconnect(kA)) << balance;
+    closes(kA, *cluster_->listens_on(kA).begin());
+    EXPECT_FALSE(cluster_->is_trapped(kA)) << balance;  // It is as it was.
+    cluster_->ended(kA);
+    cluster_->close_unused(app_key());
+  }
+}
+
+TEST_F(ClusterBindsTest, NothingIsHandedForWhatOneHasBound) {
+  joins_both(kA);
+  ASSERT_EQ(binds(kA), 0);
+  clients(2);
+  watches_.changed();
+  EXPECT_TRUE(queue_reaches(sockets_[kA].get(), 2));
+  EXPECT_TRUE(cluster_->connect_to(kA, 0));
+  EXPECT_TRUE(told_.empty());
+}
+
+TEST_F(ClusterBindsTest, WhoDoesBothIsToldToLeaveAndEndsByItsSignal) {
+  joins_both(kA);
+  ASSERT_EQ(binds(kA), 0);
+  asks_and_listens(kA);
+  EXPECT_TRUE(cluster_->is_trapped(kA));
+  clients(1);  // To the address that it has asked for.
+  watches_.changed();
+  EXPECT_THAT(given_to(kA), SizeIs(1));
+  EXPECT_EQ(cluster_->waiting_at(kA), 0U);
+  EXPECT_FALSE(cluster_->disconnect(kA));
+  EXPECT_EQ(last(kA).message["act"], Json("disconnect"));
+}
+
+TEST_F(ClusterBindsTest, TheEndOfOneClosesNoConnectionThatWaitsForTheOthers) {
+  joins_both(kA);
+  asks_and_listens(kA);
+  joins_both(kB);
+  cluster_->leave_soon(kA);
+  clients(2);
+  cluster_->ended(kA);
+  asks_and_listens(kB);
+  watches_.changed();
+  EXPECT_THAT(given_to(kB), SizeIs(2));
 }
 
 TEST_F(ClusterBindsTest, ThePortIsClosedWithTheApp) {

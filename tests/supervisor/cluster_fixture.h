@@ -41,6 +41,7 @@ class ClusterFixture : public testing::Test {
     cluster_ = std::make_unique<supervisor::Cluster>(supervisor::Cluster::Parts{
         link_, watches_, clock_, clock_,
         [this](RunId run, std::string_view json, int fd) { return tell(run, json, fd); },
+        [this](RunId run, std::string_view json, int fd) { return tell(run, json, fd); },
         [this](RunId run) { listening_.push_back(run); },
         [this](RunId run) { drained_.push_back(run); },
         [this](const std::string& line) { notices_.push_back(line); },

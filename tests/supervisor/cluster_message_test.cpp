@@ -232,6 +232,16 @@ TEST(ClusterMessageTest, DataGoesBackAsItCame) {
             R"(",{"b":null}],"seq":3}})");
 }
 
+TEST(ClusterMessageTest, WhereConnectionsAreHandedOverThereIsANameAndNoSocket) {
+  const auto message = cluster_message(kQuery);
+  EXPECT_EQ(handover_reply(message, "", supervisor::BoundName{"::1", true, 3902}, 4),
+            R"({"cmd":"NODE_CLUSTER","errno":0,"key":"127.0.0.1:3902:4:null","ack":1,"data":null,)"
+            R"("sockname":{"address":"::1","family":"IPv6","port":3902},"seq":4})");
+  EXPECT_EQ(handover_reply(message, "[7]", std::nullopt, 4),
+            R"({"cmd":"NODE_CLUSTER","errno":0,"key":"127.0.0.1:3902:4:null","ack":1,"data":[7],)"
+            R"("seq":4})");
+}
+
 TEST(ClusterMessageTest, ARefusalIsANegativeErrnoWithoutASocket) {
   EXPECT_EQ(refusal(cluster_message(kQuery), EADDRINUSE, 41),
             R"({"cmd":"NODE_CLUSTER","errno":-98,"key":"127.0.0.1:3902:4:null","ack":1,)"

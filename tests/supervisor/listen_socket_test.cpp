@@ -311,6 +311,28 @@ TEST_F(ListenSocketTest, CountsTheConnectionsThatWait) {
   EXPECT_EQ(waiting_connections(path.get()), 0U);  // Not to be had.
 }
 
+TEST_F(ListenSocketTest, KnowsWhatASocketIsBoundTo) {
+  for (const std::string address : {"127.0.0.1", "::1"}) {
+    const auto listener = open_listener(tcp(address), false);
+    if (!listener) continue;  // Without IPv6.
+    const auto name = supervisor::bound_name(listener->get());
+    ASSERT_TRUE(name);
+    EXPECT_EQ(name->address, address);
+    EXPECT_EQ(name->ipv6, address == "::1");
+    EXPECT_EQ(name->port, port_of(listener->get()));
+  }
+  const auto abstract = open_listener(local(std::string("\0pmx-name", 9)), false);
+  EXPECT_FALSE(supervisor::bound_name(abstract->get()));
+}
+
+TEST_F(ListenSocketTest, SaysWhyThereIsNothingToAccept) {
+  const auto listener = open_listener(tcp(), false);
+  EXPECT_EQ(supervisor::accept_next(listener->get()).error().sys_errno(), EAGAIN);
+  const Fd client = client_of(port_of(listener->get()));
+  EXPECT_TRUE(queue_reaches(listener->get(), 1));
+  EXPECT_TRUE(supervisor::accept_next(listener->get()));
+}
+
 TEST_F(ListenSocketTest, APairIsTheTwoEndsOfOneConnection) {
   const auto pair = supervisor::tcp_pair();
   ASSERT_TRUE(pair);

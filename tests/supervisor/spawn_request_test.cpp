@@ -177,6 +177,20 @@ TEST_F(SpawnRequestTest, AChannelIsForWhatRunsJavaScriptAndForWhoAsks) {
   EXPECT_TRUE(has_channel(asks));
 }
 
+TEST_F(SpawnRequestTest, DenoInClusterModeHasAChannelAndATrapAndNoHookOfNodes) {
+  AppSpec& app = worker_.spec;
+  app.interpreter = "/opt/deno/bin/deno";
+  EXPECT_FALSE(is_cluster(app) || is_trapped(app) || has_channel(app));
+  app.exec_mode = "cluster_mode";
+  EXPECT_TRUE(is_cluster(app) && is_trapped(app) && has_channel(app));
+  EXPECT_TRUE(takes_connections_only(app));
+  app.drain_hook = true;
+  EXPECT_FALSE(has(request().argv, "--require"));
+  EXPECT_TRUE(has(request().env, "NODE_CHANNEL_FD=3"));
+  app.interpreter = "/usr/bin/node";
+  EXPECT_TRUE(is_cluster(app) && !is_trapped(app) && !takes_connections_only(app));
+}
+
 TEST_F(SpawnRequestTest, TheChannelsVariablesAreTheWorkersOwnOrNobodys) {
   worker_.spec.env["NODE_CHANNEL_FD"] = "17";
   worker_.spec.env["NODE_CHANNEL_SERIALIZATION_MODE"] = "advanced";
