@@ -79,7 +79,7 @@ class Operations {
                const Replied& done);
   // How many clients each of them has: [{"pm_id","name","namespace","instance","pid","balance",
   // "lived_ms","open","connections","requests"}], the last three null where they are not known,
-  // "balance" where nothing is shared.
+  // "balance" where nothing is shared. "ports" are those whose connections it is handed.
   void traffic(std::string_view target, std::string_view cwd, const Replied& done);
   // Whole specs of the workers that `target` means, environments and all:
   // [{"id":0,"name":"web","spec":{…}}]

@@ -86,9 +86,15 @@ void Operations::traffic(std::string_view target, std::string_view cwd, const Re
       entry.set("pid", static_cast<std::int64_t>(record.pid));
       if (workers_.shares_port(record.spec)) entry.set("balance", record.spec.balance);
       entry.set("lived_ms", workers_.lived_ms(id));
+      if (const auto handed = workers_.handed(record.run)) {
+        Json ports = Json::array();
+        for (const int port : handed->ports) ports.push_back(port);
+        entry.set("ports", std::move(ports));
+        entry.set("connections", handed->connections);
+      }
       for (const Triggers::Reply& reply : replies)
         for (const char* const key : {"open", "connections", "requests"})
-          if (reply.worker == id) entry.set(key, reply.value[key]);
+          if (reply.worker == id && reply.returned) entry.set(key, reply.value[key]);
       list.push_back(std::move(entry));
     }
     done(std::move(list));

@@ -1,5 +1,7 @@
 // `pmx balance NAME`: asks the daemon, whose workers count themselves, and looks at what can be
 // seen from outside of those that do not.
+#include <vector>
+
 #include "cli/balance_view.h"
 #include "cli/handlers.h"
 #include "cli/session.h"
@@ -16,8 +18,11 @@ int run_balance(Session& session) {
     if (!answer) return failed(session, answer.error());
     for (Json worker : answer->items()) {
       const auto pid = static_cast<pid_t>(worker["pid"].as_int());
+      std::vector<int> ports;
+      for (const Json& port : worker["ports"].items())
+        ports.push_back(static_cast<int>(port.as_int()));
       if (pid > 0 && !worker["open"].is_integer())
-        if (const auto open = supervisor::served_connections(pid))
+        if (const auto open = supervisor::served_connections(pid, ports))
           worker.set("open", static_cast<std::int64_t>(*open));
       workers.push_back(std::move(worker));
     }

@@ -26,6 +26,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -38,6 +39,7 @@
 #include "supervisor/cluster_message.h"
 #include "supervisor/keeper_link.h"
 #include "supervisor/listen_socket.h"
+#include "supervisor/minute_count.h"
 #include "supervisor/worker_record.h"
 
 namespace pmx::supervisor {
@@ -101,6 +103,13 @@ class Cluster {
   // A new connection to this worker, whoever else listens on the same address: the one that it has
   // asked for first, or the one of `port`.
   Result<Fd> connect_to(RunId run, int port);
+  // What can be seen here of a worker that is handed its connections: the TCP ports of those, and
+  // how many it has taken in the last minute. nullopt: it is handed none.
+  struct Handed {
+    std::vector<int> ports;
+    std::int64_t connections = 0;
+  };
+  std::optional<Handed> handed(RunId run) const;
   // False: it has no hook that counts.
   bool ask_traffic(RunId run);
   // cluster_binds.cpp. What takes the place of a socket that the run binds to this address; it
@@ -129,6 +138,7 @@ class Cluster {
     // cluster_handover.cpp
     std::map<std::int64_t, Given> given;
     std::map<std::string, std::chrono::steady_clock::time_point> rests;  // Where it has refused.
+    MinuteCount taken;
     // cluster_balance.cpp
     bool hung = false;
     std::chrono::steady_clock::time_point try_again_at{};

@@ -102,11 +102,29 @@ void Cluster::taken(App& app, RunId run, const ClusterMessage& message) {
   if (!given) return;
   if (message.accepted) {
     member.rests.erase(given.mapped().key);
+    member.taken.add(parts_.clock.steady_now());
   } else {
     rest(app, member, given.mapped().key);
     give(app, std::move(given.mapped()));
   }
   hand_on(app);
+}
+
+std::optional<Cluster::Handed> Cluster::handed(RunId run) const {
+  const auto found = app_of_.find(run);
+  if (found == app_of_.end()) return std::nullopt;
+  const App& app = apps_.at(found->second);
+  const Member& member = app.members.at(run);
+  if (member.by_hand.empty()) return std::nullopt;
+  Handed handed;
+  handed.connections = member.taken.sum(parts_.clock.steady_now());
+  for (const std::string& key : member.by_hand) {
+    const auto listener = app.listeners.find(key);
+    if (listener == app.listeners.end()) continue;
+    if (const auto name = bound_name(listener->second.slots[0].socket.get()))
+      handed.ports.push_back(name->port);
+  }
+  return handed;
 }
 
 void Cluster::rest(App& app, Member& member, const std::string& key) {

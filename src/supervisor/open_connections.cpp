@@ -1,5 +1,9 @@
 #include "supervisor/open_connections.h"
 
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -59,8 +63,14 @@ std::size_t open_connections(pid_t pid) {
   return count;
 }
 
-std::optional<std::size_t> served_connections(pid_t pid) {
+std::optional<std::size_t> served_connections(pid_t pid, std::span<const int> others) {
+  if (::access(("/proc/" + std::to_string(pid) + "/fd").c_str(), R_OK) != 0) return std::nullopt;
   std::set<std::string> ports;
+  for (const int port : others) {
+    std::array<char, 8> text{};
+    (void)std::snprintf(text.data(), text.size(), "%04X", static_cast<unsigned>(port) & 0xFFFFU);
+    ports.insert(text.data());
+  }
   std::map<std::string, std::size_t> counts;
   for_each_socket(pid, [&](const Socket& socket) {
     if (socket.state == kListening) ports.insert(socket.port);

@@ -132,6 +132,7 @@ class Supervisor final : private WorkerHost {
 
   const Worker* find(WorkerId id) const;
   std::int64_t lived_ms(WorkerId id) const;    // Of its current run.
+  std::optional<Cluster::Handed> handed(RunId run) const { return cluster_.handed(run); }
   std::vector<const Worker*> workers() const;  // By id.
   std::vector<TargetCandidate> candidates() const;
   std::vector<RunId> live_runs() const;  // Runs whose streams have not all ended.

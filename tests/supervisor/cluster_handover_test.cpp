@@ -170,6 +170,20 @@ TEST_F(ClusterHandoverTest, OfTwoAddressesNoneKeepsTheOtherWaiting) {
   EXPECT_THAT(keys, SizeIs(2)) << first << " and " << port_;
 }
 
+TEST_F(ClusterHandoverTest, CountsWhatOneHasTakenInTheLastMinute) {
+  joins(kA, 0, "rr");
+  EXPECT_FALSE(cluster_->handed(kA));
+  serves_in_turn(kA, 0);
+  come(3);
+  EXPECT_EQ(cluster_->handed(kA)->connections, 0);
+  takes_all(kA);
+  EXPECT_EQ(cluster_->handed(kA)->connections, 3);
+  EXPECT_THAT(cluster_->handed(kA)->ports, testing::ElementsAre(port_));
+  clock_.advance(1min);
+  EXPECT_EQ(cluster_->handed(kA)->connections, 0);
+  EXPECT_FALSE(cluster_->handed(kB));
+}
+
 // ---- Workers that refuse, that cannot be told, that end.
 
 TEST_F(ClusterHandoverTest, WhatOneRefusesGoesToAnotherAtOnce) {

@@ -5,7 +5,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "base/fd.h"
+#include "supervisor/listen_socket.h"
+#include "support/loopback.h"
 
 namespace pmx::supervisor {
 namespace {
@@ -28,6 +32,22 @@ TEST(OpenConnectionsTest, CountsTheEndsOfConnectionsAndNoListener) {
   const Fd accepted(::accept(listener.get(), nullptr, nullptr));
   EXPECT_EQ(open_connections(::getpid()), before + 2);
   EXPECT_EQ(served_connections(::getpid()), 1U);  // The client's own end serves nobody.
+}
+
+TEST(OpenConnectionsTest, OneThatIsHandedItsConnectionsServesThoseOfTheirPort) {
+  supervisor::ListenAddress loopback;
+  loopback.address = "127.0.0.1";
+  auto listener = supervisor::open_listener(loopback, false);
+  ASSERT_TRUE(listener);
+  const std::array ports{supervisor::bound_name(listener->get())->port};
+  const Fd client = test::client_of(ports[0]), other = test::client_of(ports[0]);
+  ASSERT_TRUE(test::queue_reaches(listener->get(), 2));
+  const auto accepted = supervisor::accept_waiting(listener->get());
+  const auto second = supervisor::accept_waiting(listener->get());
+  listener->reset();
+  EXPECT_EQ(served_connections(::getpid()), std::nullopt);
+  EXPECT_EQ(served_connections(::getpid(), ports), 2U);
+  EXPECT_EQ(served_connections(0x7FFFFFFF, ports), std::nullopt);
 }
 
 TEST(OpenConnectionsTest, OneThatListensOnNothingServesNobodyKnown) {
