@@ -4,7 +4,7 @@
 //    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"trapped":bool,"data":"…",
 //                  "address":{…}}],
 //    "members":[{"run":"…","slot":n,"number":n,"candidate":bool,"leaving":bool,"hook":bool,
-//                "trapped":bool,"asked":{"<key>":seq},"listening":["<key>"]}]}
+//                "trapped":bool,"asked":{"<key>":seq},"listening":["<key>"],"passed":["<key>"]}]}
 #include "base/sys.h"
 #include "base/units.h"
 #include "supervisor/cluster.h"
@@ -62,6 +62,7 @@ void Cluster::save(App& app) {
                                       {"address", to_json(listener.address)}}));
   for (const auto& [run, member] : app.members) {
     Json asked = Json::object(), listening = Json::array();
+    const Json passed = Json::Array(member.passed.begin(), member.passed.end());
     for (const auto& [key, seq] : member.asked) asked.set(key, seq);
     for (const std::string& key : member.listening) listening.push_back(key);
     members.push_back(Json::object({{"run", std::to_string(run.value)},
@@ -72,7 +73,8 @@ void Cluster::save(App& app) {
                                     {"hook", member.has_hook},
                                     {"trapped", member.trapped},
                                     {"asked", asked},
-                                    {"listening", listening}}));
+                                    {"listening", listening},
+                                    {"passed", passed}}));
   }
   const Json state = Json::object({{"name", app.key.first},
                                    {"namespace", app.key.second},
@@ -119,6 +121,7 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
     member.trapped = item["trapped"].as_bool();
     for (const auto& [key, seq] : item["asked"].members()) member.asked[key] = seq.as_int();
     for (const Json& key : item["listening"].items()) member.listening.insert(key.as_string());
+    for (const Json& key : item["passed"].items()) member.passed.push_back(key.as_string());
   }
   return app;
 }

@@ -26,6 +26,7 @@ struct Address {
 };
 
 Error failed(int why, const char* call, const ListenAddress& address) {
+  if (address.kind == ListenAddress::Kind::kUnix) return system_error(why, call, address.address);
   return system_error(why, call, address.address + ":" + std::to_string(address.port));
 }
 
@@ -113,6 +114,13 @@ Result<Fd> listener_at(const ListenAddress& wanted, Address at, bool slots) {
   return fd;
 }
 
+bool is_stale(const Address& at, const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) < 0 || !S_ISSOCK(info.st_mode)) return false;
+  const Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  return client && ::connect(client.get(), at.get(), at.length) < 0 && errno == ECONNREFUSED;
+}
+
 // A := a number that is the same for all connections of one client.
 std::vector<sock_filter> hash_of_client() {
   constexpr unsigned kIpv6Words = 4, kIpv6Source = 8, kIpv4Source = 12;
@@ -163,6 +171,14 @@ void stop_listening(int fd, const ListenAddress& address) {
   (void)::shutdown(fd, SHUT_RDWR);
   if (address.kind == ListenAddress::Kind::kUnix && !address.address.starts_with('\0'))
     (void)::unlink(address.address.c_str());
+}
+
+void remove_stale_socket(const std::string& path) {
+  ListenAddress wanted;
+  wanted.kind = ListenAddress::Kind::kUnix;
+  wanted.address = path;
+  const auto at = unix_address(wanted);
+  if (at && is_stale(*at, path)) (void)::unlink(path.c_str());
 }
 
 Result<void> steer(int fd, std::span<const unsigned> live, unsigned slots, Balance balance) {

@@ -187,6 +187,7 @@ class Supervisor final : private WorkerHost {
   Cluster::Parts cluster_parts();
   BindTraps::Events trap_events();
   void prepare_cluster_launch(WorkerRecord& record);
+  RunLauncher::Sockets sockets_of(const AppSpec& app, const Cluster::Place& place, RunId& member);
   void channel_closed(RunId run);
   void recover_cluster(const std::set<RunId>& alive);
   void resume_reloads();

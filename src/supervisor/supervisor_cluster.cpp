@@ -64,10 +64,27 @@ BindTraps::Events Supervisor::trap_events() {
 }
 
 bool Supervisor::shares_port(const AppSpec& app) const {
-  return is_cluster(app) || (options_.no_traps.empty() && supervisor::is_trapped(app));
+  return is_cluster(app) || !app.listen.empty() ||
+         (options_.no_traps.empty() && supervisor::is_trapped(app));
+}
+
+// Once it asks for them the run is a member, which is said in `member`: they are made for it.
+RunLauncher::Sockets Supervisor::sockets_of(const AppSpec& app, const Cluster::Place& place,
+                                            RunId& member) {
+  if (app.listen.empty()) return {};
+  return [this, &app, place, &member](RunId run) -> Result<std::vector<Fd>> {
+    const std::vector<ListenSpec> specs = PMX_TRY(listen_specs_of(app.listen));
+    const auto identity = PMX_TRY(identity_of(app));
+    std::optional<FileOwner> owner;
+    if (identity) owner = FileOwner{identity->uid, identity->gid};
+    member = run;
+    cluster_.join(app, run, place);
+    return cluster_.sockets_for(run, specs, owner);
+  };
 }
 
 std::string Supervisor::port_sharing(const AppSpec& app) const {
+  if (!app.listen.empty() && !is_cluster(app)) return "sockets passed as LISTEN_FDS";
   if (app.exec_mode != "cluster_mode") return "";
   if (is_cluster(app)) return "Node's cluster protocol";
   if (options_.no_traps.empty()) return "bind(2) answered by pmx";
@@ -159,7 +176,7 @@ void Supervisor::recover_cluster(const std::set<RunId>& alive) {
       if (worker->owns(run) && (channels_.has(run) || traps_.has(run)))
         cluster_.join(record.spec, run,
                       {record.instance, cluster_.free_number(record.spec), run != record.run,
-                       traps_.has(run)});
+                       !is_cluster(record.spec)});
   }
 }
 
