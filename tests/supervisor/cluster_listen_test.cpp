@@ -55,6 +55,7 @@ class ClusterListenTest : public ClusterFixture {
     for (std::size_t i = 0; i < count; ++i) open.push_back(client_of(port_));
     std::vector<int> sockets;
     for (const RunId run : runs) sockets.push_back(socket(run));
+    for (const int fd : sockets) EXPECT_TRUE(sys::set_nonblocking(fd, true));
     return arrivals(sockets, count);
   }
   static std::string by_descriptor(int descriptor) {

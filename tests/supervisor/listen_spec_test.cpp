@@ -30,16 +30,22 @@ std::string error_of_value(const std::string& json) {
 }
 
 TEST(ListenSpec, OfAPortIsAnyAddressUnderThePortsName) {
-  EXPECT_EQ(spec_of("3000").address, (ListenAddress{.port = 3000}));
+  ListenAddress any;
+  any.port = 3000;
+  EXPECT_EQ(spec_of("3000").address, any);
   EXPECT_EQ(spec_of("3000").name, "3000");
   EXPECT_EQ(spec_of("*:3000").address, spec_of(":3000").address);
 }
 
 TEST(ListenSpec, OfAnIpAddressIsThatAddress) {
-  EXPECT_EQ(spec_of("127.0.0.1:80").address, (ListenAddress{.address = "127.0.0.1", .port = 80}));
+  ListenAddress address;
+  address.address = "127.0.0.1";
+  address.port = 80;
+  EXPECT_EQ(spec_of("127.0.0.1:80").address, address);
   EXPECT_EQ(spec_of("localhost:80").address, spec_of("127.0.0.1:80").address);
-  EXPECT_EQ(spec_of("[::1]:80").address,
-            (ListenAddress{.address = "::1", .port = 80, .ipv6 = true}));
+  address.address = "::1";
+  address.ipv6 = true;
+  EXPECT_EQ(spec_of("[::1]:80").address, address);
   EXPECT_EQ(spec_of("[fe80::1%eth0]:80").address.address, "fe80::1%eth0");
 }
 
