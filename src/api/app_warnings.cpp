@@ -6,6 +6,8 @@
 
 #include "base/sys.h"
 #include "base/units.h"
+#include "supervisor/listen_spec.h"
+#include "supervisor/spawn_request.h"
 
 namespace pmx::api {
 namespace {
@@ -54,6 +56,16 @@ std::uint64_t cgroup_bytes(const ReadText& read) {
   return least;
 }
 
+// Its workers are started with their sockets, and none of them is one worker's.
+bool cannot_be_asked(const AppSpec& app) {
+  if (app.health.path.empty() || app.listen.empty() || supervisor::is_cluster(app)) return false;
+  const auto specs = supervisor::listen_specs_of(app.listen);
+  return app.balance != "slots" || !specs ||
+         std::none_of(specs->begin(), specs->end(), [](const supervisor::ListenSpec& spec) {
+           return spec.address.kind == supervisor::ListenAddress::Kind::kTcp;
+         });
+}
+
 }  // namespace
 
 MemoryBound memory_bound(const ReadText& read) {
@@ -81,6 +93,10 @@ std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& b
   if (!app.health.path.empty() && (port_sharing.empty() || port_sharing.starts_with(kNone)))
     lines.push_back(app.name +
                     ": health is asked at reloads in cluster mode, which this app has not");
+  if (cannot_be_asked(app))
+    lines.push_back(app.name +
+                    ": health is asked by a socket that is one worker's alone, and fails its "
+                    "reloads here: it needs a TCP address in listen, and balance: slots");
   const auto instances = static_cast<std::uint64_t>(std::max<std::int64_t>(app.instances, 1));
   if (app.max_memory_restart > 0 && bound.bytes > 0 &&
       app.max_memory_restart > bound.bytes / instances)

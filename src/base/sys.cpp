@@ -32,7 +32,7 @@ using internal::retry_eintr;
 
 namespace {
 
-constexpr std::size_t kMaxFdsInMessage = 8;
+constexpr std::size_t kMaxFdsInMessage = 24;  // A worker's six, and its sockets.
 
 Result<sockaddr_un> unix_address(const std::string& path) {
   sockaddr_un address{};

@@ -91,6 +91,8 @@ Rows rows_of(const Json& element, std::int64_t now_ms) {
   rows.emplace_back("exec mode", text_of(env["exec_mode"]));
   if (const std::string how = element["pmx"]["port_sharing"].as_string(); !how.empty())
     rows.emplace_back("port sharing", how);
+  for (const Json& address : env["listen"].items())
+    rows.emplace_back("listens on", text_of(address));
   rows.emplace_back("node.js version", text_of(env["node_version"]));
   rows.emplace_back("node env", text_of(env["env"]["NODE_ENV"]));
   rows.emplace_back("watch & reload", is_watched(env) ? "✔" : "✘");

@@ -72,7 +72,10 @@ struct TypeOf {
   Json operator()(FieldOf<int>) const { return number(); }
   Json operator()(FieldOf<std::uint64_t>) const { return types({"integer", "string", "boolean"}); }
   Json operator()(FieldOf<std::chrono::milliseconds>) const { return types({"integer", "string"}); }
-  Json operator()(FieldOf<std::vector<std::string>>) const { return types({"array", "string"}); }
+  Json operator()(FieldOf<std::vector<std::string>>) const {
+    if (row.key == "listen") return types({"array", "integer", "string", "object", "boolean"});
+    return types({"array", "string"});
+  }
   Json operator()(FieldOf<std::vector<int>>) const { return types({"array", "integer", "string"}); }
   Json operator()(FieldOf<std::map<std::string, std::string>>) const { return reference("env"); }
   Json operator()(FieldOf<Compression>) const {

@@ -17,6 +17,7 @@
 #include "config/resolve_ship.h"
 #include "config/schema.h"
 #include "supervisor/env_files.h"
+#include "supervisor/listen_spec.h"
 
 namespace pmx::config {
 namespace {
@@ -130,6 +131,8 @@ void resolve_files(AppSpec& app, const ResolveContext& context) {
     if (!file->empty() && *file != "NULL") *file = absolute_path(app.cwd, *file, user_home);
   }
   for (std::string& path : app.watch.paths) path = absolute_path(app.cwd, path, user_home);
+  for (std::string& entry : app.listen)
+    entry = supervisor::absolute_entry(entry, app.cwd, user_home);
 }
 
 // A file that is not there, or is wrong, is said before anything is started. Its variables are not
@@ -213,6 +216,7 @@ Result<AppSpec> resolve_app(const Json& json, const ResolveContext& context) {
   resolve_source_maps(app, json, context.home);
   resolve_mode(app, json, context);
   resolve_files(app, context);
+  PMX_TRY_WITHIN("listen", supervisor::listen_specs_of(app.listen));
   PMX_TRY(resolve_user(app, context));
   if (app.script != kFileServerScript) app.version = package_version(app.script);
   return app;

@@ -62,6 +62,8 @@ constexpr std::array kSettings{
             "Cluster mode: a queue of connections for each worker (slots), one for all (shared), by the client's address (sticky), or in turn by pmx itself (rr; Node's own way, else as slots)."},
     Setting{"drain_hook", "", "--no-drain-hook", "", Role::kApp, in_app<&AppSpec::drain_hook>, {}, "",
             "Cluster mode: a small module in each worker (node --require) tells clients that keep connections open when it leaves."},
+    Setting{"listen", "", "--listen", "<addresses>", Role::kApp, in_app<&AppSpec::listen>, {}, "",
+            "Sockets that each worker is started with, as descriptors 3 and up (LISTEN_FDS, as systemd passes them); name=address gives LISTEN_FDNAMES its name."},
     Setting{"instances", "", "-i,--instances", "<number>", Role::kApp, in_app<&AppSpec::instances>, {-1024, 1000}, "max",
             "Number of processes; max or 0 is one for each CPU, a negative number is that many fewer."},
     Setting{"instance_var", "", "--instance-var", "<name>", Role::kApp, in_app<&AppSpec::instance_var>, {}, "",

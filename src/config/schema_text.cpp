@@ -60,6 +60,9 @@ struct AllowedText {
                    duration_text(milliseconds(row.bounds.max)), row.words);
   }
   std::string operator()(FieldOf<std::vector<std::string>>) const {
+    if (row.key == "listen")
+      return "up to 16 of a port, an address with a port, unix:/path, each with name= before it or "
+             "as {name, address}";
     return "a list, or text that is split at spaces";
   }
   std::string operator()(FieldOf<std::vector<int>>) const {

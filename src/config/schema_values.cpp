@@ -12,6 +12,7 @@
 #include "config/schema.h"
 #include "config/sink_config.h"
 #include "supervisor/ignore_rules.h"
+#include "supervisor/listen_spec.h"
 
 namespace pmx::config {
 namespace {
@@ -235,13 +236,11 @@ bool is_plain(const Setting& row, Plain type, const Json& value) {
   return false;
 }
 
-Json write(const std::string& value) { return value; }
-Json write(const bool& value) { return value; }
+template <class Scalar>
+Json write(const Scalar& value) {  // Text, a flag, a number.
+  return value;
+}
 Json write(const std::optional<bool>& value) { return value ? Json(*value) : Json(); }
-Json write(const std::int64_t& value) { return value; }
-Json write(const std::uint32_t& value) { return value; }
-Json write(const int& value) { return value; }
-Json write(const std::uint64_t& value) { return value; }
 Json write(const milliseconds& value) { return value.count(); }
 Json write(const std::vector<std::string>& value) {
   return Json::Array(value.begin(), value.end());
@@ -339,14 +338,18 @@ std::optional<std::vector<std::string>> as_words(const Json& value) {
 }
 
 // What may be a pattern is said to be none before anything is started.
-Result<void> check_ignore_watch(const Setting& setting, const Json& value) {
+Result<void> check_ignore_watch(const Json& value) {
   for (const std::string& entry : as_words(value).value_or(std::vector<std::string>()))
-    PMX_TRY_WITHIN(std::string(setting.key), supervisor::IgnoreRules::check(entry));
+    PMX_TRY_WITHIN("ignore_watch", supervisor::IgnoreRules::check(entry));
   return {};
 }
 
 Result<void> set_value(const Setting& setting, AppSpec& app, const Json& value) {
-  if (setting.key == "ignore_watch") PMX_TRY(check_ignore_watch(setting, value));
+  if (setting.key == "ignore_watch") PMX_TRY(check_ignore_watch(value));
+  if (setting.key == "listen") {
+    app.listen = PMX_TRY_WITHIN("listen", supervisor::listen_entries(value));
+    return {};
+  }
   if (const auto* const sinks = std::get_if<FieldOf<std::vector<SinkSpec>>>(&setting.field))
     return set_sinks((*sinks)(app), value);
   if (const auto* const rules = std::get_if<FieldOf<RedactRules>>(&setting.field))

@@ -83,6 +83,35 @@ KEY="two\nlines, \"quoted\""    # Double ones know \n \r \t \" \\ \$, and may go
 Nothing is expanded and no command is run.
 )";
 
+constexpr std::string_view kListening = R"(
+## Sockets that are passed
+
+`listen` gives each worker its sockets at its start, as systemd does (sd_listen_fds(3)), in every
+`exec_mode` and with every interpreter: descriptors 3, 4, … in the order of the list, which listen
+already, with `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` beside them. At most 16.
+
+```
+listen: 3000                                     # Any address, IPv6 and IPv4. --listen 3000
+listen: ["web=3000", "admin=127.0.0.1:3001"]     # Named. --listen web=3000,admin=127.0.0.1:3001
+listen: [{ name: "web", address: "[::1]:3000" }, "unix:run/app.sock"]   # The path is cwd's.
+```
+
+A socket without a name is called by its port, or by its file. Programs take them by number or by
+name: `server.listen({fd: 3})` in Node (of any `exec_mode`; `cluster` has its drain too),
+`socket.socket(fileno=3)` in Python, `uvicorn --fd 3`, gunicorn and puma by themselves,
+`net.FileListener(os.NewFile(3, ""))` in Go. They block, until a program says otherwise. A shell
+line that forks makes `LISTEN_PID` another's: let it `exec` the program. An IPC channel (Node's,
+`wait_ready`) is the descriptor behind them.
+
+The keeper holds them: clients wait while a worker is restarted, has crashed or is being reloaded,
+and whatever becomes of the daemon. `stop` and `delete` close them. With several workers `balance`
+says how they share an address; a Unix path is always one queue for all. Where an address is not to
+be had the start fails and says so; a restart or a reload leaves what runs. A reload waits until the
+new one says that it is ready (`wait_ready`), answers `health` (TCP and `balance: slots`), or has
+lived for `min_uptime`; then the old one gets nothing new, empties its queue, and is told to end by
+SIGTERM, or SIGINT where it handles that alone.
+)";
+
 constexpr std::string_view kShipping = R"(
 ## Shipping
 
@@ -163,6 +192,7 @@ std::string settings_markdown() {
   }
   out += kRedaction;
   out += kEnvFiles;
+  out += kListening;
   out += kShipping;
   for (const SinkOption& row : sink_options())
     out += "| " + cell(row.key, true) + " | " + stores_text(row) + " | " +

@@ -38,7 +38,7 @@ enum class Op : std::uint32_t {
   // value: protocol version; run: incarnation; extra: keeper's pid, kSafe, kForeground. With the
   // keeper's own version as its name.
   kHello = 1,
-  kFd,    // With a name and one descriptor.
+  kFd,  // With a name and one descriptor.
   kEnd,
   kChild,   // value: slot; run: the run. Look there. With the child's pidfd where there is one.
   kSignal,  // value: signal number; extra 1: the children have been told already.
@@ -68,17 +68,20 @@ static_assert(sizeof(Header) == 24);
 inline constexpr std::uint64_t kSafe = 1ULL << 32U;
 inline constexpr std::uint64_t kForeground = 1ULL << 33U;
 // SPAWN.value: which of the worker's descriptors follow the order, in this order.
-// The last is a SEQPACKET socket that asks for the worker's binds to be trapped (base/bind_trap.h):
-// the trap goes there, as the descriptor of a message of one byte.
+// kHasTrap is a SEQPACKET socket that asks for the worker's binds to be trapped (base/bind_trap.h):
+// the trap goes there, as the descriptor of a message of one byte. With kHasSockets all that follow
+// it are sockets that the worker is started with: they become descriptors 3, 4 …, the channel the
+// one behind them, and LISTEN_PID is the worker's pid (sd_listen_fds(3)).
 inline constexpr std::uint32_t kHasStdin = 1, kHasStdout = 2, kHasStderr = 4, kHasChannel = 8,
-                               kHasTrap = 16;
+                               kHasTrap = 16, kHasSockets = 32;
+inline constexpr std::size_t kMaxSockets = 16;
 
 // Names that the keeper itself gives; it takes no PUT or DROP of these but while it adopts.
 inline constexpr std::string_view kChildrenName = "children";
 inline constexpr std::string_view kLockName = "lock";
 inline constexpr std::string_view kPidfdPrefix = "pidfd.";
 inline constexpr std::string_view kReportPrefix = "report.";  // From one program to the next only.
-inline constexpr std::string_view kStateName = "state";  // The daemon's, put as any other.
+inline constexpr std::string_view kStateName = "state";       // The daemon's, put as any other.
 inline std::string pidfd_name(std::uint64_t run) {
   return std::string(kPidfdPrefix) + std::to_string(run);
 }
@@ -109,11 +112,12 @@ enum class Step : std::uint32_t {
   kExec,
   kKeeper,  // The keeper died before the child could start; a SPAWN of the same run tries again.
   kTrap,
+  kSockets,
   kCount,
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Step::kCount)> kStepNames{
-    "",       "order", "pipe",      "fork",   "pidfd",  "setsid", "stdio",  "channel",
-    "limits", "chdir", "setgroups", "setgid", "setuid", "exec",   "keeper", "seccomp",
+    "",      "order",     "pipe",   "fork",   "pidfd", "setsid", "stdio",   "channel", "limits",
+    "chdir", "setgroups", "setgid", "setuid", "exec",  "keeper", "seccomp", "sockets",
 };
 static_assert(!kStepNames.back().empty(), "a step without its name");
 

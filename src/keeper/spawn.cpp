@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include "base/bind_trap.h"
 #include "base/sys.h"
@@ -19,6 +20,11 @@ namespace pmx::keeper {
 namespace {
 
 constexpr int kDaemonOomScore = -500;
+constexpr int kFirstSocket = 3;  // SD_LISTEN_FDS_START.
+constexpr int kAside = 32;
+static_assert(kFirstSocket + kMaxSockets < kAside);
+constexpr std::string_view kListenPid = "LISTEN_PID=";
+constexpr std::size_t kPidDigits = 10;
 
 // A SPAWN's memfd, mapped: the strings of argv and environment are used where they lie.
 struct Order {
@@ -83,6 +89,15 @@ bool Order::read(int fd) {
 
 // From here to the end of become_*: in the child, system calls only.
 
+// Ends before `end`; its first digit.
+char* write_number(unsigned number, char* end) {
+  do {
+    *--end = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  return end;
+}
+
 void reset_signals() {
   struct sigaction usual {};
   usual.sa_handler = SIG_DFL;
@@ -105,14 +120,46 @@ bool place(int fd, int target) {
 }
 
 struct Worker {
-  const Order* order;
+  Order* order;
   int stdio[3];
   int channel;  // -1: none.
   int trap;     // Where the trap of its binds goes; -1: it has none.
+  int sockets[kMaxSockets];
+  std::size_t socket_count;
+  char listen_pid[kListenPid.size() + kPidDigits + 1];  // Takes the last variable's place.
   const TableHeader* limits;
   std::atomic<std::int32_t>* pid;
   pid_t keeper;
 };
+
+// Past every number that a descriptor of the worker's gets, so that none takes another's place.
+bool set_aside(int& fd) {
+  if (fd < 0) return true;
+  fd = ::fcntl(fd, F_DUPFD_CLOEXEC, kAside);
+  return fd >= 0;
+}
+
+bool set_aside(Worker& worker) {
+  for (std::size_t i = 0; i < worker.socket_count; ++i)
+    if (!set_aside(worker.sockets[i])) return false;
+  return set_aside(worker.channel) && set_aside(worker.trap);
+}
+
+bool place_sockets(Worker& worker) {
+  if (worker.socket_count == 0) return true;
+  for (std::size_t i = 0; i < worker.socket_count; ++i)
+    if (!place(worker.sockets[i], kFirstSocket + static_cast<int>(i))) return false;
+  char digits[kPidDigits];
+  char* const end = digits + sizeof digits;
+  const char* const begin = write_number(static_cast<unsigned>(::getpid()), end);
+  char* const value = worker.listen_pid + kListenPid.size();
+  std::memcpy(worker.listen_pid, kListenPid.data(), kListenPid.size());
+  std::memcpy(value, begin, static_cast<std::size_t>(end - begin));
+  value[end - begin] = '\0';
+  std::vector<char*>& variables = worker.order->variables;
+  variables[variables.size() - 2] = worker.listen_pid;
+  return true;
+}
 
 bool set_trap(const Worker& worker) {
   // Yama lets only ancestors look into a process (ptrace(2)), and those that it names, with their
@@ -122,11 +169,13 @@ bool set_trap(const Worker& worker) {
 }
 
 // The step that failed, with errno.
-Step become(const Worker& worker) {
+Step become(Worker& worker) {
   if (::setsid() < 0) return Step::kSession;
   for (int i = 0; i < 3; ++i)
     if (!place(worker.stdio[i], i)) return Step::kStdio;
-  if (worker.channel >= 0 && !place(worker.channel, 3)) return Step::kChannel;
+  if (!place_sockets(worker)) return Step::kSockets;
+  const int behind = kFirstSocket + static_cast<int>(worker.socket_count);
+  if (worker.channel >= 0 && !place(worker.channel, behind)) return Step::kChannel;
   if (!limit_to(RLIMIT_NOFILE, worker.limits->worker_fd_limit) ||
       !limit_to(RLIMIT_CORE, worker.limits->worker_core_limit))
     return Step::kLimits;
@@ -151,16 +200,12 @@ Step become(const Worker& worker) {
   // Afterwards a worker outlives its keeper.
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != worker.keeper) ::_exit(127);
-  // Out of the way of fd 3, which the channel takes.
-  const int report_at = ::fcntl(report_fd, F_DUPFD_CLOEXEC, 16);
-  const bool traps = worker.trap >= 0;
-  if (traps) worker.trap = ::fcntl(worker.trap, F_DUPFD_CLOEXEC, 16);
+  int report_at = report_fd;
+  const bool reports = set_aside(report_at);
   SpawnReport report{Step::kPipe, errno};
-  if (report_at >= 0 && (!traps || worker.trap >= 0)) {
-    report.step = become(worker);
-    report.sys_errno = errno;
-  }
-  (void)!::write(report_at >= 0 ? report_at : report_fd, &report, sizeof report);
+  if (reports && set_aside(worker)) report.step = become(worker);
+  report.sys_errno = errno;
+  (void)!::write(reports ? report_at : report_fd, &report, sizeof report);
   ::_exit(127);
 }
 
@@ -170,14 +215,10 @@ void set_oom_score(int score) {
   const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);  // lint: in a child.
   if (fd < 0) return;
   char text[16];
-  std::size_t length = 0;
-  unsigned rest = static_cast<unsigned>(score < 0 ? -score : score);
-  do {
-    text[sizeof text - ++length] = static_cast<char>('0' + rest % 10);
-    rest /= 10;
-  } while (rest > 0);
-  if (score < 0) text[sizeof text - ++length] = '-';
-  (void)!::write(fd, text + sizeof text - length, length);
+  char* const end = text + sizeof text;
+  char* begin = write_number(static_cast<unsigned>(score < 0 ? -score : score), end);
+  if (score < 0) *--begin = '-';
+  (void)!::write(fd, begin, static_cast<std::size_t>(end - begin));
   ::close(fd);  // lint: in a child.
 }
 
@@ -195,12 +236,18 @@ Spawned spawn_worker(const std::vector<Fd>& fds, std::uint32_t which, int dev_nu
     if (!(which & bit)) return other;
     return next < fds.size() ? fds[next++].get() : -1;
   };
-  Worker worker{&order, {}, -1, -1, &limits, &pid, ::getpid()};
+  Worker worker{&order, {}, -1, -1, {}, 0, {}, &limits, &pid, ::getpid()};
   worker.stdio[0] = take(kHasStdin, dev_null);
   worker.stdio[1] = take(kHasStdout, dev_null);
   worker.stdio[2] = take(kHasStderr, dev_null);
   worker.channel = take(kHasChannel, -1);
   worker.trap = take(kHasTrap, -1);
+  if (which & kHasSockets) {
+    if (next >= fds.size() || fds.size() - next > kMaxSockets)
+      return failed(Step::kSockets, EBADMSG);
+    while (next < fds.size()) worker.sockets[worker.socket_count++] = fds[next++].get();
+    order.variables.insert(order.variables.end() - 1, nullptr);  // LISTEN_PID, by the child.
+  }
 
   auto report = sys::pipe();
   if (!report) return failed(Step::kPipe, report.error().sys_errno());

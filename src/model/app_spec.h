@@ -61,8 +61,9 @@ struct AppSpec {
   std::set<std::string> own_env;           // Names in `env` that the app says, not the shell.
   std::vector<std::string> env_file;  // Read at each start; absolute, with ? where it may miss.
   std::string exec_mode = "fork_mode";
-  std::string balance = "slots";  // Cluster mode: "slots", "shared", "sticky" or "rr".
-  bool drain_hook = true;         // Cluster mode: clients are told when a worker leaves.
+  std::string balance = "slots";    // Cluster mode: "slots", "shared", "sticky" or "rr".
+  bool drain_hook = true;           // Cluster mode: clients are told when a worker leaves.
+  std::vector<std::string> listen;  // Sockets that workers are started with: listen_spec.h.
   std::int64_t instances = 1;
   bool instances_given = false;  // PM2: `instances` named at all makes logs unmerged.
   std::string instance_var = "NODE_APP_INSTANCE";

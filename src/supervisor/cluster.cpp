@@ -11,6 +11,19 @@ namespace pmx::supervisor {
 
 using Act = ClusterMessage::Act;
 
+namespace {
+
+constexpr int kFirstPassed = 3;
+
+// Of the socket that the worker was started with as this descriptor.
+const std::string* passed_key(const std::vector<std::string>& passed, int descriptor) {
+  const int at = descriptor - kFirstPassed;
+  return at >= 0 && at < static_cast<int>(passed.size()) ? &passed[static_cast<std::size_t>(at)]
+                                                         : nullptr;
+}
+
+}  // namespace
+
 Balance balance_of(const AppSpec& app) {
   if (app.balance == "shared") return Balance::kShared;
   if (app.balance == "rr") return Balance::kRoundRobin;
@@ -43,8 +56,11 @@ Cluster::App& Cluster::app_with(const AppKey& key) {
 }
 
 bool Cluster::is_asked_for(const App& app, const std::string& key) {
-  return std::any_of(app.members.begin(), app.members.end(),
-                     [&](const auto& member) { return member.second.asked.contains(key); });
+  return std::any_of(app.members.begin(), app.members.end(), [&](const auto& member) {
+    const std::vector<std::string>& passed = member.second.passed;
+    return member.second.asked.contains(key) ||
+           std::find(passed.begin(), passed.end(), key) != passed.end();
+  });
 }
 
 // Higher than any that a daemon before this one has used: it counted by the same clock, in less
@@ -132,14 +148,19 @@ void Cluster::said(RunId run, std::string_view line) {
 
 // ---- Listeners.
 
-void Cluster::query(App& app, RunId run, const ClusterMessage& message) {
+void Cluster::query(App& app, RunId run, ClusterMessage message) {
   Member& member = app.members.at(run);
+  if (const std::string* const passed = passed_key(member.passed, message.descriptor)) {
+    message.key = *passed;
+    message.refused = 0;
+  }
   const auto refuse = [&](int why) {
     (void)parts_.send(run, refusal(message, why, next_seq()), -1);
   };
   if (message.refused != 0) return refuse(message.refused);
   const auto asked = member.asked.find(message.key);
-  if (asked != member.asked.end() && asked->second != message.seq) return refuse(EADDRINUSE);
+  const bool before = asked != member.asked.end() && asked->second >= 0;
+  if (before && asked->second != message.seq) return refuse(EADDRINUSE);
   const auto answer = [&]() -> Result<void> {
     Listener* const listener = PMX_TRY(listener_for(app, message.key, message.address));
     const bool by_hand = (app.balance == Balance::kRoundRobin || member.connections_only) &&
@@ -173,7 +194,10 @@ Result<Cluster::Listener*> Cluster::listener_for(App& app, const std::string& ke
   listener.number = app.next_listener++;
   listener.slotted = app.balance != Balance::kShared && address.kind == ListenAddress::Kind::kTcp;
   Slot first;
-  first.socket = PMX_TRY(open_listener(address, listener.slotted));
+  auto opened = open_listener(address, listener.slotted);
+  if (!opened && opened.error().sys_errno() == EADDRINUSE && make_room(app, address))
+    opened = open_listener(address, listener.slotted);
+  first.socket = PMX_TRY(std::move(opened));
   auto held = parts_.link.put(socket_name(app, listener, 0), first.socket.get());
   if (!held) {
     stop_listening(first.socket.get(), address);
@@ -196,7 +220,9 @@ Result<int> Cluster::socket_for(App& app, Listener& listener, unsigned slot) {
 
 void Cluster::listening(App& app, RunId run, const ClusterMessage& message) {
   Member& member = app.members.at(run);
-  const std::string& key = member.asked.contains(message.key) ? message.key : message.asked_key;
+  const std::string* const passed = passed_key(member.passed, message.descriptor);
+  const std::string& own = member.asked.contains(message.key) ? message.key : message.asked_key;
+  const std::string& key = passed != nullptr ? *passed : own;
   if (!member.asked.contains(key)) return;  // By itself: `exclusive` or reusePort.
   member.listening.insert(key);
   save(app);
@@ -266,7 +292,11 @@ std::vector<RunId> Cluster::members() const {
 std::set<std::string> Cluster::listens_on(RunId run) const {
   const auto found = app_of_.find(run);
   if (found == app_of_.end()) return {};
-  return apps_.at(found->second).members.at(run).listening;
+  const Member& member = apps_.at(found->second).members.at(run);
+  std::set<std::string> keys = member.listening;
+  if (member.trapped)
+    for (const std::string& key : member.passed) keys.erase(key);
+  return keys;
 }
 
 Result<void> Cluster::disconnect(RunId run) {

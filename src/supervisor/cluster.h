@@ -8,6 +8,8 @@
 //
 // A worker that knows nothing of this binds by itself, which is trapped (bind_traps.h): it gets the
 // same sockets, in the place of its own, but nothing can be handed to it there. One may do both.
+// So it is with one that is started with its sockets (`listen`, cluster_listen.cpp), unless it is
+// Node's: that one asks for them as well, by listen({fd: 3}).
 //
 // Owns:       each app's listeners and members. The keeper holds the same sockets as
 //             "port.<app>.<listener>.<slot>", and "cluster.<app>", which says what they are.
@@ -39,6 +41,7 @@
 #include "supervisor/cluster_message.h"
 #include "supervisor/keeper_link.h"
 #include "supervisor/listen_socket.h"
+#include "supervisor/listen_spec.h"
 #include "supervisor/minute_count.h"
 #include "supervisor/worker_record.h"
 
@@ -86,6 +89,7 @@ class Cluster {
   struct Place {
     std::int64_t instance = 0;
     int number = 0;
+    // `trapped`: it binds by itself, or is started with its sockets, and speaks no protocol.
     bool candidate = false, trapped = false;
     bool connections_only = false;  // It gets no socket for what it asks.
   };
@@ -98,7 +102,8 @@ class Cluster {
   void leave_soon(RunId run);
   Result<void> disconnect(RunId run);
   void ended(RunId run);  // Or its channel is closed.
-  // Addresses that it listens on, by key.
+  // Addresses that it is seen to listen on, by key: not those that it was started with, where it
+  // never says whether it accepts there.
   std::set<std::string> listens_on(RunId run) const;
   // A new connection to this worker, whoever else listens on the same address: the one that it has
   // asked for first, or the one of `port`.
@@ -115,7 +120,13 @@ class Cluster {
   // cluster_binds.cpp. What takes the place of a socket that the run binds to this address; it
   // listens there from now on.
   Result<Fd> binds(RunId run, const ListenAddress& address);
-  bool is_trapped(RunId run) const;           // As far as it has not said otherwise.
+  bool is_trapped(RunId run) const;  // As far as it has not said otherwise.
+  // cluster_listen.cpp. The sockets that the run is started with, one an entry, listening; they are
+  // its own to inherit. An error names the address, and whoever is there keeps it.
+  Result<std::vector<Fd>> sockets_for(RunId run, const std::vector<ListenSpec>& specs,
+                                      const std::optional<FileOwner>& owner);
+  // Whether they could be had, without the app's coming to any harm.
+  Result<void> check_listen(const AppKey& app, const std::vector<ListenSpec>& specs) const;
   std::uint32_t waiting_at(RunId run) const;  // In the queues that are its alone.
   // Where the app has no members: closes all that it has.
   void close_unused(const AppKey& app);
@@ -134,7 +145,8 @@ class Cluster {
     bool connections_only = false, speaks = false;
     std::map<std::string, std::int64_t> asked;  // Key to the seq of the question.
     std::set<std::string> listening;
-    std::set<std::string> by_hand;  // Keys for which it was told of no socket.
+    std::vector<std::string> passed;  // Keys of what it was started with, from descriptor 3 on.
+    std::set<std::string> by_hand;    // Keys for which it was told of no socket.
     // cluster_handover.cpp
     std::map<std::int64_t, Given> given;
     std::map<std::string, std::chrono::steady_clock::time_point> rests;  // Where it has refused.
@@ -158,7 +170,7 @@ class Cluster {
     ListenAddress address;
     std::string data;
     bool slotted = false;
-    bool trapped = false;    // Its workers are: nothing can be handed to them.
+    bool trapped = false;    // Its workers speak no protocol: nothing can be handed to them.
     std::deque<Slot> slots;  // Which their watches know by address.
     std::vector<unsigned> steered_to;
     std::size_t steered_slots = 0;
@@ -184,7 +196,10 @@ class Cluster {
   void mark(RunId run, bool Member::*flag, bool value);
   App& app_with(const AppKey& key);
   std::int64_t next_seq();
-  void query(App& app, RunId run, const ClusterMessage& message);
+  void query(App& app, RunId run, ClusterMessage message);
+  Result<int> passed_socket(App& app, const Member& member, const std::string& key,
+                            const ListenAddress& address);
+  bool make_room(App& app, const ListenAddress& address);
   Result<Listener*> listener_for(App& app, const std::string& key, const ListenAddress& address);
   Result<int> socket_for(App& app, Listener& listener, unsigned slot);
   void listening(App& app, RunId run, const ClusterMessage& message);
@@ -194,6 +209,7 @@ class Cluster {
   Result<App> read(std::string_view text) const;
   void refuse_leftovers(App& app, const Member& gone);
   bool is_alone(const App& app, unsigned slot) const;
+  bool is_alone(const App& app, const Member& member, const std::string& key) const;
   std::string socket_name(const App& app, const Listener& listener, std::size_t slot) const;
 
   // cluster_balance.cpp

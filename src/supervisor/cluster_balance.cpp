@@ -103,19 +103,18 @@ Result<Fd> Cluster::connect_to(RunId run, int port) {
     if (!member.listening.contains(key) || listener == app->listeners.end()) continue;
     const ListenAddress& address = listener->second.address;
     if (address.kind == ListenAddress::Kind::kUdp || (port != 0 && address.port != port)) continue;
+    if (member.trapped && address.kind != ListenAddress::Kind::kTcp) continue;
     if (first == nullptr || seq < member.asked.at(*first)) first = &key;
   }
   if (first == nullptr) return nowhere();
   Listener& listener = app->listeners.at(*first);
-  TcpPair pair = PMX_TRY(tcp_pair());
-  auto handed = listener.trapped
-                    ? Result<void>(Error(Errc::kRejected, "takes no connection for what it binds"))
-                    : parts_.send(run, new_connection(*first, next_seq()), pair.server.get());
-  if (handed) return std::move(pair.client);
-  const bool alone = std::count_if(app->members.begin(), app->members.end(), [&](const auto& one) {
-                       return one.second.slot == member.slot;
-                     }) == 1;
-  if (!listener.slotted || app->balance != Balance::kSlots || !alone ||
+  Result<void> handed = Error(Errc::kUnavailable, "has no socket that is its alone");
+  if (!listener.trapped) {  // It knows of connections that are handed to it.
+    TcpPair pair = PMX_TRY(tcp_pair());
+    handed = parts_.send(run, new_connection(*first, next_seq()), pair.server.get());
+    if (handed) return std::move(pair.client);
+  }
+  if (!listener.slotted || app->balance != Balance::kSlots || !is_alone(*app, member.slot) ||
       member.by_hand.contains(*first) || listener.slots.at(member.slot).watched)
     return std::move(handed).error();
   return connect_to_slot(listener.slots[0].socket.get(), member.slot, listener.steered_to,

@@ -24,7 +24,7 @@ constexpr std::array kOwnActs{ActName{"drained", Act::kDrained}, ActName{"alive"
                               ActName{"traffic", Act::kTraffic}};
 
 constexpr std::int64_t kIpv6OnlyFlag = 1, kReuseAddressFlag = 4;  // Of uv_tcp_bind, uv_udp_bind.
-constexpr int kMostBacklog = 1 << 20;
+constexpr int kMostBacklog = 1 << 20, kMostDescriptors = 1 << 20;
 
 template <std::size_t N>
 Act act_of(const std::array<ActName, N>& acts, std::string_view name) {
@@ -117,6 +117,8 @@ ClusterMessage cluster_message(std::string_view line) {
   if (message.act == Act::kQueryServer || message.act == Act::kListening) {
     message.key = key_of(*json, (*json)["port"].as_int(-1));
     message.asked_key = key_of(*json, 0);
+    message.descriptor =
+        static_cast<int>(std::clamp<std::int64_t>((*json)["fd"].as_int(-1), -1, kMostDescriptors));
   }
   if (message.act == Act::kQueryServer) {
     read_address(*json, message);

@@ -40,7 +40,8 @@ struct ClusterMessage {
   std::int64_t ack = 0;
   bool accepted = false;
   ListenAddress address;
-  int refused = 0;  // An errno.
+  int refused = 0;      // An errno.
+  int descriptor = -1;  // listen({fd: 3}), which is refused where it is not one of pmx's.
   // Address, port, type, descriptor, and for port 0 which of several: one listener of an app.
   std::string key;
   std::string asked_key;           // kListening: the same with port 0, which it may have asked for.

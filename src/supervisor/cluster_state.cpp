@@ -4,8 +4,8 @@
 //    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"trapped":bool,"data":"…",
 //                  "address":{…}}],
 //    "members":[{"run":"…","slot":n,"number":n,"candidate":bool,"leaving":bool,"hook":bool,
-//                "trapped":bool,"connections_only":bool,"speaks":bool,"asked":{"<key>":seq},"listening":["<key>"],
-//                "by_hand":["<key>"]}]}
+//                "trapped":bool,"connections_only":bool,"speaks":bool,"asked":{"<key>":seq},
+//                "listening":["<key>"],"by_hand":["<key>"],"passed":["<key>"]}]}
 #include "base/sys.h"
 #include "base/units.h"
 #include "supervisor/cluster.h"
@@ -63,6 +63,7 @@ void Cluster::save(App& app) {
                                       {"address", to_json(listener.address)}}));
   for (const auto& [run, member] : app.members) {
     Json asked = Json::object(), listening = Json::array(), by_hand = Json::array();
+    const Json passed = Json::Array(member.passed.begin(), member.passed.end());
     for (const auto& [key, seq] : member.asked) asked.set(key, seq);
     for (const std::string& key : member.listening) listening.push_back(key);
     for (const std::string& key : member.by_hand) by_hand.push_back(key);
@@ -77,7 +78,8 @@ void Cluster::save(App& app) {
                                     {"speaks", member.speaks},
                                     {"asked", asked},
                                     {"listening", listening},
-                                    {"by_hand", by_hand}}));
+                                    {"by_hand", by_hand},
+                                    {"passed", passed}}));
   }
   const Json state = Json::object({{"name", app.key.first},
                                    {"namespace", app.key.second},
@@ -127,6 +129,7 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
     for (const auto& [key, seq] : item["asked"].members()) member.asked[key] = seq.as_int();
     for (const Json& key : item["listening"].items()) member.listening.insert(key.as_string());
     for (const Json& key : item["by_hand"].items()) member.by_hand.insert(key.as_string());
+    for (const Json& key : item["passed"].items()) member.passed.push_back(key.as_string());
   }
   return app;
 }

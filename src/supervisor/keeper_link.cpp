@@ -124,6 +124,10 @@ Result<void> KeeperConnection::spawn(const SpawnRequest& request) {
     spawning.fds.push_back(PMX_TRY(sys::duplicate(fd)));
     spawning.which |= bit;
   }
+  for (const int fd : request.socket_fds) {
+    spawning.fds.push_back(PMX_TRY(sys::duplicate(fd)));
+    spawning.which |= keeper::kHasSockets;
+  }
   crash_point(CrashPoint::kBeforeSpawn);
   const std::uint32_t which = spawning.which;
   spawning_.insert_or_assign(request.run.value, std::move(spawning));

@@ -39,8 +39,10 @@ struct SpawnRequest {
   int stdin_fd = -1;          // -1: /dev/null.
   int stdout_fd = -1;         // Borrowed for the call; -1: /dev/null.
   int stderr_fd = -1;
-  int channel_fd = -1;  // Becomes fd 3 (NODE_CHANNEL_FD); -1: none.
+  int channel_fd = -1;  // Becomes the one behind its sockets (NODE_CHANNEL_FD); -1: none.
   int trap_fd = -1;     // Its binds are trapped, and the trap is sent there; -1: they are not.
+  // Become fds 3, 4 …, and LISTEN_PID is set beside `env`. At most keeper::kMaxSockets.
+  std::vector<int> socket_fds;
 };
 
 // A child as the keeper's table has it.

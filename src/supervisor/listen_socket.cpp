@@ -30,6 +30,7 @@ struct Address {
 };
 
 Error failed(int why, const char* call, const ListenAddress& address) {
+  if (address.kind == ListenAddress::Kind::kUnix) return system_error(why, call, address.address);
   return system_error(why, call, address.address + ":" + std::to_string(address.port));
 }
 
@@ -117,6 +118,13 @@ Result<Fd> listener_at(const ListenAddress& wanted, Address at, bool slots) {
   return fd;
 }
 
+bool is_stale(const Address& at, const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) < 0 || !S_ISSOCK(info.st_mode)) return false;
+  const Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  return client && ::connect(client.get(), at.get(), at.length) < 0 && errno == ECONNREFUSED;
+}
+
 // A := a number that is the same for all connections of one client.
 std::vector<sock_filter> hash_of_client() {
   constexpr unsigned kIpv6Words = 4, kIpv6Source = 8, kIpv4Source = 12;
@@ -169,6 +177,14 @@ void stop_listening(int fd, const ListenAddress& address) {
     (void)::unlink(address.address.c_str());
 }
 
+void remove_stale_socket(const std::string& path) {
+  ListenAddress wanted;
+  wanted.kind = ListenAddress::Kind::kUnix;
+  wanted.address = path;
+  const auto at = unix_address(wanted);
+  if (at && is_stale(*at, path)) (void)::unlink(path.c_str());
+}
+
 Result<void> steer(int fd, std::span<const unsigned> live, unsigned slots, Balance balance) {
   if (live.empty()) return invalid("no slot to steer to");
   std::vector<sock_filter> program;
@@ -196,7 +212,7 @@ std::optional<BoundName> bound_name(int fd) {
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
     return std::nullopt;
   return BoundName{host.data(), name->family() == AF_INET6,
-                    static_cast<int>(parse_integer(port.data()).value_or(0))};
+                   static_cast<int>(parse_integer(port.data()).value_or(0))};
 }
 
 std::uint32_t waiting_connections(int fd) {

@@ -57,6 +57,9 @@ Result<Fd> open_slot(const ListenAddress& address, int first);
 // has closed it.
 void stop_listening(int fd, const ListenAddress& address);
 
+// A Unix socket that nobody listens on any more, as an end by SIGKILL leaves it.
+void remove_stale_socket(const std::string& path);
+
 // From now on new connections go to these slots only; `slots` is how many there are.
 Result<void> steer(int fd, std::span<const unsigned> live, unsigned slots, Balance balance);
 

@@ -184,8 +184,12 @@ Result<void> RunLauncher::hand_over(Prepared& prepared, std::vector<std::string>
   return give(run_name(run), prepared.description.get());
 }
 
-Result<void> RunLauncher::launch(WorkerRecord& record, const std::vector<std::string>& shared) {
+Result<void> RunLauncher::launch(WorkerRecord& record, const std::vector<std::string>& shared,
+                                 const Sockets& sockets) {
   Prepared prepared = PMX_TRY(prepare(record, shared));
+  std::vector<Fd> passed;
+  if (sockets) passed = PMX_TRY(sockets(prepared.spec.run));
+  for (const Fd& socket : passed) prepared.request.socket_fds.push_back(socket.get());
   crash_point(CrashPoint::kBeforePut);
   std::vector<std::string> put;
   auto given = hand_over(prepared, put);

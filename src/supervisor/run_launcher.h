@@ -9,6 +9,7 @@
 // Bounds:     kMaxStreams streams; their pipes' sizes are the pipeline's to set.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -45,8 +46,11 @@ class RunLauncher {
   };
   RunLauncher(Options options, KeeperLink& link, Pipeline& pipeline, const Clock& clock);
 
+  // What the run is started with beside its pipes, with the keeper already.
+  using Sockets = std::function<Result<std::vector<Fd>>(RunId)>;
   // `shared`: files that other workers feed too. Sets record.run and record.logs.
-  Result<void> launch(WorkerRecord& record, const std::vector<std::string>& shared);
+  Result<void> launch(WorkerRecord& record, const std::vector<std::string>& shared,
+                      const Sockets& sockets = {});
   // Runs of the daemon before: their specs were given to the pipeline already.
   void know(const RunSpec& spec);
   void stream_ended(StreamId stream);

@@ -13,10 +13,12 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "supervisor/env_files.h"
+#include "supervisor/listen_spec.h"
 
 namespace pmx::supervisor {
 namespace {
 
+constexpr std::size_t kFirstSocket = 3;       // SD_LISTEN_FDS_START.
 constexpr std::size_t kLookupBytes = 65'536;  // getpwnam_r's scratch; groups of thousands fit.
 
 std::optional<Identity> user_entry(const std::string& name, std::optional<uid_t> uid) {
@@ -153,6 +155,21 @@ Result<std::string> incremented(const AppSpec& app, const Variables& env, std::i
   return std::to_string(*base + instance);
 }
 
+namespace {
+
+// Those of whoever started us, or the shell, describe other descriptors. LISTEN_PID is the keeper's
+// to say; LISTEN_PIDFDID is systemd's since 258, and must be the worker's where it is there.
+Result<void> put_listen_variables(const AppSpec& app, Variables& env) {
+  for (const char* const name : {"LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "LISTEN_PIDFDID"})
+    if (!app.listen.empty() || !app.own_env.contains(name)) env.erase(name);
+  if (app.listen.empty()) return {};
+  env["LISTEN_FDS"] = std::to_string(app.listen.size());
+  env["LISTEN_FDNAMES"] = names_of(PMX_TRY(listen_specs_of(app.listen)));
+  return {};
+}
+
+}  // namespace
+
 Result<Variables> environment_of(const WorkerRecord& worker, const std::string& home,
                                  const std::optional<Identity>& identity,
                                  const Variables& from_files) {
@@ -182,8 +199,9 @@ Result<Variables> environment_of(const WorkerRecord& worker, const std::string& 
   for (const char* const name :
        {"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"})
     if (!app.own_env.contains(name)) env.erase(name);
+  PMX_TRY(put_listen_variables(app, env));
   if (has_channel(app)) {
-    env["NODE_CHANNEL_FD"] = "3";
+    env["NODE_CHANNEL_FD"] = std::to_string(kFirstSocket + app.listen.size());  // Behind them.
     env["NODE_CHANNEL_SERIALIZATION_MODE"] = "json";
   }
   if (is_cluster(app)) env["NODE_UNIQUE_ID"] = std::to_string(worker.cluster_number);

@@ -120,7 +120,9 @@ Result<void> Supervisor::check_start(WorkerId id, const AppSpec& spec) const {
         PMX_TRY(spawn_request_of(record, RunId{}, options_.home, identity));
     for (const std::string& path : {request.program, request.cwd})
       if (!parts_.files.info(path)) return Error(Errc::kNotFound, "there is no " + path);
-    return {};
+    // Where it has none yet, whoever is there may be the app itself.
+    if (worker->record().spec.listen.empty()) return {};
+    return cluster_.check_listen(app_key(spec), PMX_TRY(listen_specs_of(spec.listen)));
   }();
   if (checked) return checked;
   return std::move(checked).error().within(spec.name + " (id " + std::to_string(id.value) +
@@ -223,14 +225,16 @@ Result<void> Supervisor::launch(WorkerRecord& record) {
   std::optional<AppSpec> said;
   if (!record.spec.pinned.empty())
     said = std::exchange(record.spec, with_pinned_paths(record.spec));
-  auto launched = launcher_.launch(record, shared_paths(record.id));
+  const Cluster::Place place{record.instance, record.cluster_number, follows,
+                             binds_by_itself(record.spec), takes_connections_only(record.spec)};
+  RunId member;
+  auto launched =
+      launcher_.launch(record, shared_paths(record.id), sockets_of(record.spec, place, member));
+  if (!launched && member.value != 0) cluster_.ended(member);
   if (said) record.spec = std::move(*said);
-  if (launched && clustered)
-    cluster_.join(
-        record.spec, record.run,
-        {record.instance, record.cluster_number, follows,
-         options_.no_traps.empty() && supervisor::is_trapped(record.spec),
-         takes_connections_only(record.spec)});
+  if (launched && clustered) cluster_.join(record.spec, record.run, place);
+  // Its program binds by itself now.
+  if (!clustered) cluster_.close_unused(app_key(record.spec));
   if (!launched && launched.error().sys_errno() == EMFILE)
     return std::move(launched).error().within(
         "the daemon has no descriptors left (raise the hard limit of open files)");

@@ -131,7 +131,7 @@ class Supervisor final : private WorkerHost {
   void end_sweeps() { sweeps_.kill_all(); }  // What is left of ended runs gets SIGKILL now.
 
   const Worker* find(WorkerId id) const;
-  std::int64_t lived_ms(WorkerId id) const;    // Of its current run.
+  std::int64_t lived_ms(WorkerId id) const;  // Of its current run.
   std::optional<Cluster::Handed> handed(RunId run) const { return cluster_.handed(run); }
   std::vector<const Worker*> workers() const;  // By id.
   std::vector<TargetCandidate> candidates() const;
@@ -189,6 +189,8 @@ class Supervisor final : private WorkerHost {
   Cluster::Parts cluster_parts();
   BindTraps::Events trap_events();
   void prepare_cluster_launch(WorkerRecord& record);
+  bool binds_by_itself(const AppSpec& app) const;
+  RunLauncher::Sockets sockets_of(const AppSpec& app, const Cluster::Place& place, RunId& member);
   void channel_closed(RunId run);
   void recover_cluster(const std::set<RunId>& alive);
   void resume_reloads();

@@ -66,11 +66,33 @@ BindTraps::Events Supervisor::trap_events() {
           parts_.notice};
 }
 
+// It speaks no protocol, or may do both.
+bool Supervisor::binds_by_itself(const AppSpec& app) const {
+  return !is_cluster(app) || (options_.no_traps.empty() && supervisor::is_trapped(app));
+}
+
 bool Supervisor::shares_port(const AppSpec& app) const {
-  return is_cluster(app) || (options_.no_traps.empty() && supervisor::is_trapped(app));
+  return is_cluster(app) || !app.listen.empty() ||
+         (options_.no_traps.empty() && supervisor::is_trapped(app));
+}
+
+// Once it asks for them the run is a member, which is said in `member`: they are made for it.
+RunLauncher::Sockets Supervisor::sockets_of(const AppSpec& app, const Cluster::Place& place,
+                                            RunId& member) {
+  if (app.listen.empty()) return {};
+  return [this, &app, place, &member](RunId run) -> Result<std::vector<Fd>> {
+    const std::vector<ListenSpec> specs = PMX_TRY(listen_specs_of(app.listen));
+    const auto identity = PMX_TRY(identity_of(app));
+    std::optional<FileOwner> owner;
+    if (identity) owner = FileOwner{identity->uid, identity->gid};
+    member = run;
+    cluster_.join(app, run, place);
+    return cluster_.sockets_for(run, specs, owner);
+  };
 }
 
 std::string Supervisor::port_sharing(const AppSpec& app) const {
+  if (!app.listen.empty() && !is_cluster(app)) return "sockets passed as LISTEN_FDS";
   if (app.exec_mode != "cluster_mode") return "";
   const std::string protocol = is_cluster(app) ? "Node's cluster protocol" : "";
   if (!supervisor::is_trapped(app)) return protocol;
@@ -164,9 +186,10 @@ void Supervisor::recover_cluster(const std::set<RunId>& alive) {
     // A daemon died between a launch and its note of it.
     for (const RunId run : alive)
       if (worker->owns(run) && (channels_.has(run) || traps_.has(run)))
-        cluster_.join(record.spec, run,
-                      {record.instance, cluster_.free_number(record.spec), run != record.run,
-                       traps_.has(run), takes_connections_only(record.spec)});
+        cluster_.join(
+            record.spec, run,
+            {record.instance, cluster_.free_number(record.spec), run != record.run,
+             !is_cluster(record.spec) || traps_.has(run), takes_connections_only(record.spec)});
   }
 }
 

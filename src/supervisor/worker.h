@@ -49,8 +49,8 @@ class WorkerHost {
   virtual void save_soon() = 0;
   virtual void remove(WorkerId id) = 0;  // Later, from the loop: the worker is still on the stack.
   virtual void notice(const std::string& line) = 0;
-  // Cluster mode: addresses that a run listens on; it gets no more new connections; it is told to
-  // close (false: nobody listens there); and a reload has got one step on.
+  // Cluster mode: addresses that a run is seen to listen on; it gets no more new connections; it is
+  // told to close (false: nobody listens there); and a reload has got one step on.
   virtual std::set<std::string> listens_on(RunId) { return {}; }
   virtual void admit(RunId) {}  // It gets connections from now on.
   virtual void leave_soon(RunId) {}
@@ -58,8 +58,8 @@ class WorkerHost {
   virtual bool connected(RunId) { return false; }  // It has not closed its channel.
   // Whether workers of this app can serve one port side by side.
   virtual bool shares_port(const AppSpec& app) const;
-  // Its binds are: it speaks no cluster protocol, and ends by a signal. And how many connections
-  // only it can accept.
+  // Its binds are, or it was started with its sockets: it speaks no cluster protocol, and ends by a
+  // signal. And how many connections only it can accept.
   virtual bool is_trapped(RunId) { return false; }
   virtual std::uint32_t waiting_at(RunId) { return 0; }
   virtual int leaving_signal(RunId, pid_t) { return SIGINT; }

@@ -5,8 +5,8 @@
 // A run leaves in this order, so that no client of it sees a broken connection: it gets no new
 // connections, and its clients are told to move (drain_hook.h); it closes its servers and finishes
 // what it has, which it shows by closing its channel; then SIGINT, and at kill_timeout SIGKILL. One
-// that binds by itself (bind_traps.h) goes on accepting until nothing waits for it any more; then
-// the signal that it handles, and at kill_timeout SIGKILL.
+// that binds by itself (bind_traps.h) or has its sockets from `listen` goes on accepting until none
+// wait for it any more; then the signal that it handles, and at kill_timeout SIGKILL.
 #include <algorithm>
 #include <utility>
 

@@ -83,6 +83,18 @@ TEST(StartWarningsTest, SayWhereNobodyIsAskedForItsHealth) {
   EXPECT_EQ(start_warnings(app, {}, "").size(), 1U);
 }
 
+TEST(StartWarningsTest, SayWherePassedSocketsAreNoWayToAskForItsHealth) {
+  AppSpec app;
+  app.name = "web";
+  app.health.path = "/health";
+  app.listen = {"unix:/run/a.sock"};
+  EXPECT_EQ(start_warnings(app, {}, "sockets passed as LISTEN_FDS").size(), 1U);
+  app.listen.emplace_back("3000");
+  EXPECT_TRUE(start_warnings(app, {}, "sockets passed as LISTEN_FDS").empty());
+  app.balance = "sticky";
+  EXPECT_EQ(start_warnings(app, {}, "sockets passed as LISTEN_FDS").size(), 1U);
+}
+
 TEST(StartWarningsTest, SayWhereLinesGoThatAreSentToADevice) {
   AppSpec app;
   app.name = "web";

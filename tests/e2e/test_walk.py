@@ -19,6 +19,7 @@ KEYS = {
     "exec_mode": ("", "cluster", ("exec_mode", "cluster_mode")),
     "balance": ("", "sticky", ("balance", "sticky")),
     "drain_hook": ("", False, ("drain_hook", False)),
+    "listen": ("", {"name": "web", "address": "unix:a.sock"}, ("listen", ["web=unix:{cwd}/a.sock"])),
     "instances": ("", 1, ("instances", 1)),
     "instance_var": ("", "NUMBER", ("NUMBER", 0)),
     "increment_var": ("", "PORT", ("increment_var", "PORT")),

@@ -26,6 +26,18 @@ class SpawnTest : public ::testing::Test {
     ::lseek(memory.get(), 0, SEEK_SET);
     return *sys::read_all(memory.get(), kMaxOrderBytes);
   }
+  Spawned spawn_with_sockets(std::size_t count, Fd channel = Fd()) {
+    std::vector<Fd> fds;
+    const std::string bytes = ordered();
+    fds.push_back(std::move(*sys::memfd("order", bytes.size())));
+    EXPECT_TRUE(sys::write_all(fds[0].get(), bytes));
+    const std::uint32_t which = kHasSockets | (channel ? kHasChannel : 0);
+    if (channel) fds.push_back(std::move(channel));
+    // Memfds that say which one they are: their numbers are those that others are to have.
+    for (std::size_t i = 0; i < count; ++i)
+      fds.push_back(std::move(*sys::memfd_of("socket", "socket " + std::to_string(i))));
+    return spawn_worker(fds, which, null_.get(), limits_, pid_);
+  }
   Spawned spawn(std::string_view bytes, Fd trap = Fd()) {
     std::vector<Fd> fds;
     fds.push_back(std::move(*sys::memfd("order", bytes.size())));
@@ -84,7 +96,7 @@ TEST_F(SpawnTest, RefusesAnOrderThatCouldShrinkWhileItIsRead) {
 TEST_F(SpawnTest, SendsTheTrapOfItsBindsBeforeTheProgramBegins) {
   arguments_ = {"/bin/sh", "-c",
                 "grep -q 'NoNewPrivs:.1' /proc/self/status && grep -q 'Seccomp:.2' "
-                "/proc/self/status && test ! -e /proc/self/fd/16 && read nothing"};
+                "/proc/self/status && test ! -e /proc/self/fd/32 && read nothing"};
   sys::SocketPair pair = std::move(*sys::seqpacket_pair());
   const Spawned spawned = spawn(ordered(), std::move(pair.second));
   ASSERT_EQ(spawned.failure.step, Step::kNone);
@@ -108,6 +120,23 @@ TEST_F(SpawnTest, ReportsATrapThatCannotBeSent) {
             sizeof report);
   EXPECT_EQ(report.step, Step::kTrap);
   EXPECT_EQ(report.sys_errno, EPIPE);
+}
+
+TEST_F(SpawnTest, StartsWithItsSocketsInTheirOrderAndTheChannelBehindThem) {
+  arguments_ = {"/bin/sh", "-c",
+                "test \"$(cat /proc/self/fd/3)\" = 'socket 0' && test \"$(cat /proc/self/fd/4)\" = "
+                "'socket 1' && test \"$(cat /proc/self/fd/5)\" = channel && test ! -e "
+                "/proc/self/fd/6 && test $LISTEN_PID = $$"};
+  const Spawned spawned = spawn_with_sockets(2, std::move(*sys::memfd_of("channel", "channel")));
+  ASSERT_EQ(spawned.failure.step, Step::kNone);
+  EXPECT_EQ(WEXITSTATUS(wait(spawned)), 0);
+}
+
+TEST_F(SpawnTest, TakesAsManySocketsAsTheProtocolHas) {
+  arguments_ = {"/bin/sh", "-c", "test \"$(cat /proc/self/fd/18)\" = 'socket 15'"};
+  EXPECT_EQ(WEXITSTATUS(wait(spawn_with_sockets(kMaxSockets))), 0);
+  EXPECT_EQ(spawn_with_sockets(kMaxSockets + 1).failure.step, Step::kSockets);
+  EXPECT_EQ(spawn_with_sockets(0).failure.step, Step::kSockets);
 }
 
 TEST_F(SpawnTest, GivesADaemonTheOneDescriptorAndASessionOfItsOwn) {

@@ -109,6 +109,7 @@ TEST(ClusterMessageTest, DescriptorsOfOursAreRefused) {
   const auto message = query(R"("address":null,"port":null,"addressType":null,"fd":3)");
   EXPECT_EQ(message.act, Act::kQueryServer);
   EXPECT_EQ(message.refused, EINVAL);
+  EXPECT_EQ(message.descriptor, 3);
   EXPECT_EQ(query(R"("address":null,"port":null,"addressType":null,"fd":0)").refused, EINVAL);
   EXPECT_EQ(query(R"("address":"::","port":80,"addressType":6,"fd":null)").refused, 0);
 }

@@ -53,6 +53,23 @@ TEST_F(SpawnRequestTest, TheFileServerIsThePmxThatRunsNow) {
             (std::vector<std::string>{"pmx", "serve-files", "--share-port", "dist", "9000"}));
 }
 
+TEST_F(SpawnRequestTest, SocketsAreCountedAndNamed) {
+  worker_.spec.listen = {"3000", "web=unix:/run/a.sock"};
+  worker_.spec.env["LISTEN_PID"] = worker_.spec.env["LISTEN_PIDFDID"] = "17";
+  const auto env = request().env;
+  EXPECT_TRUE(has(env, "LISTEN_FDS=2"));
+  EXPECT_TRUE(has(env, "LISTEN_FDNAMES=3000:web"));
+  for (const std::string& entry : env) EXPECT_FALSE(entry.starts_with("LISTEN_PID")) << entry;
+}
+
+TEST_F(SpawnRequestTest, SocketsOfTheShellAreNotTheWorkers) {
+  for (const char* const name : {"LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "LISTEN_PIDFDID"})
+    worker_.spec.env[name] = "1";
+  worker_.spec.own_env = {"LISTEN_FDNAMES"};  // What the app says itself stays.
+  for (const std::string& entry : request().env)
+    EXPECT_EQ(entry.starts_with("LISTEN_"), entry == "LISTEN_FDNAMES=1") << entry;
+}
+
 TEST_F(SpawnRequestTest, AnInterpreterIsFoundInTheAppsOwnPath) {
   worker_.spec.interpreter = "sh";
   worker_.spec.interpreter_args = {"-e"};
@@ -199,6 +216,8 @@ TEST_F(SpawnRequestTest, TheChannelsVariablesAreTheWorkersOwnOrNobodys) {
     EXPECT_FALSE(variable.starts_with("NODE_CHANNEL") || variable.starts_with("NODE_UNIQUE"));
   worker_.spec.wait_ready = true;
   EXPECT_TRUE(has(request().env, "NODE_CHANNEL_FD=3"));
+  worker_.spec.listen = {"3000", "3001"};
+  EXPECT_TRUE(has(request().env, "NODE_CHANNEL_FD=5"));
   EXPECT_TRUE(has(request().env, "NODE_CHANNEL_SERIALIZATION_MODE=json"));
 }
 
