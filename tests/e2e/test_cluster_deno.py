@@ -59,7 +59,7 @@ def test_one_that_does_both_is_served_and_reloaded_on_both():
 def test_clients_of_node_http_that_keep_connections_are_not_cut_off_while_they_wait():
     with Deno(http=True) as site:
         site.start_deno()
-        with site.loads("keep") as loads:
+        with site.loads("keep", path="/1000") as loads:
             for _ in range(RELOADS):
                 before = site.workers()
                 site.reload()
@@ -67,9 +67,10 @@ def test_clients_of_node_http_that_keep_connections_are_not_cut_off_while_they_w
                 loads.go_on()
         measured(f"{RELOADS} reloads, kept alive: {loads.summary()}")
         # Nobody tells Deno's clients to move: a request that meets a connection which is just being closed is
-        # reset, and no other. Cut off would be all 12 at each reload.
+        # reset at once, and no other. What is being worked on, for a second, is finished.
+        cut = [failure for failure in loads.failures if failure.at - failure.begun > 0.4]
+        check(not cut, f"cut off: {cut}")
         check({failure.kind for failure in loads.failures} <= {"reset"}, loads.summary())
-        check(len(loads.failures) < 12 * RELOADS / 2, loads.summary())
 
 
 def test_kill_9_of_the_daemon_refuses_nobody():
