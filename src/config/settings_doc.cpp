@@ -101,7 +101,8 @@ name: `server.listen({fd: 3})` in Node (of any `exec_mode`; `cluster` has its dr
 `socket.socket(fileno=3)` in Python, `uvicorn --fd 3`, gunicorn and puma by themselves,
 `net.FileListener(os.NewFile(3, ""))` in Go. They block, until a program says otherwise. A shell
 line that forks makes `LISTEN_PID` another's: let it `exec` the program. An IPC channel (Node's,
-`wait_ready`) is the descriptor behind them.
+`wait_ready`) is the descriptor behind them. A program that takes none of them and binds the port by
+itself finds it taken.
 
 The keeper holds them: clients wait while a worker is restarted, has crashed or is being reloaded,
 and whatever becomes of the daemon. `stop` and `delete` close them. With several workers `balance`
