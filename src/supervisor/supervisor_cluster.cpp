@@ -105,7 +105,8 @@ std::string Supervisor::port_sharing(const AppSpec& app) const {
 }
 
 int Supervisor::leaving_signal(RunId run, pid_t pid) {
-  if (!traps_.has(run)) return SIGINT;  // Node, for which PM2's programs have a handler.
+  // Node, for which PM2's programs have a handler.
+  if (!traps_.has(run) && !cluster_.is_trapped(run)) return SIGINT;
   return supervisor::leaving_signal(
       sys::read_file("/proc/" + std::to_string(pid) + "/status").value_or(""));
 }
