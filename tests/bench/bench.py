@@ -2,8 +2,8 @@
 
     bench.py --build build/release [--full] [--runs n] [row...]
 
-Rows: blocks packed lines memory everyday start_50 idle follow, and those about shipping: ship_cpu
-ship_rate ship_memory ship_down. The figures are ratios in one run on one machine: a shared machine moves
+Rows: blocks packed lines memory everyday start_50 idle follow cluster, and those about shipping:
+ship_cpu ship_rate ship_memory ship_down. The figures are ratios in one run on one machine: a shared machine moves
 absolute numbers by a fifth and more, and neighbours move them together.
 """
 import argparse
@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from cluster_rows import ClusterRows
 from everyday_rows import EverydayRows
 from programs import CAT, S6_LOG, Pm2, Pmx, Run, cpu_seconds, end, pss_kib, wakeups
 from ship_rows import ShipRows
@@ -36,7 +37,7 @@ def cpu_a_gb(run: Run) -> float:
     return run.cpu_seconds / (run.size_bytes / 1e9)
 
 
-class Bench(EverydayRows, ShipRows):
+class Bench(ClusterRows, EverydayRows, ShipRows):
     def __init__(self, options):
         self.options = options
         build = Path(options.build).resolve()
@@ -186,7 +187,7 @@ class Bench(EverydayRows, ShipRows):
 
 def main() -> None:
     rows = ["blocks", "packed", "lines", "memory", "everyday", "start_50", "idle", "follow",
-            "ship_cpu", "ship_rate", "ship_memory", "ship_down"]
+            "cluster", "ship_cpu", "ship_rate", "ship_memory", "ship_down"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--full", action="store_true", help="long runs: twice the bytes, ten minutes of memory")
