@@ -2,8 +2,8 @@
 
     bench.py --build build/release [--full] [--runs n] [row...]
 
-Rows: blocks packed lines memory everyday start_50 idle follow cluster, and those about shipping:
-ship_cpu ship_rate ship_memory ship_down. The figures are ratios in one run on one machine: a shared machine moves
+Rows: blocks packed lines memory everyday start_50 idle follow cluster reload, and those about
+shipping: ship_cpu ship_rate ship_memory ship_down. The figures are ratios in one run on one machine: a shared machine moves
 absolute numbers by a fifth and more, and neighbours move them together.
 """
 import argparse
@@ -187,7 +187,7 @@ class Bench(ClusterRows, EverydayRows, ShipRows):
 
 def main() -> None:
     rows = ["blocks", "packed", "lines", "memory", "everyday", "start_50", "idle", "follow",
-            "cluster", "ship_cpu", "ship_rate", "ship_memory", "ship_down"]
+            "cluster", "reload", "ship_cpu", "ship_rate", "ship_memory", "ship_down"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--full", action="store_true", help="long runs: twice the bytes, ten minutes of memory")

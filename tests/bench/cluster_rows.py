@@ -1,21 +1,31 @@
-"""The bench's rows about cluster mode: what two workers of a trivial http program serve on one port, and how long the
-slowest hundredth of the requests waits. PM2's cluster mode has the same program, and wrk asks both in turn."""
+"""The bench's rows about cluster mode, PM2's beside it with the same programs: what two workers of a trivial http
+program serve on one port, and how long the slowest hundredth of the requests waits, as wrk sees it; and how many
+requests fail while four workers are reloaded again and again, with the load of the e2e tests."""
 import re
 import shutil
 import statistics
 import subprocess
+import sys
 import time
 import urllib.request
+from pathlib import Path
 from typing import NamedTuple
 
 from programs import Pm2, Pmx
 from shippers import free_port
 from table import row, verdict
 
+E2E = Path(__file__).resolve().parents[1] / "e2e"
+sys.path.insert(0, str(E2E))
+
+from cluster_load import Load as Requests  # noqa: E402
+from cluster_load import Result  # noqa: E402
+
 WORKERS = 2
 CONNECTIONS = 64
 PROGRAM = "require('http').createServer((q, a) => a.end('hello')).listen(process.env.PORT)\n"
 KINDS = {"kept alive": [], "a connection a request": ["-H", "Connection: close"]}
+RELOADED = {"close": "a connection a request", "keep": "kept alive", "slow": "requests of 300 ms"}
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
@@ -25,12 +35,14 @@ class Load(NamedTuple):
     p99_ms: float
 
 
-def serve(home: Pmx | Pm2) -> int:
-    """The port on which the program serves once both workers do."""
+def serve(home: Pmx | Pm2, script: Path | None = None, workers: int = WORKERS) -> int:
+    """The port on which the program serves once it does."""
     port = free_port()
-    (home.work / "app.js").write_text(PROGRAM)
+    if not script:
+        script = home.work / "app.js"
+        script.write_text(PROGRAM)
     home.env["PORT"] = str(port)
-    home.run("start", home.work / "app.js", "--name", "web", "-i", WORKERS)
+    home.run("start", script, "--name", "web", "-i", workers)
     end = time.monotonic() + 20
     while True:
         try:
@@ -49,6 +61,15 @@ def load(port: int, seconds: int, options: list[str]) -> Load:
         raise RuntimeError(wrong[1])
     slow = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
     return Load(float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]), float(slow[1]) * UNITS[slow[2]])
+
+
+def reload_under(kind: str, home: Pmx | Pm2, port: int, reloads: int) -> Result:
+    """As a deploy does it: one reload after the other, each command waited for."""
+    with Requests(port, kind) as requests:
+        for _ in range(reloads):
+            home.run("reload", "web")
+            requests.wait_for_answers()
+        return requests.result()
 
 
 class ClusterRows:
@@ -82,3 +103,17 @@ class ClusterRows:
             row(f"{WORKERS} node workers, {kind}, p99 in ms", f"{mine_slow:.1f}",
                 ", ".join(f"{n} {v:.1f} ({mine_slow / v:.2f}x)" for n, v in slow.items()),
                 ", ".join("x PM2 " + verdict(mine_slow / v, at_most=1) for v in slow.values()))
+
+    def reload(self) -> None:
+        script = E2E / "cluster_apps/web.js"
+        reloads = 20 if self.options.full else 3
+        for kind, what in RELOADED.items():
+            with Pmx(self.pmx) as pmx:
+                mine = reload_under(kind, pmx, serve(pmx, script, 4), reloads)
+            peer = ""
+            if self.pm2:
+                with Pm2(self.pm2) as pm2:
+                    theirs = reload_under(kind, pm2, serve(pm2, script, 4), reloads)
+                peer = f"{pm2.name} {theirs.failed} of {theirs.answered + theirs.failed}"
+            row(f"{reloads} reloads of 4 node workers, {what}, failed requests",
+                f"{mine.failed} of {mine.answered + mine.failed}", peer, verdict(mine.failed, at_most=0))
