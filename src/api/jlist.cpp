@@ -1,11 +1,11 @@
 #include "api/jlist.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <unordered_set>
 
 #include "base/path.h"
+#include "base/signal_name.h"
 #include "supervisor/spawn_request.h"
 
 namespace pmx::api {
@@ -21,11 +21,6 @@ Json words(const std::vector<std::string>& list) {
   Json json = Json::array();
   for (const std::string& word : list) json.push_back(word);
   return json;
-}
-
-std::string signal_name(int signal) {
-  const char* const name = sigabbrev_np(signal);
-  return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
 }
 
 // Neither code nor signal: nobody could tell.

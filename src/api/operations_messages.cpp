@@ -3,11 +3,11 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
 #include "api/operations.h"
 #include "base/path.h"
+#include "base/signal_name.h"
 #include "base/units.h"
 #include "supervisor/spawn_request.h"
 
@@ -21,16 +21,6 @@ using supervisor::WorkerState;
 
 // Of an app that does not reply. Actions may take their time (a profile), PM2 waits for ever.
 constexpr std::chrono::seconds kReplyPatience{30};
-
-std::optional<int> signal_number(std::string_view name) {
-  if (name == "SIGIOT") return SIGABRT;
-  if (name == "SIGIO") return SIGIO;
-  for (int number = 1; number < NSIG; ++number) {
-    const char* const known = ::sigabbrev_np(number);
-    if (known != nullptr && name == "SIG" + std::string(known)) return number;
-  }
-  return std::nullopt;
-}
 
 bool is_running(const WorkerRecord& record) {
   return record.pid > 0 && record.state != WorkerState::kStopping;

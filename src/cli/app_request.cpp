@@ -9,6 +9,7 @@
 
 #include "base/sys.h"
 #include "base/units.h"
+#include "cli/pm2_variables.h"
 #include "config/app_config.h"
 #include "config/ecosystem.h"
 #include "config/normalise.h"
@@ -142,6 +143,12 @@ Json without_nulls(const Json& changes) {
   return out;
 }
 
+void warn_of_wrong_variables(Session& session) {
+  AppSpec unused;
+  for (const std::string& line : apply_pm2_variables(session.env, unused))
+    session.console.warn(line);
+}
+
 }  // namespace
 
 Json app_of_options(const CommandLine& line) {
@@ -173,6 +180,7 @@ Result<config::ResolveContext> resolve_context(const Session& session) {
   context.is_root = ::geteuid() == 0;
   context.env_name = session.line.value("env");
   context.defaults = std::move(settings.app_defaults);
+  (void)apply_pm2_variables(session.env, context.defaults);
   if (session.command == kForegroundCommand) {
     // Whoever started us is to see a crash; and docker stop's own SIGKILL comes after 10 s.
     if (!session.starts_in_foreground) context.defaults.autorestart = false;
@@ -188,16 +196,21 @@ Result<AppSpec> described_app(Session& session, const Json& written) {
   config::Normalised normalised = config::normalise_app(written, "");
   for (const std::string& warning : normalised.warnings) session.console.warn(warning);
   PMX_TRY(refuse(session, config::app_mistakes(normalised.app)));
+  warn_of_wrong_variables(session);
   const config::ResolveContext context = PMX_TRY(resolve_context(session));
   return resolved(session, normalised.app, context);
 }
 
-Result<AppSpec> script_app(Session& session, const std::string& script) {
-  Json app = app_of_options(session.line);
+Json written_app(const CommandLine& line, const std::string& script) {
+  Json app = app_of_options(line);
   app.set("script", script);
-  if (!session.line.app_args.empty())
-    app.set("args", Json::Array(session.line.app_args.begin(), session.line.app_args.end()));
-  return described_app(session, app);
+  if (!line.app_args.empty())
+    app.set("args", Json::Array(line.app_args.begin(), line.app_args.end()));
+  return app;
+}
+
+Result<AppSpec> script_app(Session& session, const std::string& script) {
+  return described_app(session, written_app(session.line, script));
 }
 
 Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file) {
@@ -206,6 +219,7 @@ Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string&
   const config::Ecosystem ecosystem = PMX_TRY(config::load_ecosystem(path));
   const std::vector<Json> chosen =
       PMX_TRY(config::only_apps(ecosystem.apps, session.line.value("only")));
+  warn_of_wrong_variables(session);
   const config::ResolveContext context = PMX_TRY(resolve_context(session));
   const Json options = app_of_options(session.line);
   warn_of_ignored(session, options);

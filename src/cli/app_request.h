@@ -21,7 +21,8 @@ Result<config::ResolveContext> resolve_context(const Session& session);
 
 // One app, as a file could have written it; prints the warnings.
 Result<AppSpec> described_app(Session& session, const Json& written);
-// One script with the options and arguments of the line.
+// One script with the options and arguments of the line: as a file would say it, and as an app.
+Json written_app(const CommandLine& line, const std::string& script);
 Result<AppSpec> script_app(Session& session, const std::string& script);
 // The apps of an ecosystem file, all of them good or none. Prints the warnings.
 Result<std::vector<AppSpec>> ecosystem_apps(Session& session, const std::string& file);

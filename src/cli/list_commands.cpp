@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/fs.h"
+#include "base/time_text.h"
 #include "base/units.h"
 #include "cli/app_request.h"
 #include "cli/describe_view.h"
@@ -67,6 +68,17 @@ void warn_of_stale_dump(Session& session, const Json& list) {
                          ". Type 'pmx save' to synchronize.");
 }
 
+// The daemon began with what it could read of its list of apps, and kept the rest for whoever can.
+void warn_of_unread_state(Session& session) {
+  const std::string kept = session.home + "/state/apps.json.unreadable";
+  const auto info = RealFs().info(kept);
+  if (info)
+    session.console.warn("The list of apps could not be read in full when pmx started at " +
+                         iso_time(info->modified_ns) + ": it is kept in " + kept +
+                         ". 'pmx resurrect' brings back what was saved last; remove the file to "
+                         "end this warning.");
+}
+
 }  // namespace
 
 int print_list(Session& session) {
@@ -78,6 +90,7 @@ int print_list(Session& session) {
                            ? mini_list(*sorted, session.now_ms())
                            : list_table(session.console, *sorted, session.now_ms()));
   warn_of_stale_dump(session, *list);
+  warn_of_unread_state(session);
   return 0;
 }
 

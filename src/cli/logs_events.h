@@ -43,7 +43,7 @@ class LogsEvents {
   // False, as of all below: nothing more is to be printed.
   bool add(const LogSource& source, const rotate::LogLine& line, std::int64_t looked_ns);
   bool settle(std::int64_t looked_ns);  // And nothing of it is to come: prints what is complete.
-  bool finish();  // Prints the rest.
+  bool finish();                        // Prints the rest.
   std::optional<std::chrono::milliseconds> settle_in() const;  // nullopt: nothing waits.
 
  private:

@@ -67,7 +67,7 @@ constexpr std::array kOwnOptions{
               "Go back to the program, arguments and environment that ran before the last change."},
     OptionRow{"--parallel", "<number>",
               "Of a reload: workers of an app that are replaced at a time, after the first."},
-    OptionRow{"-w,--write", "", "Accepted for PM2's sake; `pmx ecosystem` writes a file."},
+    OptionRow{"-w,--write", "", "Of start: write what is started to <name>-pm2.json, too."},
     OptionRow{"--no-daemon", "",
               "Of start and serve: in the foreground, as a container does (pmx run)."},
 };

@@ -56,8 +56,27 @@ bool is_stopped_one(const Json& list, const AppSpec& app) {
   return found;
 }
 
+// `-w`: what the line says, as a file that can be started. PM2 overwrites what is there.
+Result<void> write_app_file(Session& session, const std::string& script, const AppSpec& app) {
+  const std::string path = session.cwd + "/" + app.name + "-pm2.json";
+  Json written = written_app(session.line, script);
+  written.set("name", app.name);
+  Json apps = Json::array();
+  apps.push_back(std::move(written));
+  const std::string text = Json::object({{"apps", std::move(apps)}}).dump(2) + "\n";
+  RealFs files;
+  const auto there = files.read_file(path);
+  const bool is_another = there ? *there != text : there.error().code() != Errc::kNotFound;
+  if (is_another && !session.line.has("force"))
+    return Error(Errc::kExists, path + " is there already: add -f to replace it");
+  PMX_TRY(files.replace_file(path, text, 0644));
+  session.console.info("Writing configuration to " + path);
+  return {};
+}
+
 Result<void> start_script(Session& session, const std::string& script) {
   const AppSpec app = PMX_TRY(script_app(session, script));
+  if (session.line.has("write")) PMX_TRY(write_app_file(session, script, app));
   if (!session.line.has("force") && is_stopped_one(PMX_TRY(session.short_list()), app))
     return start_listed(session, app.name);
   session.console.info("Starting " + app.script + " in " + app.exec_mode + " (" +

@@ -159,7 +159,8 @@ constexpr std::array kAdvice{
     Advice{[](const Story& s) { return s.is("memory_limit"); },
            "raise max_memory_restart if that much is what its work needs"},
     Advice{[](const Story& s) { return s.is("kill_timeout"); },
-           "raise kill_timeout, or have it end on SIGINT: what it had not finished was lost"},
+           "raise kill_timeout, or have it end by its kill_signal (SIGINT, where none is set): "
+           "what it had not finished was lost"},
     Advice{[](const Story& s) { return s.is("out_of_memory"); },
            "give the machine or the cgroup more memory, or run fewer instances; "
            "max_memory_restart ends it in time and in order"},

@@ -60,7 +60,8 @@ struct TypeOf {
     return Json::object();
   }
   Json operator()(FieldOf<std::string>) const {
-    if (row.key == "exec_mode" || row.key == "log_type") return one_of(row.words);
+    if (row.key == "exec_mode" || row.key == "log_type" || row.key == "kill_signal")
+      return one_of(row.words);
     if (row.key == "log_file") return types({"string", "boolean"});
     return types({"string", "number"});
   }

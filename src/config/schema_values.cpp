@@ -2,6 +2,7 @@
 // A value comes from JSON, YAML or the command line, so a number may be written as a string.
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <limits>
 
 #include "base/schedule.h"
@@ -40,6 +41,13 @@ bool is_expected_answer(std::string_view text) {
   return !pattern || !pattern_error(text.substr(1, text.size() - 2));
 }
 
+// "term" as well, which people write too.
+bool read_signal(const Setting& row, std::string& text) {
+  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  if (!text.starts_with("SIG")) text.insert(0, "SIG");
+  return is_word(row, text);
+}
+
 // One overload a type: true when `value` was allowed and is now in `out`.
 bool read(const Setting& row, std::string& out, const Json& value) {
   if (value.is_array() || value.is_object()) return false;
@@ -60,6 +68,8 @@ bool read(const Setting& row, std::string& out, const Json& value) {
   } else if (row.key == "log_type") {
     if (text == "raw") text.clear();
     if (!text.empty() && !is_word(row, text)) return false;
+  } else if (row.key == "kill_signal") {
+    if (!text.empty() && !read_signal(row, text)) return false;
   } else if (row.key == "health.path") {
     if (text == "false") text.clear();
     if (!text.empty() && !is_request_path(text)) return false;

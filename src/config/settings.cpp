@@ -19,7 +19,7 @@ constexpr std::string_view kAutosave = "autosave";
 constexpr std::uint64_t kLeastDiskBytes = 1_MiB;
 
 // Settings of an app that make sense as a default for all of them.
-constexpr std::array<std::string_view, 20> kDefaultable{"rotate.max_size",
+constexpr std::array<std::string_view, 21> kDefaultable{"rotate.max_size",
                                                         "rotate.every",
                                                         "rotate.retain",
                                                         "rotate.max_age",
@@ -37,6 +37,7 @@ constexpr std::array<std::string_view, 20> kDefaultable{"rotate.max_size",
                                                         "restart_delay",
                                                         "exp_backoff_restart_delay",
                                                         "exp_backoff_max_delay",
+                                                        "kill_signal",
                                                         "kill_timeout",
                                                         kShip};
 

@@ -94,12 +94,13 @@ struct AppSpec {
   std::chrono::milliseconds exp_backoff_restart_delay{0};
   std::chrono::milliseconds exp_backoff_max_delay{15'000};
   std::vector<int> stop_exit_codes;
+  std::string kill_signal;  // "SIGTERM"; "": SIGINT, or when it leaves the one that it handles.
   std::chrono::milliseconds kill_timeout{1600};
   bool treekill = true;
   bool wait_ready = false;  // Online only once it has said "ready" over its channel.
   std::chrono::milliseconds listen_timeout{kDefaultListenTimeout};
   HealthRule health;
-  bool shutdown_with_message = false;    // "shutdown" over its channel in place of SIGINT.
+  bool shutdown_with_message = false;    // "shutdown" over its channel in place of a signal.
   std::string cron_restart;              // A pattern of base/schedule.h; "": none.
   std::uint64_t max_memory_restart = 0;  // Bytes in memory (RSS) of its first process; 0: no bound.
   WatchPolicy watch;

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/signal_name.h"
+
 namespace pmx::supervisor {
 
 int leaving_signal(std::string_view process_status) {
@@ -17,5 +19,7 @@ int leaving_signal(std::string_view process_status) {
   const auto has = [caught](int signal) { return (caught >> (signal - 1) & 1U) != 0; };
   return !has(SIGTERM) && has(SIGINT) ? SIGINT : SIGTERM;
 }
+
+int kill_signal(const AppSpec& app) { return signal_number(app.kill_signal).value_or(SIGINT); }
 
 }  // namespace pmx::supervisor

@@ -7,8 +7,12 @@
 
 #include <string_view>
 
+#include "model/app_spec.h"
+
 namespace pmx::supervisor {
 
 int leaving_signal(std::string_view process_status);
+// What the app itself says, in kill_signal; SIGINT, as PM2 does, where it says nothing.
+int kill_signal(const AppSpec& app);
 
 }  // namespace pmx::supervisor

@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+
+#include "base/signal_name.h"
 
 namespace pmx::supervisor {
 namespace {
@@ -68,10 +69,7 @@ ExitCause exit_cause(const ExitFacts& exit, const KnownOfExit& known) {
 }
 
 std::string exit_text(const ExitFacts& exit) {
-  if (exit.signal) {
-    const char* const name = ::sigabbrev_np(*exit.signal);
-    return "via signal [SIG" + std::string(name != nullptr ? name : "?") + "]";
-  }
+  if (exit.signal) return "via signal [" + signal_name(*exit.signal) + "]";
   if (exit.code) return "with code [" + std::to_string(*exit.code) + "]";
   return "with an unknown status (its keeper was killed)";
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "supervisor/leaving_signal.h"
+
 namespace pmx::supervisor {
 namespace {
 
@@ -204,8 +206,7 @@ void Worker::perform(WorkerAction action) {
     case WorkerAction::kRelaunch:
       cancel_timers();
       ++record_.restarts;
-      restart_times_ns_.push_back(clock_.system_ns());
-      if (restart_times_ns_.size() > kMaxRestartTimes) restart_times_ns_.pop_front();
+      note_unasked_restart();
       launch();
       break;
     case WorkerAction::kAwaitReady:
@@ -290,8 +291,9 @@ void Worker::terminate() {
   // An app that was asked by a message ends the rest of its group by itself, or kill_timeout does.
   const bool by_message =
       record_.spec.shutdown_with_message && host_.say(record_.run, "\"shutdown\"");
-  if (record_.spec.treekill) host_.signal_strays(record_.run, record_.pid, by_message ? 0 : SIGINT);
-  if (!by_message) host_.signal(record_.run, SIGINT, record_.spec.treekill);
+  const int signal = kill_signal(record_.spec);
+  if (record_.spec.treekill) host_.signal_strays(record_.run, record_.pid, by_message ? 0 : signal);
+  if (!by_message) host_.signal(record_.run, signal, record_.spec.treekill);
   kill_at_ = clock_.steady_now() + record_.spec.kill_timeout;
   kill_timer_ = timers_.call_after(record_.spec.kill_timeout, [this] {
     kill_timer_ = 0;
@@ -339,6 +341,11 @@ void Worker::cancel_timers() {
   timers_.cancel(std::exchange(kill_timer_, 0));
   timers_.cancel(std::exchange(restart_timer_, 0));
   timers_.cancel(std::exchange(ready_timer_, 0));
+}
+
+void Worker::note_unasked_restart() {
+  restart_times_ns_.push_back(clock_.system_ns());
+  if (restart_times_ns_.size() > kMaxRestartTimes) restart_times_ns_.pop_front();
 }
 
 std::int64_t Worker::restarts_in_last_minute() const {

@@ -162,7 +162,8 @@ class Worker {
   void note_release(const AppSpec& old, const std::optional<Links>& old_links, bool proven);
   ExitFacts facts_of(const Child& child, std::int64_t started_ns) const;
   void ended(const Child& child);
-  void note_limit_run(std::int64_t ran_ns);
+  void note_limit_run(std::int64_t ran_ns);  // It had too much memory, and another follows it.
+  void note_unasked_restart();
   void run_begun(const Child& child);
   void await_ready();
   void mark_late();
@@ -194,7 +195,7 @@ class Worker {
   void resume_side_runs();
   LeavingRun* leaving(RunId run);
   void leave_in(RunId run, std::chrono::nanoseconds delay, void (Worker::*then)(LeavingRun&));
-  void tell_to_end(LeavingRun& run) { end(run, host_.leaving_signal(run.run, run.pid)); }
+  void tell_to_end(LeavingRun& run);
   void kill(LeavingRun& run) { end(run, SIGKILL); }
   void arm_cron(std::int64_t due_ns);
   void cron_due();
@@ -224,7 +225,7 @@ class Worker {
   };
   std::map<RunId, LeaveTimers> leave_timers_;
   int kills_ = 0;
-  RunId tree_of_;  // Ended on request; its tree is waited for. {0}: none is.
+  RunId tree_of_;             // Ended on request; its tree is waited for. {0}: none is.
   bool late_ = false;         // kUnready for longer than listen_timeout.
   bool was_running_ = false;  // When a restart's stop began.
   bool removing_ = false;

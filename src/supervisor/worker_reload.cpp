@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "supervisor/cluster_message.h"
+#include "supervisor/leaving_signal.h"
 #include "supervisor/open_connections.h"
 #include "supervisor/spawn_request.h"
 #include "supervisor/worker.h"
@@ -194,6 +195,7 @@ void Worker::take_over(bool old_lives) {
   record_.failed_reload = {};
   monitor_ = Json::object();
   ++record_.restarts;
+  if (old.why == ExitCause::kMemoryLimit) note_limit_run(lived.count());
   cancel_timers();
   arm_cron(0);
   // Where its predecessor has died too early, it is as far as any other that has been launched.
@@ -322,6 +324,11 @@ void Worker::cut_off(RunId run) {
   leave_in(run, kNaturalExit, &Worker::tell_to_end);
 }
 
+void Worker::tell_to_end(LeavingRun& run) {
+  const bool given = !record_.spec.kill_signal.empty();
+  end(run, given ? kill_signal(record_.spec) : host_.leaving_signal(run.run, run.pid));
+}
+
 void Worker::end(const LeavingRun& run, int signal) {
   if (signal == SIGKILL)
     host_.notice(label() + ": pid " + std::to_string(run.pid) + " has not let go within " +
@@ -337,7 +344,8 @@ void Worker::hurry_leaving() {
   for (LeavingRun& run : record_.leaving) {
     timers_.cancel(std::exchange(leave_timers_[run.run].next, 0));
     close(run);
-    if (!host_.is_trapped(run.run)) end(run, SIGINT);  // The others have just had their signal.
+    if (!host_.is_trapped(run.run))
+      end(run, kill_signal(record_.spec));  // The others have just had their signal.
   }
 }
 

@@ -181,6 +181,7 @@ void Worker::note_limit_run(std::int64_t ran_ns) {
   record_.limit_runs_ns.push_back(ran_ns);
   if (record_.limit_runs_ns.size() > kLimitRuns)
     record_.limit_runs_ns.erase(record_.limit_runs_ns.begin());
+  note_unasked_restart();
 }
 
 void Worker::adopt(const Child& child) {

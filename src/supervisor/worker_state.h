@@ -42,7 +42,7 @@ enum class WorkerAction : std::uint8_t {
   kAwaitReady,  // Set the timer of listen_timeout.
   kMarkLate,    // Whoever waits for it is told; it goes on, and may still get ready.
   kMarkOnline,
-  kTerminate,  // SIGINT to the group, and the kill timer.
+  kTerminate,  // kill_signal to the group, and the kill timer.
   kKill,       // SIGKILL to the group.
   kWait,       // Set the restart timer.
   kSettle,     // Nothing more to do in this state.

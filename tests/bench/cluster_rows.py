@@ -1,6 +1,6 @@
-"""The bench's rows about cluster mode, PM2's beside it with the same programs: what two workers of a trivial http
-program serve on one port, and how long the slowest hundredth of the requests waits, as wrk sees it; and how many
-requests fail while four workers are reloaded again and again, with the load of the e2e tests."""
+"""The bench's rows about cluster mode, PM2's beside it with the same programs: what two workers of a trivial
+http program serve on one port, and how long the slowest hundredth of the requests waits, as wrk sees it; and
+how many requests fail while four workers are reloaded again and again, with the load of the e2e tests."""
 import re
 import shutil
 import statistics

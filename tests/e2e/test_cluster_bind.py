@@ -141,6 +141,25 @@ def test_a_release_that_never_binds_does_no_harm():
     broken_release_does_no_harm("MUTE", "does not listen on what the old one does within listen_timeout (3000 ms)")
 
 
+def test_the_new_worker_is_asked_for_its_health_and_a_wrong_answer_does_no_harm():
+    with Plain() as site:
+        site.start_plain(health={"path": "/health", "within": "2s"}, min_uptime=100)
+        before = site.workers()
+        with site.loads("close") as loads:
+            done = site.run("reload", "web", "--update-env", ok=False, env={"HEALTH_STATUS": "503"}, timeout=120)
+            said = done.stdout + done.stderr
+            check("the new process answers GET /health with 503, not 200" in said, said)
+            check(site.workers() == before, f"workers were {before}, are {site.workers()}")
+            loads.go_on()
+            site.reload()
+            now = site.check_replaced(before)
+        loads.check_none_failed()
+        lines = "".join(path.read_text() for path in site.logs.glob("web-out*.log")).splitlines()
+        asked = {int(line.split()[0]) for line in lines if line.endswith("was asked")}
+        check(asked >= set(now.values()) and not asked & set(before.values()),
+              f"asked were {asked}, old ones are {before}, new ones {now}")
+
+
 def test_kill_9_of_a_worker_fails_only_what_it_was_at():
     with Plain() as site:
         site.start_plain()

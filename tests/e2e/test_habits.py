@@ -170,5 +170,62 @@ def test_nodes_full_heap_is_told_from_other_crashes():
         check("--max-old-space-size" in told and "heap" in told, told)
 
 
+TELLS_ITS_SIGNAL = """for (const s of ['SIGINT', 'SIGTERM', 'SIGQUIT'])
+  process.on(s, () => { console.log('got ' + s); process.exit(0); });
+setInterval(() => {}, 1000);
+console.log('ready');
+"""
+
+
+def test_stop_tells_an_app_by_the_signal_that_it_or_pm2s_variable_names():
+    with Home() as home:
+        write(home, "app.js", TELLS_ITS_SIGNAL)
+        home.run("start", "app.js", "--name", "plain")
+        home.run("start", "app.js", "--name", "own", "--kill-signal", "sigquit", env={"PM2_KILL_SIGNAL": "SIGTERM"})
+        home.run("start", "app.js", "--name", "variable", env={"PM2_KILL_SIGNAL": "SIGTERM"})
+        for name, signal in (("plain", "SIGINT"), ("own", "SIGQUIT"), ("variable", "SIGTERM")):
+            log = home.logs / f"{name}-out.log"
+            wait_for(f"{name} is ready", lambda log=log: "ready" in log.read_text())
+            home.run("restart", name)
+            check(f"got {signal}\n" in log.read_text(), f"{name} got something else than {signal}: {log.read_text()}")
+        wrong = home.run("start", "app.js", "--name", "w", "--kill-signal", "SIGKILL", ok=False).stderr
+        check("kill_signal" in wrong and "SIGTERM" in wrong, wrong)
+        said = home.run("start", "app.js", "--name", "v", env={"PM2_KILL_TIMEOUT": "soon"}).stderr
+        check("PM2_KILL_TIMEOUT" in said, f"a wrong variable is not said: {said}")
+
+
+def test_what_was_started_is_written_to_a_file_that_starts_the_same():
+    with Home() as home:
+        write(home, "app.js", SLEEPER)
+        line = ("start", "app.js", "--name", "web", "-i", "2", "--rotate-max-size", "5M", "-w", "--", "a b", "-c")
+        home.run(*line)
+        before = env_of(home, "web")
+        home.run("delete", "web")
+        home.run("start", "web-pm2.json")
+        after = env_of(home, "web")
+        for key in ("pm_exec_path", "args", "instances", "exec_mode", "rotate"):
+            check(before[key] == after[key], f"{key}: {before[key]} became {after[key]}")
+        home.run("delete", "web")
+        home.run(*line)  # The same again is no other file.
+        home.run("delete", "web")
+        write(home, "web-pm2.json", "somebody's")
+        check("-f" in home.run(*line, ok=False).stderr, "it does not say how to replace it")
+        check((home.work / "web-pm2.json").read_text() == "somebody's" and not home.list(), "replaced, or started")
+
+
+def test_a_list_of_apps_that_could_not_be_read_is_said():
+    with Home() as home:
+        home.start("web", "/bin/sleep", args=["1000"])
+        home.run("save")
+        home.run("kill")
+        (home.path / "state/apps.json").write_text("{broken")
+        said = home.run("list").stderr
+        check("apps.json.unreadable" in said and "pmx resurrect" in said, said)
+        home.run("resurrect")
+        check(home.status("web") == "online", "what was saved is not back")
+        (home.path / "state/apps.json.unreadable").unlink()
+        check("unreadable" not in home.run("list").stderr, "it goes on after the file has gone")
+
+
 if __name__ == "__main__":
     run_tests()

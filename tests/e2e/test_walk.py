@@ -49,6 +49,7 @@ KEYS = {
     "exp_backoff_restart_delay": ("", 100, ("exp_backoff_restart_delay", 100)),
     "exp_backoff_max_delay": ("", "1m", ("exp_backoff_max_delay", 60000)),
     "stop_exit_codes": ("", [0, 3], ("stop_exit_codes", [0, 3])),
+    "kill_signal": ("", "term", ("kill_signal", "SIGTERM")),
     "kill_timeout": ("", 3000, ("kill_timeout", 3000)),
     "treekill": ("", False, ("treekill", False)),
     "wait_ready": ("", True, ("wait_ready", True)),

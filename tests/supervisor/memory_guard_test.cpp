@@ -37,6 +37,7 @@ TEST_F(MemoryGuardTest, RestartsWithinASecondWhatHasTooMuch) {
   link_.run(record(id).run);
   EXPECT_EQ(status(id), "online");
   EXPECT_EQ(record(id).restarts, 1);
+  EXPECT_EQ(supervisor_->find(id)->restarts_in_last_minute(), 1) << "nobody has asked for it";
 }
 
 TEST_F(MemoryGuardTest, OneOfAnAppAtATimeAndTheLargestFirst) {

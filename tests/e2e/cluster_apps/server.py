@@ -1,6 +1,7 @@
 """A plain server, which knows nothing of clusters: it finishes its requests on SIGTERM.
 
     GET /        who answers             GET /300       after 300 ms
+    GET /health  with $HEALTH_STATUS, and its pid is printed
     GET /also/N  it serves port N too    GET /others/N  what else it binds: UDP on port N, and a free port
 """
 import json
@@ -25,14 +26,18 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         words = self.path.strip("/").split("/")
         about = ABOUT
+        status = 200
         if words[0].isdigit():
             time.sleep(int(words[0]) / 1000)
+        elif words[0] == "health":
+            status = int(os.environ.get("HEALTH_STATUS", "200"))
+            print(os.getpid(), "was asked", flush=True)
         elif words[0] == "also":
             serve(int(words[1]))
         elif words[0] == "others":
             about = ABOUT | others(int(words[1]))
         body = json.dumps(about).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
