@@ -335,7 +335,7 @@ void Daemon::shut_down() {
 void Daemon::finish(int exit_code) {
   if (finishing_) return;
   finishing_ = true;
-  if (workers_->sweeping()) workers_->signal_all(SIGKILL);
+  workers_->end_sweeps();
   const std::vector<RunId> runs = workers_->live_runs();
   drains_open_ = runs.size() + 1;
   const auto one_less = [this, exit_code] {

@@ -64,11 +64,12 @@ Result<void> act_on_word(Session& session, const Act& act, const std::string& wo
 
 int act_on_words(Session& session, const Act& act) {
   if (session.line.words.empty()) return missing_argument(session, "id|name|namespace|all");
+  const std::int64_t begun_ms = session.now_ms();
   for (const std::string& word : session.line.words) {
     const Result<void> done = act_on_word(session, act, word);
     if (done) continue;
     (void)failed(session, done.error());
-    if (act.action == kReload.action) print_words_of_failed_reloads(session);
+    if (act.action == kReload.action) print_words_of_failed_reloads(session, begun_ms);
     return 1;
   }
   return act.action == kReload.action ? 0 : print_list(session);  // PM2 shows no list after it.

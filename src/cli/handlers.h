@@ -27,8 +27,9 @@ int run_unstartup(Session& session);
 // why_command.cpp
 int run_why(Session& session);
 int run_balance(Session& session);
-// Of runs that were to take over in a reload and did not: what they said last, on standard error.
-void print_words_of_failed_reloads(Session& session);
+// Of runs that were to take over in a reload begun at `since_ms`, and did not or died of it: what
+// they said last, on standard error.
+void print_words_of_failed_reloads(Session& session, std::int64_t since_ms);
 // link_command.cpp
 int run_link_pm2(Session& session);
 // run_command.cpp

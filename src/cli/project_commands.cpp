@@ -47,11 +47,12 @@ Result<std::string> write_ecosystem(const Session& session) {
 
 int bring_up_words(Session& session, const Act& act) {
   if (session.line.words.empty()) return missing_argument(session, "ecosystem file");
+  const std::int64_t begun_ms = session.now_ms();
   for (const std::string& word : session.line.words) {
     const Result<void> done = bring_up_file(session, act, word);
     if (done) continue;
     (void)failed(session, done.error());
-    if (act.action == kReload.action) print_words_of_failed_reloads(session);
+    if (act.action == kReload.action) print_words_of_failed_reloads(session, begun_ms);
     return 1;
   }
   return print_list(session);

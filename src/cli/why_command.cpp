@@ -145,20 +145,32 @@ void tell(Session& session, const Json& element) {
   session.console.data(text);
 }
 
+// Those that had taken over and died then; where there are none, those that were not let.
+std::vector<std::pair<const Json*, Ended>> runs_that_failed(const Session& session,
+                                                            const Json& list,
+                                                            std::int64_t since_ms) {
+  std::vector<std::pair<const Json*, Ended>> died, not_let;
+  for (const Json& element : list.items()) {
+    const Json& exit = element["pmx"]["last_exit"];
+    if (exit["cause"].as_string() == "itself" && exit["at"].as_int() >= since_ms)
+      died.emplace_back(&element, ended_run(exit));
+    if (const auto run = parse_integer(element["pmx"]["failed_reload"].as_string()))
+      not_let.emplace_back(&element, run_of_reload(session, *run));
+  }
+  return died.empty() ? not_let : died;
+}
+
 }  // namespace
 
-void print_words_of_failed_reloads(Session& session) {
+void print_words_of_failed_reloads(Session& session, std::int64_t since_ms) {
   const auto give_up = session.clock.steady_now() + kRecordPatience;
   const auto list = session.short_list();
   if (!list) return;
-  for (const Json& element : list->items()) {
-    const auto run = parse_integer(element["pmx"]["failed_reload"].as_string());
-    if (!run) continue;
-    Ended failed = run_of_reload(session, *run);
+  for (auto& [element, failed] : runs_that_failed(session, *list, since_ms)) {
     std::deque<std::string> words;
     // It may have ended just now, and said something in doing so.
     while (words.empty() && session.clock.steady_now() < give_up) {
-      auto said = words_since(session, element, failed, failed.begin_ns);
+      auto said = words_since(session, *element, failed, failed.begin_ns);
       if (!said) return;
       words = std::move(*said);
       if (words.empty()) (void)::poll(nullptr, 0, kLookAgainMs);

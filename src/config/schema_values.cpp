@@ -2,12 +2,12 @@
 // A value comes from JSON, YAML or the command line, so a number may be written as a string.
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <limits>
 
 #include "base/schedule.h"
 #include "base/units.h"
 #include "config/internal/pattern.h"
+#include "config/internal/text_checks.h"
 #include "config/internal/value_text.h"
 #include "config/schema.h"
 #include "config/sink_config.h"
@@ -25,27 +25,6 @@ Error not_allowed(const Setting& setting, const Json& value) {
 
 bool is_word(const Setting& setting, std::string_view text) {
   return has_word(setting.words, text);
-}
-
-constexpr std::size_t kLongestAsked = 1024;
-
-bool is_request_path(std::string_view text) {
-  return text.starts_with('/') && text.size() <= kLongestAsked &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
-}
-
-bool is_expected_answer(std::string_view text) {
-  if (text.empty() || text.size() > kLongestAsked) return false;
-  if (const auto status = parse_integer(text)) return *status >= 100 && *status <= 599;
-  const bool pattern = text.size() > 2 && text.starts_with('/') && text.ends_with('/');
-  return !pattern || !pattern_error(text.substr(1, text.size() - 2));
-}
-
-// "term" as well, which people write too.
-bool read_signal(const Setting& row, std::string& text) {
-  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  if (!text.starts_with("SIG")) text.insert(0, "SIG");
-  return is_word(row, text);
 }
 
 // One overload a type: true when `value` was allowed and is now in `out`.
@@ -69,7 +48,7 @@ bool read(const Setting& row, std::string& out, const Json& value) {
     if (text == "raw") text.clear();
     if (!text.empty() && !is_word(row, text)) return false;
   } else if (row.key == "kill_signal") {
-    if (!text.empty() && !read_signal(row, text)) return false;
+    if (!text.empty() && !is_word(row, text = as_signal_name(std::move(text)))) return false;
   } else if (row.key == "health.path") {
     if (text == "false") text.clear();
     if (!text.empty() && !is_request_path(text)) return false;

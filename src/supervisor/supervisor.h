@@ -128,6 +128,7 @@ class Supervisor final : private WorkerHost {
   void sweep_from_now_on(int signal);
   bool sweeping() const { return sweeps_.any(); }
   void signal_all(int signal);
+  void end_sweeps() { sweeps_.kill_all(); }  // What is left of ended runs gets SIGKILL now.
 
   const Worker* find(WorkerId id) const;
   std::int64_t lived_ms(WorkerId id) const;    // Of its current run.

@@ -188,6 +188,7 @@ class Worker {
   void arm_kill(RunId run);
   void leave(LeavingRun& run);
   void close(LeavingRun& run);
+  void dismiss(LeavingRun& run);
   void close_when_empty(LeavingRun& run);
   void end(const LeavingRun& run, int signal);
   void hurry_leaving();

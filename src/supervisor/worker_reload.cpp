@@ -241,7 +241,8 @@ void Worker::reload_failed(const std::string& why) {
     LeavingRun failed;
     static_cast<SideRun&>(failed) = *std::exchange(record_.successor, std::nullopt);
     record_.leaving.push_back(failed);
-    leave(record_.leaving.back());
+    LeavingRun& run = record_.leaving.back();
+    host_.listens_on(run.run).empty() ? dismiss(run) : leave(run);
   }
   host_.save_soon();
   host_.reload_moved(record_.id);
@@ -305,6 +306,13 @@ void Worker::close(LeavingRun& run) {
   if (!host_.disconnect(run.run) && !(told && host_.is_trapped(run.run))) tell_to_end(run);
 }
 
+// It has no clients, and may be at its start: node takes a channel that closes then for an error.
+void Worker::dismiss(LeavingRun& run) {
+  run.disconnected = true;
+  arm_kill(run.run);
+  tell_to_end(run);
+}
+
 void Worker::arm_kill(RunId run) {
   leave_timers_[run].kill = timers_.call_after(record_.spec.kill_timeout, [this, run] {
     leave_timers_[run].kill = 0;
@@ -347,26 +355,6 @@ void Worker::hurry_leaving() {
     if (!host_.is_trapped(run.run))
       end(run, kill_signal(record_.spec));  // The others have just had their signal.
   }
-}
-
-void Worker::left(const Child& child) {
-  const auto found = std::find_if(record_.leaving.begin(), record_.leaving.end(),
-                                  [&](const LeavingRun& run) { return run.run == child.run; });
-  ExitFacts exit = facts_of(child, found->started_ns);
-  exit.cause = found->why;
-  host_.notice(label() + ": pid " + std::to_string(found->pid) + ", which was followed, exited " +
-               exit_text(exit));
-  if (child.run != record_.failed_reload) record_.last_exit = exit;
-  record_.leaving.erase(found);
-  const auto timers = leave_timers_.extract(child.run);
-  if (timers) {
-    timers_.cancel(timers.mapped().next);
-    timers_.cancel(timers.mapped().kill);
-  }
-  if (record_.spec.treekill) (void)host_.sweep_tree(child, 0ns);
-  host_.save_soon();
-  host_.reload_moved(record_.id);
-  run_steps();
 }
 
 void Worker::drop_side_runs_but(const std::set<RunId>& known) {

@@ -177,6 +177,26 @@ void Worker::tree_ended(RunId run) {
   host_.run_ended(record_, run);
 }
 
+void Worker::left(const Child& child) {
+  const auto found = std::find_if(record_.leaving.begin(), record_.leaving.end(),
+                                  [&](const LeavingRun& run) { return run.run == child.run; });
+  ExitFacts exit = facts_of(child, found->started_ns);
+  exit.cause = found->why;
+  host_.notice(label() + ": pid " + std::to_string(found->pid) + ", which was followed, exited " +
+               exit_text(exit));
+  if (child.run != record_.failed_reload) record_.last_exit = exit;
+  record_.leaving.erase(found);
+  const auto timers = leave_timers_.extract(child.run);
+  if (timers) {
+    timers_.cancel(timers.mapped().next);
+    timers_.cancel(timers.mapped().kill);
+  }
+  if (record_.spec.treekill) (void)host_.sweep_tree(child, 0ns);
+  host_.save_soon();
+  host_.reload_moved(record_.id);
+  run_steps();
+}
+
 void Worker::note_limit_run(std::int64_t ran_ns) {
   record_.limit_runs_ns.push_back(ran_ns);
   if (record_.limit_runs_ns.size() > kLimitRuns)

@@ -2,9 +2,9 @@
 
     bench.py --build build/release [--full] [--runs n] [row...]
 
-Rows: blocks packed lines memory everyday start_50 idle follow cluster reload, and those about
-shipping: ship_cpu ship_rate ship_memory ship_down. The figures are ratios in one run on one machine: a shared machine moves
-absolute numbers by a fifth and more, and neighbours move them together.
+Rows: blocks packed lines memory everyday start_50 idle follow cluster reload, and those about shipping:
+ship_cpu ship_rate ship_memory ship_down. The figures are ratios in one run on one machine: a shared machine
+moves absolute numbers by a fifth and more, and neighbours move them together.
 """
 import argparse
 import json
