@@ -1,6 +1,8 @@
 // What the rows of command_table.cpp call. Each prints its own errors and answers the exit code.
 #pragma once
 
+#include <cstdint>
+
 namespace pmx::cli {
 
 struct Session;

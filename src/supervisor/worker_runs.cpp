@@ -191,7 +191,7 @@ void Worker::left(const Child& child) {
     timers_.cancel(timers.mapped().next);
     timers_.cancel(timers.mapped().kill);
   }
-  if (record_.spec.treekill) (void)host_.sweep_tree(child, 0ns);
+  if (record_.spec.treekill) (void)host_.sweep_tree(child, std::chrono::nanoseconds(0));
   host_.save_soon();
   host_.reload_moved(record_.id);
   run_steps();
