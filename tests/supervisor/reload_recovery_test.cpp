@@ -83,7 +83,7 @@ TEST_F(ReloadRecoveryTest, ListenTimeoutBeginsAnew) {
   EXPECT_TRUE(record(id_).successor);
   clock_.advance(200ms);
   expect_the_old_one_stays();
-  EXPECT_TRUE(has(told(next_), "drain"));
+  EXPECT_THAT(signals_to(next_), ElementsAre(SIGINT));
 }
 
 TEST_F(ReloadRecoveryTest, TheNextRunHasDiedMeanwhile) {
