@@ -90,7 +90,8 @@ def test_every_balance_has_both_of_them():
                 now = site.check_replaced(before)
             result = loads.results[0]
             check(result.failed <= most_failed, result.summary())
-            check(set(result.workers) == {*before.values(), *now.values()}, f"{balance}: answered have {result.workers}")
+            everybody = {*before.values(), *now.values()}
+            check(set(result.workers) == everybody, f"{balance}: {result.workers} have answered of {everybody}")
 
 
 def test_what_is_no_tcp_port_is_bound_by_the_kernel():
