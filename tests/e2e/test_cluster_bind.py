@@ -80,7 +80,7 @@ def test_it_is_said_how_they_share_their_port():
 
 
 def test_every_balance_has_both_of_them():
-    # With one queue for all it accepts until it is told to end, and Go cuts off what it accepts in that instant.
+    # With one queue for all it accepts until it is told to end: Go cuts off what it accepts in that instant.
     for balance, most_failed in (("slots", 0), ("shared", 2)):
         with Plain() as site:
             site.start_plain(go_binary(APPS / "server.go"), "none", balance=balance)
