@@ -188,6 +188,7 @@ class Supervisor final : private WorkerHost {
   Cluster::Parts cluster_parts();
   BindTraps::Events trap_events();
   void prepare_cluster_launch(WorkerRecord& record);
+  void rejoin_cluster(const WorkerRecord& record, RunId run);
   void channel_closed(RunId run);
   void recover_cluster(const std::set<RunId>& alive);
   void resume_reloads();

@@ -151,16 +151,18 @@ void Supervisor::recover_cluster(const std::set<RunId>& alive) {
   cluster_.recover();
   for (const RunId run : cluster_.members())
     if (!alive.contains(run)) cluster_.ended(run);
-  for (const auto& [id, worker] : workers_) {
-    const WorkerRecord& record = worker->record();
-    if (!shares_port(record.spec)) continue;
-    // A daemon died between a launch and its note of it.
+  for (const auto& [id, worker] : workers_)
     for (const RunId run : alive)
-      if (worker->owns(run) && (channels_.has(run) || traps_.has(run)))
-        cluster_.join(record.spec, run,
-                      {record.instance, cluster_.free_number(record.spec), run != record.run,
-                       traps_.has(run)});
-  }
+      if (worker->owns(run)) rejoin_cluster(worker->record(), run);
+}
+
+// A daemon died between a launch and its note of it.
+void Supervisor::rejoin_cluster(const WorkerRecord& record, RunId run) {
+  if (!shares_port(record.spec) || !(channels_.has(run) || traps_.has(run))) return;
+  cluster_.join(
+      record.spec, run,
+      {record.instance, cluster_.free_number(record.spec), run != record.run, traps_.has(run)});
+  if (run == record.run) cluster_.admit(run);
 }
 
 void Supervisor::resume_reloads() {
