@@ -141,10 +141,11 @@ void Cluster::rest_later(App& app) {
 }
 
 void Cluster::rest_is_over(App& app) {
+  // As of now: one whose rest ends while the others are served would be forgotten.
+  const auto now = parts_.clock.steady_now();
   for (auto& [key, listener] : app.listeners)
     for (Slot& slot : listener.slots) slot.ready = true;
   hand_on(app);
-  const auto now = parts_.clock.steady_now();
   const bool more = std::any_of(app.members.begin(), app.members.end(), [&](const auto& one) {
     return std::any_of(one.second.rests.begin(), one.second.rests.end(),
                        [&](const auto& rest) { return rest.second > now; });

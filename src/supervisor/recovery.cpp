@@ -156,6 +156,7 @@ void Supervisor::adopt_or_end(const Child& child, const std::map<RunId, WorkerId
        (found->second->record().run < child.run && !alive.contains(found->second->record().run)));
   if (free) {
     found->second->adopt(child);
+    rejoin_cluster(found->second->record(), child.run);
     if (child.state == Child::State::kRunning) write_pid_file(found->second->record());
     return;
   }

@@ -232,9 +232,8 @@ Result<void> Supervisor::launch(WorkerRecord& record) {
       launcher_.launch(record, shared_paths(record.id), sockets_of(record.spec, place, member));
   if (!launched && member.value != 0) cluster_.ended(member);
   if (said) record.spec = std::move(*said);
-  if (launched && clustered) cluster_.join(record.spec, record.run, place);
   // Its program binds by itself now.
-  if (!clustered) cluster_.close_unused(app_key(record.spec));
+  if (launched && !clustered) cluster_.close_unused(app_key(record.spec));
   if (!launched && launched.error().sys_errno() == EMFILE)
     return std::move(launched).error().within(
         "the daemon has no descriptors left (raise the hard limit of open files)");

@@ -191,6 +191,7 @@ class Supervisor final : private WorkerHost {
   void prepare_cluster_launch(WorkerRecord& record);
   bool binds_by_itself(const AppSpec& app) const;
   RunLauncher::Sockets sockets_of(const AppSpec& app, const Cluster::Place& place, RunId& member);
+  void rejoin_cluster(const WorkerRecord& record, RunId run);
   void channel_closed(RunId run);
   void recover_cluster(const std::set<RunId>& alive);
   void resume_reloads();

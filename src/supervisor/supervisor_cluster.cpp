@@ -76,10 +76,11 @@ bool Supervisor::shares_port(const AppSpec& app) const {
          (options_.no_traps.empty() && supervisor::is_trapped(app));
 }
 
-// Once it asks for them the run is a member, which is said in `member`: they are made for it.
+// Before its SPAWN the run is a member, which is said in `member`: whoever finds it running finds
+// what it has a right to, and the sockets that it is started with.
 RunLauncher::Sockets Supervisor::sockets_of(const AppSpec& app, const Cluster::Place& place,
                                             RunId& member) {
-  if (app.listen.empty()) return {};
+  if (!shares_port(app)) return {};
   return [this, &app, place, &member](RunId run) -> Result<std::vector<Fd>> {
     const std::vector<ListenSpec> specs = PMX_TRY(listen_specs_of(app.listen));
     const auto identity = PMX_TRY(identity_of(app));
@@ -87,6 +88,7 @@ RunLauncher::Sockets Supervisor::sockets_of(const AppSpec& app, const Cluster::P
     if (identity) owner = FileOwner{identity->uid, identity->gid};
     member = run;
     cluster_.join(app, run, place);
+    if (specs.empty()) return std::vector<Fd>();
     return cluster_.sockets_for(run, specs, owner);
   };
 }
@@ -181,17 +183,20 @@ void Supervisor::recover_cluster(const std::set<RunId>& alive) {
   cluster_.recover();
   for (const RunId run : cluster_.members())
     if (!alive.contains(run)) cluster_.ended(run);
-  for (const auto& [id, worker] : workers_) {
-    const WorkerRecord& record = worker->record();
-    if (!shares_port(record.spec)) continue;
-    // A daemon died between a launch and its note of it.
+  for (const auto& [id, worker] : workers_)
     for (const RunId run : alive)
-      if (worker->owns(run) && (channels_.has(run) || traps_.has(run)))
-        cluster_.join(
-            record.spec, run,
-            {record.instance, cluster_.free_number(record.spec), run != record.run,
-             !is_cluster(record.spec) || traps_.has(run), takes_connections_only(record.spec)});
-  }
+      if (worker->owns(run)) rejoin_cluster(worker->record(), run);
+}
+
+// A daemon died between a launch and its note of it.
+void Supervisor::rejoin_cluster(const WorkerRecord& record, RunId run) {
+  const bool follows = run != record.run;
+  const AppSpec& app = follows && record.reload_to ? *record.reload_to : record.spec;
+  if (!shares_port(app) || !(channels_.has(run) || traps_.has(run))) return;
+  cluster_.join(app, run,
+                {record.instance, cluster_.free_number(app), follows,
+                 !is_cluster(app) || traps_.has(run), takes_connections_only(app)});
+  if (!follows) cluster_.admit(run);
 }
 
 void Supervisor::resume_reloads() {

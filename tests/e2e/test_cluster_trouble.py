@@ -34,6 +34,16 @@ def test_kill_9_of_the_daemon_fails_none(node):
 
 
 @each_node
+def test_workers_that_a_dying_daemon_has_just_started_serve(node):
+    for point in ("before_put", "after_put", "before_spawn", "after_spawn"):
+        with Site(node, {"PMX_CRASH_POINTS": f"{point}:1,{point}:1"}) as site:
+            site.run_through("start", site.app_dir / "web.js", "--name", "web", "-i", "2",
+                             "--listen-timeout", "20000", done=lambda s=site: len(s.list()) == 2)
+            site.everybody(2)
+            check(site.ping()["incarnation"] == 2, f"{point}: it has not died twice: {site.ping()}")
+
+
+@each_node
 def test_updates_fail_none(node):
     with Site(node) as site:
         site.start_web(4)
