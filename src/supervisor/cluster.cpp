@@ -294,7 +294,7 @@ std::set<std::string> Cluster::listens_on(RunId run) const {
   if (found == app_of_.end()) return {};
   const Member& member = apps_.at(found->second).members.at(run);
   std::set<std::string> keys = member.listening;
-  if (member.trapped)
+  if (accepts_unasked(member))
     for (const std::string& key : member.passed) keys.erase(key);
   return keys;
 }

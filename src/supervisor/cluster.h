@@ -170,7 +170,6 @@ class Cluster {
     ListenAddress address;
     std::string data;
     bool slotted = false;
-    bool trapped = false;    // Its workers speak no protocol: nothing can be handed to them.
     std::deque<Slot> slots;  // Which their watches know by address.
     std::vector<unsigned> steered_to;
     std::size_t steered_slots = 0;
@@ -221,6 +220,9 @@ class Cluster {
   void look(App& app);
   void look_at(App& app, const std::string& key, Listener& listener);
   bool takes(const Member& member, const std::string& key) const;
+  // Nothing can be handed to it there.
+  static bool accepts_alone(const Member& member, const std::string& key);
+  static bool accepts_unasked(const Member& member);
   bool has_slot(const Member& member, const std::string& key, const Listener& listener) const;
   void unwatch(Slot& slot);
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/sys.h"
 #include "supervisor/cluster.h"
 #include "supervisor/slot_connection.h"
 
@@ -24,6 +25,10 @@ constexpr auto kFirstPatience = 2s, kLongestPatience = 60s;
 
 bool Cluster::takes(const Member& member, const std::string& key) const {
   return !member.candidate && !member.leaving && !member.hung && member.listening.contains(key);
+}
+
+bool Cluster::accepts_alone(const Member& member, const std::string& key) {
+  return member.trapped && !member.by_hand.contains(key);
 }
 
 void Cluster::unwatch(Slot& slot) {
@@ -43,11 +48,13 @@ void Cluster::spread(App& app) {
 }
 
 void Cluster::spread(App& app, const std::string& key, Listener& listener) {
-  bool anybody = false, by_hand = false;
-  std::set<unsigned> live;
+  bool anybody = false, by_hand = false;  // Of those that a connection can be handed to.
+  std::set<unsigned> live, own;
   for (const auto& [run, member] : app.members) {
+    const bool alone = accepts_alone(member, key);
+    if (alone && member.listening.contains(key)) own.insert(listener.slotted ? member.slot : 0);
     if (!takes(member, key)) continue;
-    anybody = true;
+    anybody = anybody || !alone;
     if (has_slot(member, key, listener))
       live.insert(member.slot);
     else
@@ -56,17 +63,17 @@ void Cluster::spread(App& app, const std::string& key, Listener& listener) {
   if (listener.slotted && !live.empty()) steer_to(app, listener, live);
   for (unsigned i = 0; i < listener.slots.size(); ++i) {
     Slot& slot = listener.slots[i];
-    // With nobody to hand them to they wait in the queue for the worker that comes.
-    // With `trapped` there never is: in a leaving worker's slot nothing is left when it ends, and
-    // in a dead one's it waits for its successor, which gets the lowest slot that is free.
+    // With nobody to hand them to they wait in the queue for the worker that comes: where all of
+    // them accept by themselves, for the next one, which gets the lowest slot that is free.
     const bool ours =
-        !listener.trapped && (listener.slotted ? anybody && !live.contains(i) : by_hand);
+        !own.contains(i) && (listener.slotted ? anybody && !live.contains(i) : by_hand);
     if (!ours) {
       unwatch(slot);
       continue;
     }
     slot.ready = true;
     if (std::exchange(slot.watched, true)) continue;
+    (void)sys::set_nonblocking(slot.socket.get(), true);  // It may have been passed to a program.
     const auto watched = parts_.watches.watch_changes(slot.socket.get(), [this, &app, &slot] {
       slot.ready = true;
       hand_on(app);
@@ -109,7 +116,7 @@ Result<Fd> Cluster::connect_to(RunId run, int port) {
   if (first == nullptr) return nowhere();
   Listener& listener = app->listeners.at(*first);
   Result<void> handed = Error(Errc::kUnavailable, "has no socket that is its alone");
-  if (!listener.trapped) {  // It knows of connections that are handed to it.
+  if (!accepts_alone(member, *first)) {
     TcpPair pair = PMX_TRY(tcp_pair());
     handed = parts_.send(run, new_connection(*first, next_seq()), pair.server.get());
     if (handed) return std::move(pair.client);

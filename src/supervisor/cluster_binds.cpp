@@ -34,7 +34,6 @@ Result<Fd> Cluster::binds(RunId run, const ListenAddress& address) {
   const std::string key = key_of(address);
   const auto answer = [&]() -> Result<Fd> {
     Listener* const listener = PMX_TRY(listener_for(*app, key, address));
-    listener->trapped = true;
     return sys::duplicate(PMX_TRY(socket_for(*app, *listener, member.slot)));
   };
   auto socket = answer();

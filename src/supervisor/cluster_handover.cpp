@@ -21,7 +21,7 @@
 namespace pmx::supervisor {
 
 bool Cluster::has_room(const Member& member, const std::string& key) const {
-  if (!takes(member, key) || (member.trapped && !member.by_hand.contains(key))) return false;
+  if (!takes(member, key) || accepts_alone(member, key)) return false;
   if (member.given.size() >= kWindow) return false;
   const auto rest = member.rests.find(key);
   if (rest == member.rests.end()) return true;

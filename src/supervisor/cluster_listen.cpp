@@ -47,11 +47,16 @@ Result<std::vector<Fd>> Cluster::sockets_for(RunId run, const std::vector<Listen
     member.passed.push_back(key);
     // Before all that it asks for, in this order.
     member.asked[key] = static_cast<std::int64_t>(sockets.size()) - 1 - INT32_MAX;
-    if (member.trapped) member.listening.insert(key);
+    if (accepts_unasked(member)) member.listening.insert(key);
   }
   save(app);
   spread(app);
   return sockets;
+}
+
+// From what it was started with. Others ask for descriptor 3 first.
+bool Cluster::accepts_unasked(const Member& member) {
+  return member.trapped && !member.connections_only;
 }
 
 Result<int> Cluster::passed_socket(App& app, const Member& member, const std::string& key,
@@ -59,9 +64,8 @@ Result<int> Cluster::passed_socket(App& app, const Member& member, const std::st
   const bool is_path = address.kind == ListenAddress::Kind::kUnix;
   if (is_path && !app.listeners.contains(key)) remove_stale_socket(address.address);
   Listener& listener = *PMX_TRY(listener_for(app, key, address));
-  listener.trapped = listener.trapped || member.trapped;
   const int socket = PMX_TRY(socket_for(app, listener, member.slot));
-  if (member.trapped && is_alone(app, member, key)) PMX_TRY(sys::set_nonblocking(socket, false));
+  if (is_alone(app, member, key)) PMX_TRY(sys::set_nonblocking(socket, !accepts_unasked(member)));
   return socket;
 }
 

@@ -1,7 +1,7 @@
 // What the keeper holds of cluster apps beside their sockets: "cluster.<app>", one JSON object.
 //
 //   {"name":…,"namespace":…,"balance":n,"next_listener":n,
-//    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"trapped":bool,"data":"…",
+//    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"data":"…",
 //                  "address":{…}}],
 //    "members":[{"run":"…","slot":n,"number":n,"candidate":bool,"leaving":bool,"hook":bool,
 //                "trapped":bool,"connections_only":bool,"speaks":bool,"asked":{"<key>":seq},
@@ -58,7 +58,6 @@ void Cluster::save(App& app) {
                                       {"number", listener.number},
                                       {"slots", listener.slots.size()},
                                       {"slotted", listener.slotted},
-                                      {"trapped", listener.trapped},
                                       {"data", listener.data},
                                       {"address", to_json(listener.address)}}));
   for (const auto& [run, member] : app.members) {
@@ -104,7 +103,6 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
     Listener listener;
     listener.number = static_cast<std::uint64_t>(item["number"].as_int());
     listener.slotted = item["slotted"].as_bool();
-    listener.trapped = item["trapped"].as_bool();
     listener.data = item["data"].as_string();
     listener.address = address_from_json(item["address"]);
     for (std::int64_t i = 0; i < item["slots"].as_int(); ++i) {
