@@ -163,10 +163,7 @@ Result<Fd> Cluster::connect_to(RunId run, int port) {
   auto handed = parts_.send(run, new_connection(*first, next_seq()), pair.server.get());
   if (handed) return std::move(pair.client);
   Listener& listener = app->listeners.at(*first);
-  const bool alone = std::count_if(app->members.begin(), app->members.end(), [&](const auto& one) {
-                       return one.second.slot == member.slot;
-                     }) == 1;
-  if (!listener.slotted || app->balance != Balance::kSlots || !alone ||
+  if (!listener.slotted || app->balance != Balance::kSlots || !is_alone(*app, member.slot) ||
       listener.slots.at(member.slot).watched)
     return std::move(handed).error();
   return connect_to_slot(listener.slots[0].socket.get(), member.slot, listener.steered_to,
