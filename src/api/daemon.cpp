@@ -6,7 +6,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <set>
 
@@ -21,6 +20,7 @@
 #include "api/shipping.h"
 #include "base/bind_probe.h"
 #include "base/crash_point.h"
+#include "base/signal_name.h"
 #include "base/sys.h"
 #include "config/settings.h"
 #include "config/sink_config.h"
@@ -319,7 +319,7 @@ void Daemon::signal_received(int signal) {
   if (signal == SIGUSR2) return pipeline_->reopen();
   if (signal != SIGTERM && signal != SIGINT && signal != SIGQUIT) return;
   ++end_signals_;
-  notice("told to end by SIG" + std::string(sigabbrev_np(signal)));
+  notice("told to end by " + signal_name(signal));
   if (foreground_) return foreground_->told_to_end(signal);
   if (end_signals_ == 1) return shut_down();
   workers_->signal_all(SIGKILL);

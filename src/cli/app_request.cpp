@@ -180,12 +180,12 @@ Result<config::ResolveContext> resolve_context(const Session& session) {
   context.is_root = ::geteuid() == 0;
   context.env_name = session.line.value("env");
   context.defaults = std::move(settings.app_defaults);
-  (void)apply_pm2_variables(session.env, context.defaults);
   if (session.command == kForegroundCommand) {
     // Whoever started us is to see a crash; and docker stop's own SIGKILL comes after 10 s.
     if (!session.starts_in_foreground) context.defaults.autorestart = false;
     context.defaults.kill_timeout = kForegroundKillTimeout;
   }
+  (void)apply_pm2_variables(session.env, context.defaults);
   return context;
 }
 

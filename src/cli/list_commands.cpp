@@ -75,8 +75,8 @@ void warn_of_unread_state(Session& session) {
   if (info)
     session.console.warn("The list of apps could not be read in full when pmx started at " +
                          iso_time(info->modified_ns) + ": it is kept in " + kept +
-                         ". 'pmx resurrect' brings back what was saved last; remove the file to "
-                         "end this warning.");
+                         ". 'pmx resurrect' brings back what 'pmx save' wrote last; remove the "
+                         "file to end this warning.");
 }
 
 }  // namespace

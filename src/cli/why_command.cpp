@@ -154,7 +154,9 @@ std::vector<std::pair<const Json*, Ended>> runs_that_failed(const Session& sessi
     const Json& exit = element["pmx"]["last_exit"];
     if (exit["cause"].as_string() == "itself" && exit["at"].as_int() >= since_ms)
       died.emplace_back(&element, ended_run(exit));
-    if (const auto run = parse_integer(element["pmx"]["failed_reload"].as_string()))
+    // A run's number is its birth: that of an earlier reload is not what has failed now.
+    const auto run = parse_integer(element["pmx"]["failed_reload"].as_string());
+    if (run && *run >= since_ms * kNsPerMs)
       not_let.emplace_back(&element, run_of_reload(session, *run));
   }
   return died.empty() ? not_let : died;

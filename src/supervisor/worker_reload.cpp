@@ -352,8 +352,8 @@ void Worker::hurry_leaving() {
   for (LeavingRun& run : record_.leaving) {
     timers_.cancel(std::exchange(leave_timers_[run.run].next, 0));
     close(run);
-    if (!host_.is_trapped(run.run))
-      end(run, kill_signal(record_.spec));  // The others have just had their signal.
+    // The others have just had their signal.
+    if (!host_.is_trapped(run.run)) end(run, kill_signal(record_.spec));
   }
 }
 

@@ -1,18 +1,17 @@
 """The bench's rows about cluster mode, PM2's beside it with the same programs: what two workers of a trivial
 http program serve on one port, and how long the slowest hundredth of the requests waits, as wrk sees it; and
 how many requests fail while four workers are reloaded again and again, with the load of the e2e tests."""
+import contextlib
 import re
 import shutil
 import statistics
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from programs import Pm2, Pmx
-from shippers import free_port
+from programs import Pm2, Pmx, wait_until
 from table import row, verdict
 
 E2E = Path(__file__).resolve().parents[1] / "e2e"
@@ -20,6 +19,7 @@ sys.path.insert(0, str(E2E))
 
 from cluster_load import Load as Requests  # noqa: E402
 from cluster_load import Result  # noqa: E402
+from stores import free_port  # noqa: E402
 
 WORKERS = 2
 CONNECTIONS = 64
@@ -35,6 +35,12 @@ class Load(NamedTuple):
     p99_ms: float
 
 
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=5).read())
+    return False
+
+
 def serve(home: Pmx | Pm2, script: Path | None = None, workers: int = WORKERS) -> int:
     """The port on which the program serves once it does."""
     port = free_port()
@@ -43,14 +49,8 @@ def serve(home: Pmx | Pm2, script: Path | None = None, workers: int = WORKERS) -
         script.write_text(PROGRAM)
     home.env["PORT"] = str(port)
     home.run("start", script, "--name", "web", "-i", workers)
-    end = time.monotonic() + 20
-    while True:
-        try:
-            return port if urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=5).read() else 0
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
+    wait_until(f"an answer at port {port}", lambda: answers(port), 20)
+    return port
 
 
 def load(port: int, seconds: int, options: list[str]) -> Load:

@@ -19,6 +19,7 @@ from table import LINE_BYTES
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
 import store_cache  # noqa: E402  (it lies beside the tests that share it)
+from stores import free_port  # noqa: E402
 
 BATCH_LINES = 20_000  # Most that a batch of pmx has.
 
@@ -33,12 +34,6 @@ class Shipment(NamedTuple):
 
     def us_a_line(self) -> float:
         return self.run.cpu_seconds / self.lines * 1e6
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Sink:

@@ -45,6 +45,10 @@ def test_a_release_that_answers_wrongly_does_no_harm(node):
             listed = site.run("list")
             check(listed.stdout.count("online") == 3, listed.stdout)
             check("GET /health" in listed.stdout + listed.stderr, f"list does not tell of it: {listed.stdout}")
+            done = site.run("reload", "web", "--rollback", ok=False)
+            said = done.stdout + done.stderr
+            check("nothing to go back to" in said, said)
+            check("the database says no" not in said, f"these are the words of the reload before: {said}")
             site.run("reload", "web", "--update-env", timeout=120, env={"VERSION": "2"})
             site.check_replaced(before)
         loads.check_none_failed()

@@ -94,6 +94,17 @@ def test_who_does_not_heed_is_killed_after_the_grace_time():
         check(process.returncode == 143, f"{process.returncode}")
 
 
+def test_the_grace_time_of_pm2s_variable_counts_in_a_container_too():
+    with Home(env={"PM2_KILL_TIMEOUT": "500", "PM2_KILL_SIGNAL": "SIGTERM"}) as home:
+        process = begin(home, apps(home, ("deaf", "trap '' TERM INT; echo up; while :; do sleep 0.05; done", {})))
+        check(process.stdout.readline() == "up\n", "not up")
+        app = home.app("deaf")["pm2_env"]
+        check((app["kill_timeout"], app["kill_signal"]) == (500, "SIGTERM"), f"{app['kill_timeout']}")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        check(process.returncode == 143, f"{process.returncode}")
+
+
 def test_the_daemons_death_costs_no_line_and_no_code():
     with Home() as home:
         script = "i=0; while [ $i -lt 400 ]; do echo line $i; i=$((i+1)); sleep 0.005; done; exit 6"
