@@ -1,7 +1,9 @@
 #include "base/json.h"
 
+#include <simdjson.h>
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 #include <unordered_set>
 
@@ -11,6 +13,13 @@ namespace {
 using Parser = nlohmann::json;
 
 bool has_repeated_key(const Json::Object& members) {
+  constexpr std::size_t kFew = 12;  // Compared one by one sooner than put into a set.
+  if (members.size() <= kFew) {
+    for (std::size_t i = 0; i < members.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (members[i].first == members[j].first) return true;
+    return false;
+  }
   std::unordered_set<std::string_view> keys;
   keys.reserve(members.size());
   return !std::all_of(members.begin(), members.end(),
@@ -166,6 +175,50 @@ bool too_deep(std::string_view text) {
   return false;
 }
 
+namespace dom = simdjson::dom;
+
+Json value_of(const dom::element& element) {
+  switch (element.type()) {
+    case dom::element_type::NULL_VALUE:
+      break;
+    case dom::element_type::BOOL:
+      return element.get_bool().value_unsafe();
+    case dom::element_type::INT64:
+      return element.get_int64().value_unsafe();
+    case dom::element_type::UINT64:
+      return element.get_uint64().value_unsafe();
+    case dom::element_type::DOUBLE:
+      return element.get_double().value_unsafe();
+    case dom::element_type::STRING:
+      return element.get_string().value_unsafe();
+    case dom::element_type::ARRAY: {
+      const dom::array array = element.get_array().value_unsafe();
+      Json::Array items;
+      for (const dom::element item : array)
+        items.push_back(value_of(item));
+      return items;
+    }
+    case dom::element_type::OBJECT: {
+      const dom::object object = element.get_object().value_unsafe();
+      Json::Object members;
+      for (const auto [key, member] : object)
+        members.emplace_back(key, value_of(member));
+      keep_last_of_each_key(members);
+      return members;
+    }
+  }
+  return {};
+}
+
+// simdjson reads nearly all there is, in a quarter of the time. What it refuses is nlohmann's,
+// which takes a thousand levels more, and whose errors say where they are.
+std::optional<Json> parsed_quickly(std::string_view text) {
+  dom::parser parser;
+  dom::element document;
+  if (parser.parse(text.data(), text.size()).get(document) != simdjson::SUCCESS) return {};
+  return value_of(document);
+}
+
 const std::string kNoString;
 const Json::Array kNoItems;
 const Json::Object kNoMembers;
@@ -176,6 +229,7 @@ const Json kNull;
 Result<Json> Json::parse(std::string_view text) {
   if (too_deep(text))
     return invalid("more than " + std::to_string(kMaxNesting) + " levels of brackets");
+  if (std::optional<Json> quickly = parsed_quickly(text)) return *std::move(quickly);
   Builder builder;
   if (Parser::sax_parse(text, &builder)) return builder.take();
   // "[json.exception.parse_error.101] parse error at line 1, column 2: …": the reader wants the

@@ -36,6 +36,7 @@ std::string name_of(const std::string& key) {
 
 // Whole numbers below 2^32 - 1 are indices for JavaScript.
 std::optional<std::int64_t> index_of(std::string_view key) {
+  if (key.empty() || key[0] < '0' || key[0] > '9') return {};
   const Result<std::int64_t> number = parse_integer(key);
   if (!number || *number < 0 || *number >= 0xFFFF'FFFF || std::to_string(*number) != key) return {};
   return *number;
@@ -102,9 +103,9 @@ class Inspector {
     const char* braces = value.is_array() ? "[]" : "{}";
     const std::size_t entries = output.size();
     if (value.is_array() && entries >= kFewestGrouped) output = grouped(std::move(output), value);
-    if (current_depth_ - depth < kCompact && entries == output.size()) {
-      std::string line = joined(output, ", ");
-      if (fits(output) && line.find('\n') == std::string::npos)
+    if (current_depth_ - depth < kCompact && entries == output.size() && fits(output)) {
+      const std::string line = joined(output, ", ");
+      if (line.find('\n') == std::string::npos)
         return std::string(1, braces[0]) + " " + line + " " + braces[1];
     }
     const std::string margin = "\n" + std::string(indent_, ' ');
@@ -113,15 +114,24 @@ class Inspector {
   }
 
   static std::string joined(const std::vector<std::string>& parts, const std::string& separator) {
+    std::size_t size = 0;
+    for (const std::string& part : parts) size += part.size() + separator.size();
     std::string out;
-    for (const std::string& part : parts) out += (out.empty() ? "" : separator) + part;
+    out.reserve(size);
+    for (const std::string& part : parts) {
+      if (!out.empty()) out += separator;
+      out += part;
+    }
     return out;
   }
 
   bool fits(const std::vector<std::string>& output) const {
     std::size_t total = output.size() + output.size() + indent_ + 1 + 10;
-    for (const std::string& part : output) total += js_length(part);
-    return total <= kBreakLength;
+    for (const std::string& part : output) {
+      total += js_length(part);
+      if (total > kBreakLength) return false;
+    }
+    return true;
   }
 
   // Long arrays of short items stand in columns.

@@ -98,9 +98,8 @@ Json app_to_json(const AppSpec& app) {
     if (value.is_null()) continue;
     const std::string_view name = group_of(setting.key);
     if (name.size() < setting.key.size()) {
-      Json group = json[name];
-      group.set(setting.key.substr(name.size() + 1), std::move(value));
-      json.set(name, std::move(group));
+      if (json.find(name) == nullptr) json.set(name, Json::object());
+      json.find(name)->set(setting.key.substr(name.size() + 1), std::move(value));
     } else {
       json.set(setting.key, std::move(value));
     }

@@ -98,6 +98,26 @@ TEST(JsonTest, NestingOfAThousandLevelsIsRead) {
   EXPECT_EQ(round_trip(deep), deep);
 }
 
+// Below a thousand brackets the fast parser reads, above them the patient one.
+TEST(JsonTest, AValueIsTheSameHoweverDeepItStands) {
+  constexpr int kDeep = 1'100;
+  for (const std::string text :
+       {R"({"a":1,"b":[true,false,null],"a":{"c":"d"}})",
+        R"("\ud83d\ude00 \u00e9 \n \u0000 \"\\\/")", "-0", "-0.0", "0.1", "1e2", "1E-7",
+        "123456789012345678901234567890", "5e-324", "9223372036854775807", "9223372036854775808",
+        "-9223372036854775808", "18446744073709551615", R"({"":{"":[]}})",
+        "\"\xC3\xA9\xF0\x9F\x98\x80\""}) {
+    Json deep = *Json::parse(std::string(kDeep, '[') + text + std::string(kDeep, ']'));
+    for (int i = 0; i < kDeep; ++i) deep = Json(deep.items().at(0));
+    const Json flat = *Json::parse(text);
+    EXPECT_EQ(flat.dump(), deep.dump()) << text;
+    EXPECT_EQ(flat.is_integer(), deep.is_integer()) << text;
+  }
+  for (const std::string text :
+       {R"("\ud83d")", "\"\xC3\"", "01", "1.", "nul", "1e400", "\"\t\"", "[1,]"})
+    EXPECT_FALSE(Json::parse(text)) << text;
+}
+
 TEST(JsonTest, NestingWithoutEndIsRefused) {
   const std::string deep = std::string(1'000'000, '[');
   EXPECT_NE(Json::parse(deep).error().message().find("2000 levels"), std::string::npos);
