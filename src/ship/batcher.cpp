@@ -41,7 +41,7 @@ void Batcher::seek(const LaneCursor& cursor) {
     const auto at = cursor.find(source->log->path());
     source->log->seek(at == cursor.end() ? std::nullopt : std::optional(at->second),
                       LogSource::Begin::kOldest);
-    source->asleep = false;
+    wake(*source);
   }
 }
 
@@ -59,7 +59,14 @@ void Batcher::seek_source(const std::string& path, const LogCursor& cursor) {
   const auto found = by_path_.find(path);
   if (found == by_path_.end()) return;
   found->second->log->seek(cursor, LogSource::Begin::kOldest);
-  found->second->asleep = false;
+  wake(*found->second);
+}
+
+// It looks at the directory anew: what a seek has seen of it may be old when it is read, and nobody
+// tells of what has come in between.
+void Batcher::wake(Source& source) {
+  source.asleep = false;
+  source.log->directory_changed();
 }
 
 std::optional<Batch> Batcher::build(const LaneCursor& settled, std::uint64_t serial) {
@@ -254,16 +261,11 @@ RunInfo Batcher::run_of(StreamId stream) {
 
 void Batcher::lines_came(const std::string& path) {
   const auto found = by_path_.find(path);
-  if (found == by_path_.end()) return;
-  found->second->asleep = false;
-  found->second->log->directory_changed();
+  if (found != by_path_.end()) wake(*found->second);
 }
 
 void Batcher::look_at_all() {
-  for (const auto& source : sources_) {
-    source->asleep = false;
-    source->log->directory_changed();
-  }
+  for (const auto& source : sources_) wake(*source);
 }
 
 void Batcher::set_end(const std::string& path, const std::optional<LogPosition>& end) {

@@ -92,6 +92,7 @@ class Batcher {
     std::string bytes;
     std::vector<Item> items;
   };
+  static void wake(Source& source);
   void take(Source& from, const MultilineJoiner::Line& line);
   void encode(Event& event, Source& from);
   void read();

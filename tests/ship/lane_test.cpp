@@ -285,6 +285,33 @@ TEST_F(LaneTest, LinesBehindABatchThatWaitedAreSentOnce) {
   EXPECT_EQ(tally().delivered, 5U);
 }
 
+// Among them some that are packed, or removed, by then: they have no index, which the reader would
+// look for. The log thread tells once, until the lane reads again: which it does when the store is back.
+TEST_F(LaneTest, SegmentsThatBeginWhileABatchWaitsAreFound) {
+  limits_.max_lines = 2;
+  out("a\nb\n");
+  store_.answer(status(503)).times(3);
+  lane();
+  clock_.run_due();
+  out("c\n");
+  tell(false);
+  run();
+  const auto start = segment_.next();
+  segment_.seal("2026-11-23T10-00-00Z");
+  test::SegmentBuilder second(dir_, 2, start);
+  second.data(second.stream(10, WorkerId{0}, StreamKind::kOut), "d\n");
+  second.write();
+  const auto then = second.next();
+  second.seal("2026-11-23T10-00-01Z");
+  std::filesystem::remove(dir_.index_path(2));  // It has been packed: its number says nothing.
+  std::filesystem::remove(second.sealed_path("2026-11-23T10-00-01Z"));
+  test::SegmentBuilder third(dir_, 3, then);
+  third.data(third.stream(10, WorkerId{0}, StreamKind::kOut), "e\n");
+  third.write();
+  for (int i = 0; i < 60; ++i) pass(milliseconds(1000));
+  EXPECT_EQ(tally().delivered, 4U);
+}
+
 TEST_F(LaneTest, SendsAtMostSixteenRequestsAtATime) {
   Batch batch;
   batch.serial = 1;
