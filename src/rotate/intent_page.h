@@ -40,6 +40,12 @@ class IntentPage {
     if (at == MAP_FAILED) return system_error(errno, "mmap", "intent page");
     return IntentPage(static_cast<Intent*>(at));
   }
+  // Another mapping of the same page: mremap(2) of size 0. So no descriptor has to be kept for it.
+  Result<IntentPage> again() const {
+    void* at = ::mremap(page_, 0, kIntentBytes, MREMAP_MAYMOVE);
+    if (at == MAP_FAILED) return system_error(errno, "mremap", "intent page");
+    return IntentPage(static_cast<Intent*>(at));
+  }
   IntentPage(IntentPage&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
   IntentPage& operator=(IntentPage&& other) noexcept {
     std::swap(page_, other.page_);

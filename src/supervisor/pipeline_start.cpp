@@ -34,7 +34,13 @@ void PipelineThread::scan(const rotate::LogDir& dir, const RotatePolicy& policy,
 }
 
 void PipelineThread::take_intents(std::vector<IntentFd> intents) {
-  for (IntentFd& intent : intents) intents_.insert_or_assign(intent.log, std::move(intent.fd));
+  for (const IntentFd& intent : intents) {
+    auto page = rotate::IntentPage::map(intent.fd);
+    if (page)
+      intents_.insert_or_assign(intent.log, std::move(*page));
+    else
+      events_.notice(page.error().message());
+  }
 }
 
 Result<Log*> PipelineThread::log_for(const LogSpec& spec) {
@@ -45,7 +51,7 @@ Result<Log*> PipelineThread::log_for(const LogSpec& spec) {
   }
   const auto intent = intents_.find(log_id_of(spec.path));
   if (intent == intents_.end()) return corrupt("no intent page for " + spec.path);
-  auto page = PMX_TRY(rotate::IntentPage::map(intent->second));
+  auto page = PMX_TRY(intent->second.again());
   RealFs& files = files_.insert_or_assign(spec.path, RealFs(spec.owner)).first->second;
   auto log =
       std::make_unique<Log>(spec, options_.home + "/state", std::move(page),

@@ -17,6 +17,7 @@
 #include "base/event_loop.h"
 #include "base/guarded.h"
 #include "redact/redactor_pool.h"
+#include "rotate/intent_page.h"
 #include "rotate/packer.h"
 #include "supervisor/log.h"
 #include "supervisor/pipeline.h"
@@ -91,7 +92,7 @@ class PipelineThread final : public Pipeline, public rotate::RawBytes {
       owners_;  // By active path, for the pack thread.
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<rotate::Packer> packer_;
-  std::map<LogId, Fd> intents_;
+  std::map<LogId, rotate::IntentPage> intents_;
   std::unordered_map<StreamId, std::unique_ptr<Stream>> streams_;
   std::map<std::string, RealFs> files_;  // By active path: with the rights of the log's owner.
   redact::RedactorPool redactors_;
