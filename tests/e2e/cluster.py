@@ -63,6 +63,8 @@ class Site(Home):
 
     def start_web(self, workers: int = 4, *options, script: str = "web.js", wait: bool = True, **more) -> None:
         """The app `web`, and with `wait` until all of its workers serve."""
+        if "--listen-timeout" not in options:  # A loaded machine takes its time to start node.
+            options += ("--listen-timeout", 20000)
         self.start("web", str(self.app_dir / script), "-i", workers, *options, **more)
         if wait:
             self.everybody(workers)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from numbered import text_of
@@ -165,6 +166,13 @@ class Home:
 
     def worker_pids(self) -> dict[int, int]:
         return {app["pm_id"]: app["pid"] for app in self.list()}
+
+    def contents(self) -> Iterator[tuple[Path, bytes]]:
+        """Each file in the home and what it holds, but for those that take another's place just now."""
+        for path in self.path.rglob("*"):
+            if path.is_file() and path.suffix != ".tmp":
+                with contextlib.suppress(FileNotFoundError):
+                    yield path, path.read_bytes()
 
     def ping(self) -> dict:
         return json.loads(self.run("ping", "--json").stdout)

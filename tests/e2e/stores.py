@@ -66,6 +66,14 @@ def free_port() -> int:
     raise Failed("no free port in 100 tries")
 
 
+def free_ports(count: int) -> list[int]:
+    """No two of them the same."""
+    ports: list[int] = []
+    while len(ports) < count:
+        ports += {free_port()} - set(ports)
+    return ports
+
+
 def merged(base: dict, over: dict) -> dict:
     """`base` with what `over` says instead, section by section."""
     both = base | over

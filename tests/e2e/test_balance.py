@@ -17,7 +17,11 @@ def rows(home, word: str = "web") -> list[dict]:
 
 
 def total(home, column: str) -> int:
-    return sum(int(row[column]) for row in rows(home))
+    """One that does not answer within a second is shown as "-"."""
+    def counted():
+        cells = [row[column] for row in rows(home)]
+        return cells if "-" not in cells else None
+    return sum(int(cell) for cell in wait_for("all have answered", counted))
 
 
 @each_node

@@ -120,7 +120,7 @@ def test_an_app_that_has_done_its_work_ends_although_it_has_a_channel():
     with Home() as home:
         app = write(home, "job.js", "process.send('hi'); console.log(process.connected, typeof process.send)")
         home.run("start", app, "--name", "job", "--no-autorestart")
-        wait_for("the end", lambda: home.status("job") == "stopped")
+        home.wait_for_end("job")
         check(out(home, "job") == "true function\n", out(home, "job"))
         check(home.app("job")["pm2_env"]["exit_code"] == 0, "exit code")
 
@@ -194,7 +194,8 @@ def test_not_ready_is_said_by_the_next_daemon_too():
 def test_stop_by_message_in_place_of_sigint():
     with Home() as home:
         app = write(home, "app.js", NODE_APP)
-        home.run("start", app, "--name", "web", *READY, "--shutdown-with-message", "--", 0)
+        home.run("start", app, "--name", "web", *READY, "--shutdown-with-message", "--kill-timeout", 20000,
+                 "--", 0)
         home.run("restart", "web")
         home.run("stop", "web")
         check(out(home, "web").count('got "shutdown"\n') == 2, out(home, "web"))

@@ -88,6 +88,8 @@ def test_every_balance_has_both_of_them():
             with site.loads("close") as loads:
                 site.reload()
                 now = site.check_replaced(before)
+                for pid in now.values():
+                    loads.wait_for_worker(pid)
             result = loads.results[0]
             check(result.failed <= most_failed, result.summary())
             everybody = {*before.values(), *now.values()}
@@ -122,8 +124,10 @@ def test_a_port_that_somebody_has_is_the_programs_own_error():
         site.start_plain()
         other.start_plain(wait=False, autorestart=False)
         wait_for("both have ended", lambda: not other.workers())
-        said = "".join(path.read_text() for path in other.logs.glob("web-error*.log"))
-        check("Address already in use" in said, said)
+
+        def said() -> str:
+            return "".join(path.read_text() for path in other.logs.glob("web-error*.log"))
+        wait_for("both have said why", lambda: said().count("Address already in use") >= 2)
 
 
 def broken_release_does_no_harm(variable: str, words: str) -> None:
@@ -147,7 +151,7 @@ def test_a_release_that_never_binds_does_no_harm():
 
 def test_the_new_worker_is_asked_for_its_health_and_a_wrong_answer_does_no_harm():
     with Plain() as site:
-        site.start_plain(health={"path": "/health", "within": "2s"}, min_uptime=100)
+        site.start_plain(health={"path": "/health", "within": "5s"}, min_uptime=100)
         before = site.workers()
         with site.loads("close") as loads:
             done = site.run("reload", "web", "--update-env", ok=False, env={"HEALTH_STATUS": "503"}, timeout=120)

@@ -37,8 +37,8 @@ class Server:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listener.accept()
-                threading.Thread(target=self.one, args=(connection, self.served), daemon=True).start()
                 self.served += 1
+                threading.Thread(target=self.one, args=(connection, self.served - 1), daemon=True).start()
 
     def one(self, connection: socket.socket, number: int) -> None:
         with connection, contextlib.suppress(OSError):

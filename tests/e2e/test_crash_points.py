@@ -89,7 +89,9 @@ def start_apps(home: Home, point: str, look: str) -> None:
                         rate=3000, label="main%" if look == "merged" else None)
     home.start_numbered("side", *SMALL, *retain, how="chunks", rate=8000)
     if point in GROUPS["end"] + GROUPS["lives"]:
-        home.start_numbered("churn", *SMALL, *retain, "--wait-ready", "--listen-timeout", 60000, rate=1000)
+        home.start_numbered("churn", *SMALL, *retain, "--wait-ready", "--listen-timeout", 60000,
+                            # SIGINT at its start is an exception in Python, which may pass unheeded.
+                            "--kill-signal", "SIGTERM", rate=1000)
 
 
 def run_until_dead(home: Home, point: str, spec: str) -> None:
@@ -121,7 +123,8 @@ def check_run(home: Home, point: str, look: str) -> None:
 def one_run(point: str, look: str, spec: str) -> None:
     with Home(env={"PMX_CRASH_POINTS": spec}) as home:
         start_apps(home, point, look)
-        workers = home.worker_pids()
+        # A start whose daemon has died on it is answered by the next one, which may be at it still.
+        workers = wait_for("all run", lambda: 0 not in (pids := home.worker_pids()).values() and pids)
         keeper = home.ping()["keeper_pid"]
         run_until_dead(home, point, spec)
         time.sleep(0.3)  # Some work after the last recovery, too.

@@ -93,11 +93,13 @@ def test_stdout_and_stderr_keep_apart():
 def test_a_grandchild_that_keeps_the_pipe_is_heard():
     with Home() as home:
         home.start("parent", "/bin/sh", "--interpreter", "none", "--no-autorestart",
-                   args=["-c", "echo parent; (sleep 2; echo late; sleep 1; printf last) & exit 0"])
+                   args=["-c", "echo parent; (while [ ! -e $0 ]; do sleep 0.1; done; echo late; printf last) & exit 0",
+                         home.work / "go"])
         begin = time.monotonic()
-        wait_for("the parent's end is seen", lambda: home.status("parent") == "stopped", 1.8)
+        wait_for("the parent's end is seen", lambda: home.status("parent") == "stopped")
         home.kill_daemon()
         home.run("restart", "parent")  # Hangs on nothing.
+        (home.work / "go").touch()
         check(time.monotonic() - begin < 10, "the grandchild's pipe was waited for")
         wait_for("both grandchildren's words",
                  lambda: read_log(home.logs / "parent-out.log").count(b"last") == 2)

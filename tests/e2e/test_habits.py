@@ -180,9 +180,11 @@ console.log('ready');
 def test_stop_tells_an_app_by_the_signal_that_it_or_pm2s_variable_names():
     with Home() as home:
         write(home, "app.js", TELLS_ITS_SIGNAL)
-        home.run("start", "app.js", "--name", "plain")
-        home.run("start", "app.js", "--name", "own", "--kill-signal", "sigquit", env={"PM2_KILL_SIGNAL": "SIGTERM"})
-        home.run("start", "app.js", "--name", "variable", env={"PM2_KILL_SIGNAL": "SIGTERM"})
+        patient = ("--kill-timeout", 20000)
+        home.run("start", "app.js", "--name", "plain", *patient)
+        home.run("start", "app.js", "--name", "own", "--kill-signal", "sigquit", *patient,
+                 env={"PM2_KILL_SIGNAL": "SIGTERM"})
+        home.run("start", "app.js", "--name", "variable", *patient, env={"PM2_KILL_SIGNAL": "SIGTERM"})
         for name, signal in (("plain", "SIGINT"), ("own", "SIGQUIT"), ("variable", "SIGTERM")):
             log = home.logs / f"{name}-out.log"
             wait_for(f"{name} is ready", lambda log=log: "ready" in log.read_text())

@@ -36,7 +36,7 @@ def refused(site, *words, env=None, options=()) -> str:
 @each_node
 def test_a_release_that_answers_wrongly_does_no_harm(node):
     with Site(node) as site:
-        site.start_web(3, "--health", "/health", "--health-within", "1500ms", *LISTEN, script="health.js")
+        site.start_web(3, "--health", "/health", "--health-within", "5s", *LISTEN, script="health.js")
         before = site.workers()
         with site.loads("close", "keep", connections=6) as loads:
             refused(site, "the new process answers GET /health with 503, not 200", "the database says no",
@@ -108,10 +108,11 @@ def test_one_that_is_not_well_at_once_gets_its_time(node):
 @each_node
 def test_text_that_is_missing_and_answers_that_do_not_come_are_said(node):
     with Site(node) as site:
-        site.start_web(2, "--health", "/health", "--health-expect", "/^db: (up|warm)$/", "--health-within", "1s",
+        site.start_web(2, "--health", "/health", "--health-expect", "/^db: (up|warm)$/", "--health-within", "5s",
                        *LISTEN, script="health.js")
         refused(site, "with 200 and without /^db: (up|warm)$/", env={"HEALTH_BODY": "db: down"})
-        refused(site, "gives no answer to GET /600000 (health, asked for 1000 ms)", options=("--health", "/600000"))
+        refused(site, "gives no answer to GET /600000 (health, asked for 1000 ms)",
+                options=("--health", "/600000", "--health-within", "1s"))
         refused(site, "it does not listen on 9", options=("--health-port", "9"))
         wrong = site.run("reload", "web", "--health-expect", "/(/", ok=False)
         check("health.expect" in wrong.stdout + wrong.stderr, wrong.stdout + wrong.stderr)

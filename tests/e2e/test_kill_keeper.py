@@ -84,6 +84,7 @@ def test_both_die_at_once_and_the_apps_come_back():
         home.start_numbered("a", *ROTATE, how="halves")
         home.start_numbered("b", *ROTATE, how="chunks", rate=20000)
         home.run("restart", "b")
+        wait_for("lines", lambda: b"a:000000000:" in read_log(home.logs / "a-out.log"))
         time.sleep(1)
         before = {app["name"]: app for app in home.list()}
         kill_both(home)
@@ -100,6 +101,7 @@ def test_both_die_at_once_and_the_apps_come_back():
         home.start_numbered("new", *ROTATE)
         used = {app["pm_id"] for app in before.values()}
         check(home.app("new")["pm_id"] not in used, "an id was used twice")
+        wait_for("a's second life", lambda: read_log(home.logs / "a-out.log").count(b"a:000000000:") == 2)
         time.sleep(0.5)
         home.stop_all()
         home.kill()

@@ -141,7 +141,8 @@ def test_the_last_lines_of_a_crash_are_there_in_every_language():
             write(home, f"{name}.{ending}", CRASH_APP[ending])
             home.run("start", f"{name}.{ending}", "--interpreter", program, "--no-autorestart")
         for name in programs:
-            wait_for(f"{name} has ended", lambda name=name: home.status(name) in ("stopped", "errored"))
+            wait_for(f"{name} has ended", lambda name=name: home.status(name) in ("stopped", "errored") and
+                     home.app(name)["pmx"]["open_runs"] == 0)
             lines = out(home, name).splitlines()
             check(lines == [f"line {i}" for i in range(500)], f"{name}: {len(lines)} lines")
             errors = read_log(home.logs / f"{name}-error.log").decode().splitlines()

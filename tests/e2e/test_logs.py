@@ -75,7 +75,7 @@ def test_follow_begins_before_the_app_and_sees_all_apps():
     with Home() as home:
         shell(home, "one", "echo first; sleep 60")
         follow(home, "--lines", "0")
-        time.sleep(0.5)
+        wait_for("the follower", lambda: "[TAILING]" in (home.work / "followed").read_text())
         shell(home, "two", "echo 'of two'; echo 'error of two' >&2; sleep 60")
         text = wait_for("lines of the new app",
                         lambda: (t := (home.work / "followed").read_text()).count("of two") == 2 and t)
@@ -84,11 +84,11 @@ def test_follow_begins_before_the_app_and_sees_all_apps():
 
 def test_merges_workers_in_time_order():
     with Home() as home:
-        home.start_numbered("a", rate=500, count=300)
-        home.start_numbered("b", rate=500, count=300)
+        home.start_numbered("a", rate=500, count=1500)
+        home.start_numbered("b", rate=500, count=1500)
         wait_for("both are through", lambda: (home.work / "a.count").exists() and (home.work / "b.count").exists())
         home.run("stop", "all")
-        out = lines_of(home, "--raw", "--lines", "300")
+        out = lines_of(home, "--raw", "--lines", "1500")
         names = [line[0] for line in out]
         turns = sum(x != y for x, y in zip(names, names[1:]))
         check(turns > 50, f"{turns} changes between two workers that print at the same time")
@@ -120,11 +120,11 @@ def test_filters():
 
 def test_since_and_until():
     with Home() as home:
-        shell(home, "a", "echo early; sleep 3; echo late")
+        shell(home, "a", "echo early; sleep 15; echo late")
         ended(home, "a")
-        check(lines_of(home, "a", "--raw", "--since", "2s") == ["late"], "--since 2s")
+        check(lines_of(home, "a", "--raw", "--since", "14s") == ["late"], "--since 14s")
         check(lines_of(home, "a", "--raw", "--since", "1h") == ["early", "late"], "--since 1h")
-        check(lines_of(home, "a", "--raw", "--until", "2s") == ["early"], "--until 2s")
+        check(lines_of(home, "a", "--raw", "--until", "14s") == ["early"], "--until 14s")
         check(lines_of(home, "a", "--raw", "--since", "2020-01-01T10:00") == ["early", "late"], "a date")
         check(lines_of(home, "a", "--raw", "--until", "2020-01-01") == [], "an old date")
 

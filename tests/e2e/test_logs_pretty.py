@@ -23,8 +23,10 @@ TRACES = {
 }
 # Prints traces line by line, so that other workers' lines come in between.
 PRINTER = """
-import sys, time
+import os, sys, time
 lines, count = {lines!r}, {count}
+while not os.path.exists("{go}"):
+    time.sleep(0.01)
 for n in range(count):
     for line in lines:
         print(line.replace("{{n}}", str(n)), flush=True)
@@ -50,8 +52,10 @@ def events_of(lines: list[str]) -> list[tuple[str, list[str]]]:
 def start_printers(home: Home, count: int, *options) -> None:
     for name, lines in TRACES.items():
         script = home.work / f"{name}.py"
-        script.write_text(PRINTER.format(lines=lines, count=count))
+        script.write_text(PRINTER.format(lines=lines, count=count, go=home.work / "go"))
         home.start(name, str(script), "--interpreter", sys.executable, "--no-autorestart", *options)
+    wait_for("all of them run", lambda: len(home.list()) == len(TRACES))
+    (home.work / "go").touch()
 
 
 def expected_of(trace: list[str], count: int) -> list[list[str]]:
@@ -99,6 +103,7 @@ def test_traces_of_five_languages_stay_whole_while_all_print_at_once():
     count = size(30, 300)
     with Home() as home:
         follow(home, "--pretty", "--lines", "0")
+        wait_for("the follower", lambda: "[TAILING]" in (home.work / "followed").read_text())
         start_printers(home, count, "--merge-logs")
         for name in TRACES:
             ended(home, name)
@@ -126,11 +131,12 @@ def test_traces_of_instances_that_share_a_log_stay_apart():
     with Home() as home:
         script = home.work / "a.py"
         script.write_text("import os\nme = os.environ['NODE_APP_INSTANCE']\n" +
-                          PRINTER.format(lines=lines, count=count)
+                          PRINTER.format(lines=lines, count=count, go="/")
                           .replace('"{n}", str(n))', '"{n}", str(n)).replace("{me}", me)')
                           .replace('"done"', 'f"me{me}"'))
         home.start("a", str(script), "--interpreter", sys.executable, "--no-autorestart", "-i", "3", "--merge-logs")
-        wait_for("the end of all three", lambda: all(a["pm2_env"]["status"] == "stopped" for a in home.list()), 60)
+        wait_for("the end of all three", lambda: all(a["pm2_env"]["status"] == "stopped" and not a["pmx"]["open_runs"]
+                                                     for a in home.list()), 60)
         check(len(list(home.logs.glob("a*out*.log"))) == 1, "the instances do not share a log")
         shown = [event for _, event in events_of(lines_of(home, "a", "--pretty", "--lines", str(20 * count)))]
         for me in range(3):
@@ -212,8 +218,9 @@ def test_a_trace_that_is_not_complete_is_shown_after_a_moment():
 def test_follows_through_rotations_and_kills_of_the_daemon():
     with Home() as home:
         script = home.work / "a.py"
-        script.write_text(PRINTER.format(lines=TRACES["node"], count=600))
+        script.write_text(PRINTER.format(lines=TRACES["node"], count=600, go="/"))
         follower = follow(home, "--pretty", "--lines", "0")
+        wait_for("the follower", lambda: "[TAILING]" in (home.work / "followed").read_text())
         home.start("node", str(script), "--interpreter", sys.executable, "--no-autorestart",
                    "--rotate-max-size", "8K", "--rotate-retain", "0")
         for _ in range(3):

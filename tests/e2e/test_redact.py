@@ -44,9 +44,9 @@ def test_kill_9_shows_no_secret_and_loses_no_line():
         keeper, workers = home.ping()["keeper_pid"], home.worker_pids()
         kill_at_random(home, KILLS, 3)
         check_undisturbed(home, keeper, workers)
-        logs = home.app("raw")["pmx"]["logs"]
-        check(all(log["redactions"] > 0 for log in logs if log["path"].endswith("raw-out.log")),
-              f"nothing is counted: {logs}")
+        # By this daemon, which is a new one.
+        wait_for("a count", lambda: all(log["redactions"] > 0 for log in home.app("raw")["pmx"]["logs"]
+                                        if log["path"].endswith("raw-out.log")))
         check(home.run("logs", "raw", "--nostream", "--lines", 5).stdout.count("[redacted]") >= 15,
               "pmx logs shows other lines than the file has")
         home.stop_all()

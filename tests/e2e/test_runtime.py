@@ -47,8 +47,10 @@ def test_one_app_and_its_exit_code():
 
 def test_all_apps_of_a_file_and_the_code_of_the_first_to_fail():
     with Home() as home:
-        file = apps(home, ("migrate", "echo migrated", {}), ("web", "echo up; exec sleep 1000", {"instances": 2}),
-                    ("bad", "sleep 0.5; echo gone; exit 9", {}))
+        said, cwd = {"cwd": str(home.work)}, str(home.work)
+        file = apps(home, ("migrate", "echo migrated; touch said.m", said),
+                    ("web", "echo up; touch said.$NODE_APP_INSTANCE; exec sleep 1000", {"instances": 2, "cwd": cwd}),
+                    ("bad", "until [ $(ls said.* | wc -l) = 3 ]; do sleep 0.1; done; sleep 0.5; echo gone; exit 9", said))
         code, out, err = to_end(home, file)
         check(code == 9, f"{code} {err}")
         check(sorted(out.split()) == ["gone", "migrated", "up", "up"], f"{out!r}")

@@ -48,9 +48,12 @@ def raw(port: int, request: bytes) -> bytes:
     return answer
 
 
+PATIENT = ("--listen-timeout", 30000)  # A loaded machine takes its time to start a server.
+
+
 def serve(home: Home, *options, command="serve", **more) -> int:
     port = free_port()
-    home.run(command, "site", port, *options, **more)
+    home.run(command, "site", port, *PATIENT, *options, **more)
     return port
 
 
@@ -58,7 +61,7 @@ def test_a_folder_is_served_by_an_app_of_pm2s_name():
     with Home() as home:
         make_site(home)
         port = free_port()
-        said = home.run("serve", "site", port).stdout
+        said = home.run("serve", "site", port, *PATIENT).stdout
         check(f"Serving {home.work}/site on port {port}" in said, said)
         app = home.app(f"static-page-server-{port}")
         check(app["pm2_env"]["status"] == "online", app["pm2_env"]["status"])
@@ -195,7 +198,7 @@ def test_a_password_is_asked_for_and_shown_nowhere():
         only = home.run("serve", "site", free_port(), "--basic-auth-username", "me", ok=False).stderr
         check("go together" in only and len(home.list()) == 1, only)
         port = free_port()
-        home.run("serve", "site", port, "--basic-auth-username", "me", env={"PM2_SERVE_BASIC_AUTH_PASSWORD": "other"})
+        home.run("serve", "site", port, *PATIENT, "--basic-auth-username", "me", env={"PM2_SERVE_BASIC_AUTH_PASSWORD": "other"})
         check(ask(port, "/")[0] == 401 and ask(port, "/", **login("me:other"))[0] == 200, "from the environment")
 
 
@@ -227,7 +230,7 @@ def test_a_deploys_link_is_followed_at_once():
         current = home.work / "current"
         current.symlink_to("one")
         port = free_port()
-        home.run("serve", "current", port, "--name", "docs")
+        home.run("serve", "current", port, *PATIENT, "--name", "docs")
         check(ask(port, "/")[2] == b"one", "the first release")
         (home.work / "next").symlink_to("two")
         (home.work / "next").rename(current)
@@ -308,7 +311,7 @@ def test_instances_share_the_port():
     with Home() as home:
         make_site(home)
         port = free_port()
-        said = home.run("serve", "site", port, "-i", "2", "--name", "docs", "--access-log").stderr
+        said = home.run("serve", "site", port, *PATIENT, "-i", "2", "--name", "docs", "--access-log").stderr
         check("WARN" not in said, said)
         pids = home.worker_pids()
         check(len(pids) == 2 and all(app["pm2_env"]["status"] == "online" for app in home.list()), f"{pids}")

@@ -147,6 +147,7 @@ def test_stop_keeps_it_until_it_is_switched_off():
     with Home() as home:
         app = App(home)
         home.run("stop", NAME)
+        home.run("reset", NAME)  # Which saves at once: the watch goes with that.
         app.write("src/a.js")
         home.run("start", NAME)
         app.write("src/b.js")

@@ -138,6 +138,7 @@ TEST_F(KeeperTest, TellsADaemonWhoItIsAndWhatItHolds) {
   EXPECT_EQ(daemon->hello.run, 0U);
   EXPECT_EQ(static_cast<pid_t>(daemon->hello.extra & 0xFFFFFFFFU), keeper_.pid());
   EXPECT_EQ(daemon->hello.extra & kSafe, 0U);
+  EXPECT_NE(daemon->hello.extra & kPassesSockets, 0U);
   EXPECT_THAT(daemon->held, Contains(Key("children")));
   EXPECT_THAT(daemon->held, Contains(Key("lock")));
 }
@@ -390,9 +391,12 @@ TEST_F(KeeperTest, IsRefusedAHomeThatAnotherKeeperHas) {
 // The test program is every keeper of this test: what it becomes is itself.
 TEST_F(KeeperTest, BecomesAnotherProgramAndKeepsChildrenDescriptorsStatusesAndSignals) {
   auto daemon = start();
-  sys::Pipe input = std::move(*sys::pipe());
-  daemon->spawn(2, shell("trap '' USR2; read x; exit 9"), {}, {input.read_end.get()}, kHasStdin);
+  sys::Pipe input = std::move(*sys::pipe()), output = std::move(*sys::pipe());
+  daemon->spawn(2, shell("trap '' USR2; echo ready; read x; exit 9"), {},
+                {input.read_end.get(), output.write_end.get()}, kHasStdin | kHasStdout);
   const pid_t worker = daemon->when(2, ChildState::kRunning).pid;
+  char ready[8];
+  ASSERT_TRUE(sys::read(output.read_end.get(), ready));  // It ignores the signal from here on.
   daemon->spawn(3, shell("exit 7"));
   EXPECT_EQ(WEXITSTATUS(daemon->when(3, ChildState::kExited).wait_status), 7);
   const Fd file = std::move(*sys::memfd_of("file", "0123456789"));
@@ -447,7 +451,7 @@ TEST_F(KeeperTest, EndsADaemonWhoseHeartStopsAndKeepsTheWorkers) {
   if (keeper == 0) {
     KeeperOptions options;
     options.daemon_command = {sys::self_exe(), "daemon", "--home", keeper_.home()};
-    options.heartbeat_deadline = std::chrono::milliseconds(1000);
+    options.heartbeat_deadline = std::chrono::milliseconds(5000);
     options.lock = std::move(*sys::open("/dev/null", O_RDONLY));
     const RealClock clock;
     auto made = Keeper::create(std::move(options), clock);
