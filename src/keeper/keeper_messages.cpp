@@ -122,7 +122,7 @@ void Keeper::flush() {
 }
 
 Result<void> Keeper::say_hello() {
-  std::uint64_t extra = static_cast<std::uint32_t>(::getpid());
+  std::uint64_t extra = static_cast<std::uint32_t>(::getpid()) | kPassesSockets;
   if (restarts_.safe()) extra |= kSafe;
   if (options_.foreground) extra |= kForeground;
   return send(socket_.get(), {Op::kHello, kProtocolVersion, table_->header.incarnation, extra},

@@ -35,7 +35,7 @@ inline constexpr int kExitHomeTaken = 75;  // EX_TEMPFAIL of sysexits.h.
 
 enum class Op : std::uint32_t {
   // From the keeper. A daemon that connects hears HELLO, FD for all that is held, END.
-  // value: protocol version; run: incarnation; extra: keeper's pid, kSafe, kForeground. With the
+  // value: protocol version; run: incarnation; extra: keeper's pid and kSafe…. With the
   // keeper's own version as its name.
   kHello = 1,
   kFd,  // With a name and one descriptor.
@@ -67,6 +67,7 @@ static_assert(sizeof(Header) == 24);
 // HELLO.extra: the pid in the low half, and these.
 inline constexpr std::uint64_t kSafe = 1ULL << 32U;
 inline constexpr std::uint64_t kForeground = 1ULL << 33U;
+inline constexpr std::uint64_t kPassesSockets = 1ULL << 34U;  // It knows kHasSockets.
 // SPAWN.value: which of the worker's descriptors follow the order, in this order.
 // kHasTrap is a SEQPACKET socket that asks for the worker's binds to be trapped (base/bind_trap.h):
 // the trap goes there, as the descriptor of a message of one byte. With kHasSockets all that follow

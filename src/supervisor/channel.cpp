@@ -163,6 +163,7 @@ Result<void> Channel::send_at_once(std::string_view json, int fd) {
 // way as the user may have (ETOOMANYREFS, unix(7)).
 Result<std::size_t> Channel::send_bytes(std::string_view text, int fd) {
   auto sent = sys::send_bytes(socket_.get(), text, fd);
+  stalled_ = !sent && sent.error().sys_errno() != EAGAIN;
   if (sent) return sent;
   const int why = sent.error().sys_errno();
   // What the worker has said before is still to be read.
@@ -175,7 +176,7 @@ void Channel::send_queued() {
     Queued& next = queue_.front();
     const auto sent = send_bytes(next.text, next.fd.get());
     if (!sent) {
-      if (!deaf_) return;  // The next change tells.
+      if (!deaf_) return;  // The next change tells, or must_try_again().
       refused_ += queue_.size();
       queue_.clear();
       return;

@@ -64,6 +64,9 @@ class Channel {
   // socket is full, or something waits already.
   Result<void> send_at_once(std::string_view json, int fd);
 
+  // Something waits to be sent, and no change of the socket will tell when it can be.
+  bool must_try_again() const { return stalled_ && !queue_.empty(); }
+
   bool closed() const { return closed_ || deaf_; }
   std::uint64_t passed_over() const { return passed_over_; }  // Messages that were too long.
   std::uint64_t refused() const { return refused_; }          // Messages that were not sent.
@@ -86,6 +89,7 @@ class Channel {
   Receive receive_;
   std::size_t acted_ = 0;  // Bytes at the socket's front whose messages have been acted on.
   bool begun_ = false, acting_ = false, held_ = false, closed_ = false, deaf_ = false;
+  bool stalled_ = false;
   Long long_ = Long::kNone;
   std::string piece_;  // kCollecting: what has been taken out of the line.
   std::size_t beginning_bytes_ = 0;

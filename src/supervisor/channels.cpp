@@ -12,9 +12,10 @@ namespace {
 
 constexpr std::string_view kChannelPrefix = "chan.", kStdinPrefix = "stdin.";
 constexpr std::string_view kHandleTaken = "{\"cmd\":\"NODE_HANDLE_ACK\"}";
-constexpr std::chrono::seconds kPatience{1};  // With a long line whose rest does not come.
-constexpr std::size_t kAtomicBytes = 4096;    // PIPE_BUF: a write of so much is never cut.
-constexpr int kLastTurns = 16;                // Of a run that has ended: 4 MiB.
+constexpr std::chrono::seconds kPatience{1};        // With a long line whose rest does not come.
+constexpr std::size_t kAtomicBytes = 4096;          // PIPE_BUF: a write of so much is never cut.
+constexpr std::chrono::milliseconds kTryAgain{50};  // To send what only time lets through.
+constexpr int kLastTurns = 16;                      // Of a run that has ended: 4 MiB.
 
 Error takes_nothing(std::string why) { return {Errc::kRejected, std::move(why)}; }
 Error is_full() { return {Errc::kNoSpace, "has not read what was sent to it before"}; }
@@ -86,20 +87,21 @@ void Channels::turn(RunId run) {
   tell_of_bounds(run, *entry);
   switch (turn) {
     case Channel::Turn::kIdle:
+      if (entry->channel.must_try_again()) turn_after(run, *entry, kTryAgain);
       return be_patient(run, *entry);
     case Channel::Turn::kMore:
-      return turn_soon(run, *entry);
+      return turn_after(run, *entry, {});
     case Channel::Turn::kClosed:
       // process.disconnect(), or the worker has ended: its own end tells the keeper.
       forget(entries_.find(run));
-      link_.drop(channel_name(run));
-      return events_.closed(run);
+      events_.closed(run);
+      return link_.drop(channel_name(run));  // Else a daemon after us would not see its end.
   }
 }
 
-void Channels::turn_soon(RunId run, Entry& entry) {
+void Channels::turn_after(RunId run, Entry& entry, std::chrono::nanoseconds delay) {
   if (entry.turn_timer != 0) return;
-  entry.turn_timer = timers_.call_after(std::chrono::nanoseconds(0), [this, run, &entry] {
+  entry.turn_timer = timers_.call_after(delay, [this, run, &entry] {
     entry.turn_timer = 0;  // Cancelled before the entry goes.
     turn(run);
   });
@@ -132,7 +134,7 @@ void Channels::release_held() {
   for (const auto& [run, entry] : entries_) {
     if (!entry->channel.held()) continue;
     entry->channel.release();
-    turn_soon(run, *entry);
+    turn_after(run, *entry, {});
   }
 }
 
@@ -178,6 +180,7 @@ Result<void> Channels::send(RunId run, std::string_view json, int fd) {
   const auto found = entries_.find(run);
   if (found == entries_.end()) return takes_nothing("has no channel");
   auto sent = found->second->channel.send(json, fd);
+  if (found->second->channel.must_try_again()) turn_after(run, *found->second, kTryAgain);
   tell_of_bounds(run, *found->second);
   return sent;
 }

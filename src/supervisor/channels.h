@@ -70,7 +70,7 @@ class Channels {
 
   Channel::Took received(RunId run, std::string_view line);
   void turn(RunId run);
-  void turn_soon(RunId run, Entry& entry);
+  void turn_after(RunId run, Entry& entry, std::chrono::nanoseconds delay);
   void be_patient(RunId run, Entry& entry);
   void tell_of_bounds(RunId run, Entry& entry);
   void forget(Entries::iterator at);

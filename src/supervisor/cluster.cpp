@@ -63,6 +63,13 @@ bool Cluster::is_asked_for(const App& app, const std::string& key) {
   });
 }
 
+std::string Cluster::key_at(const App& app, const std::string& key, const ListenAddress& address) {
+  if (app.listeners.contains(key)) return key;
+  for (const auto& [known, listener] : app.listeners)
+    if (is_one_address(listener.address, address)) return known;
+  return key;
+}
+
 // Higher than any that a daemon before this one has used: it counted by the same clock, in less
 // than the 2^53 that JavaScript counts to.
 std::int64_t Cluster::next_seq() {
@@ -153,6 +160,8 @@ void Cluster::query(App& app, RunId run, ClusterMessage message) {
   if (const std::string* const passed = passed_key(member.passed, message.descriptor)) {
     message.key = *passed;
     message.refused = 0;
+  } else {
+    message.key = key_at(app, message.key, message.address);
   }
   const auto refuse = [&](int why) {
     (void)parts_.send(run, refusal(message, why, next_seq()), -1);
@@ -165,7 +174,8 @@ void Cluster::query(App& app, RunId run, ClusterMessage message) {
     Listener* const listener = PMX_TRY(listener_for(app, message.key, message.address));
     const bool by_hand = (app.balance == Balance::kRoundRobin || member.connections_only) &&
                          message.address.kind != ListenAddress::Kind::kUdp;
-    const int socket = PMX_TRY(socket_for(app, *listener, by_hand ? 0 : member.slot));
+    const int socket =
+        PMX_TRY(socket_for(app, *listener, by_hand ? free_slot(app, message.key) : member.slot));
     member.asked[message.key] = message.seq;
     if (by_hand) member.by_hand.insert(message.key);
     member.speaks = true;
@@ -221,13 +231,23 @@ Result<int> Cluster::socket_for(App& app, Listener& listener, unsigned slot) {
 void Cluster::listening(App& app, RunId run, const ClusterMessage& message) {
   Member& member = app.members.at(run);
   const std::string* const passed = passed_key(member.passed, message.descriptor);
-  const std::string& own = member.asked.contains(message.key) ? message.key : message.asked_key;
-  const std::string& key = passed != nullptr ? *passed : own;
+  std::string key = passed != nullptr ? *passed : key_at(app, message.key, message.address);
+  if (!member.asked.contains(key)) key = message.asked_key;
   if (!member.asked.contains(key)) return;  // By itself: `exclusive` or reusePort.
   member.listening.insert(key);
   save(app);
   spread(app);
   parts_.listens(run);
+}
+
+// The lowest that nobody accepts from alone.
+unsigned Cluster::free_slot(const App& app, const std::string& key) {
+  std::set<unsigned> taken;
+  for (const auto& [run, member] : app.members)
+    if (accepts_alone(member, key) && member.listening.contains(key)) taken.insert(member.slot);
+  unsigned slot = 0;
+  while (taken.contains(slot)) ++slot;
+  return slot;
 }
 
 // A worker that is told to leave closes all that it has; its listeners stay for the one after it.
@@ -242,17 +262,17 @@ void Cluster::close(App& app, RunId run, const std::string& key) {
   spread(app);
 }
 
-void Cluster::close_listener(App& app, const std::string& key) {
-  const auto found = app.listeners.find(key);
-  if (found == app.listeners.end()) return;
-  Listener& listener = found->second;
+void Cluster::close_listener(App& app, std::string key) {
+  auto closed = app.listeners.extract(key);
+  if (!closed) return;
+  save(app);  // Before the keeper gives them up: who reads it looks for all that it names.
+  Listener& listener = closed.mapped();
   for (std::size_t slot = 0; slot < listener.slots.size(); ++slot) {
     unwatch(listener.slots[slot]);
     stop_listening(listener.slots[slot].socket.get(), listener.address);
     parts_.link.drop(socket_name(app, listener, slot));
   }
   std::erase_if(app.waiting, [&](const Given& given) { return given.key == key; });
-  app.listeners.erase(found);
 }
 
 void Cluster::close_unused(const AppKey& key) {
@@ -270,9 +290,15 @@ void Cluster::close_unasked(const AppKey& key) {
   const auto found = apps_.find(key);
   if (found == apps_.end()) return;
   App& app = found->second;
+  // What one was started with is no question of its own, unless it never asks.
   const bool all_have_asked =
-      std::none_of(app.members.begin(), app.members.end(),
-                   [](const auto& member) { return member.second.asked.empty(); });
+      std::all_of(app.members.begin(), app.members.end(), [](const auto& one) {
+        const auto& asked = one.second.asked;
+        return accepts_unasked(one.second)
+                   ? !asked.empty()
+                   : std::any_of(asked.begin(), asked.end(),
+                                 [](const auto& question) { return question.second >= 0; });
+      });
   if (app.members.empty() || !all_have_asked) return;
   std::vector<std::string> unasked;
   for (const auto& [name, listener] : app.listeners)
@@ -287,6 +313,28 @@ std::vector<RunId> Cluster::members() const {
   std::vector<RunId> runs;
   for (const auto& [run, key] : app_of_) runs.push_back(run);
   return runs;
+}
+
+std::vector<AppKey> Cluster::apps() const {
+  std::vector<AppKey> keys;
+  for (const auto& [key, app] : apps_) keys.push_back(key);
+  return keys;
+}
+
+std::set<std::string> Cluster::to_take_over(RunId run, RunId next) const {
+  const auto app = app_of_.find(run);
+  if (app == app_of_.end()) return {};
+  const std::map<RunId, Member>& members = apps_.at(app->second).members;
+  const Member& old = members.at(run);
+  std::set<std::string> keys = old.listening;
+  const auto successor = members.find(next);
+  if (successor == members.end() || !accepts_unasked(successor->second)) return keys;
+  // Nobody sees more of it. What the other was started with, it may be started without.
+  const std::vector<std::string>& passed = successor->second.passed;
+  for (const std::string& key : passed) keys.erase(key);
+  if (!passed.empty() && accepts_unasked(old))
+    for (const std::string& key : old.passed) keys.erase(key);
+  return keys;
 }
 
 std::set<std::string> Cluster::listens_on(RunId run) const {
@@ -308,6 +356,21 @@ Result<void> Cluster::disconnect(RunId run) {
   const auto sent = told ? parts_.send(run, disconnect_request(next_seq()), -1) : Result<void>();
   if (trapped) return Error(Errc::kRejected, "does not speak the cluster's protocol");
   return sent;
+}
+
+void Cluster::channel_closed(RunId run) {
+  App* const app = find(run);
+  if (app == nullptr) return;
+  Member& member = app->members.at(run);
+  for (const std::string& key : std::exchange(member.by_hand, {})) {
+    member.asked.erase(key);
+    member.listening.erase(key);
+    member.rests.erase(key);
+  }
+  for (auto& [seq, given] : std::exchange(member.given, {}))
+    app->waiting.push_back(std::move(given));
+  save(*app);
+  spread(*app);
 }
 
 void Cluster::ended(RunId run) {

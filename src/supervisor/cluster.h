@@ -97,14 +97,19 @@ class Cluster {
   void admit(RunId run);
   void said(RunId run, std::string_view line);
   std::vector<RunId> members() const;
+  std::vector<AppKey> apps() const;
   bool has(RunId run) const { return app_of_.contains(run); }
   // It gets no new connections, but for those that wait in its own slot.
   void leave_soon(RunId run);
   Result<void> disconnect(RunId run);
   void ended(RunId run);  // Or its channel is closed.
+  // Of a run that has bound addresses by itself too, which it keeps.
+  void channel_closed(RunId run);
   // Addresses that it is seen to listen on, by key: not those that it was started with, where it
   // never says whether it accepts there.
   std::set<std::string> listens_on(RunId run) const;
+  // Those of `run` on which `next` must be seen to listen before it can be followed by it.
+  std::set<std::string> to_take_over(RunId run, RunId next) const;
   // A new connection to this worker, whoever else listens on the same address: the one that it has
   // asked for first, or the one of `port`.
   Result<Fd> connect_to(RunId run, int port);
@@ -128,6 +133,7 @@ class Cluster {
   // Whether they could be had, without the app's coming to any harm.
   Result<void> check_listen(const AppKey& app, const std::vector<ListenSpec>& specs) const;
   std::uint32_t waiting_at(RunId run) const;  // In the queues that are its alone.
+  bool knows(const AppKey& app) const { return apps_.contains(app); }
   // Where the app has no members: closes all that it has.
   void close_unused(const AppKey& app);
   // Closes what no member has asked for, once each of them has asked for something.
@@ -142,7 +148,7 @@ class Cluster {
     unsigned slot = 0;
     int number = 0;
     bool candidate = false, leaving = false, has_hook = false, trapped = false;
-    bool connections_only = false, speaks = false;
+    bool connections_only = false, speaks = false, binds = false;
     std::map<std::string, std::int64_t> asked;  // Key to the seq of the question.
     std::set<std::string> listening;
     std::vector<std::string> passed;  // Keys of what it was started with, from descriptor 3 on.
@@ -188,8 +194,9 @@ class Cluster {
   };
 
   static std::string id_of(const AppKey& key);
+  // Of the listener that the app has at this address already, whoever named it; else `key`.
+  static std::string key_at(const App& app, const std::string& key, const ListenAddress& address);
   static bool is_asked_for(const App& app, const std::string& key);
-  static bool binds_by_itself(const Member& member);
   static const Slot* slot_of(const App& app, const Member& member, const std::string& key);
   App* find(RunId run);
   void mark(RunId run, bool Member::*flag, bool value);
@@ -198,12 +205,14 @@ class Cluster {
   void query(App& app, RunId run, ClusterMessage message);
   Result<int> passed_socket(App& app, const Member& member, const std::string& key,
                             const ListenAddress& address);
+  void close_if_shut_down(App& app, const std::string& key);
   bool make_room(App& app, const ListenAddress& address);
   Result<Listener*> listener_for(App& app, const std::string& key, const ListenAddress& address);
   Result<int> socket_for(App& app, Listener& listener, unsigned slot);
   void listening(App& app, RunId run, const ClusterMessage& message);
   void close(App& app, RunId run, const std::string& key);
-  void close_listener(App& app, const std::string& key);
+  static unsigned free_slot(const App& app, const std::string& key);
+  void close_listener(App& app, std::string key);
   void save(App& app);
   Result<App> read(std::string_view text) const;
   void refuse_leftovers(App& app, const Member& gone);
@@ -214,7 +223,7 @@ class Cluster {
   // cluster_balance.cpp
   void spread(App& app);
   void spread(App& app, const std::string& key, Listener& listener);
-  void steer_to(App& app, Listener& listener, const std::set<unsigned>& live);
+  void steer_to(App& app, Listener& listener, const std::set<unsigned>& open);
   void try_again(App& app, Member& member);
   void look_later(App& app);
   void look(App& app);

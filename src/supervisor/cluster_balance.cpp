@@ -60,7 +60,11 @@ void Cluster::spread(App& app, const std::string& key, Listener& listener) {
     else
       by_hand = true;
   }
-  if (listener.slotted && !live.empty()) steer_to(app, listener, live);
+  std::set<unsigned> open = live;
+  if (live.empty() && by_hand)  // Where we accept.
+    for (unsigned i = 0; i < listener.slots.size(); ++i)
+      if (!own.contains(i)) open.insert(i);
+  if (listener.slotted && !open.empty()) steer_to(app, listener, open);
   for (unsigned i = 0; i < listener.slots.size(); ++i) {
     Slot& slot = listener.slots[i];
     // With nobody to hand them to they wait in the queue for the worker that comes: where all of
@@ -72,8 +76,8 @@ void Cluster::spread(App& app, const std::string& key, Listener& listener) {
       continue;
     }
     slot.ready = true;
-    if (std::exchange(slot.watched, true)) continue;
     (void)sys::set_nonblocking(slot.socket.get(), true);  // It may have been passed to a program.
+    if (std::exchange(slot.watched, true)) continue;
     const auto watched = parts_.watches.watch_changes(slot.socket.get(), [this, &app, &slot] {
       slot.ready = true;
       hand_on(app);
@@ -82,8 +86,8 @@ void Cluster::spread(App& app, const std::string& key, Listener& listener) {
   }
 }
 
-void Cluster::steer_to(App& app, Listener& listener, const std::set<unsigned>& live) {
-  std::vector<unsigned> slots(live.begin(), live.end());
+void Cluster::steer_to(App& app, Listener& listener, const std::set<unsigned>& open) {
+  std::vector<unsigned> slots(open.begin(), open.end());
   if (slots == listener.steered_to && listener.slots.size() == listener.steered_slots) return;
   const auto steered = steer(listener.slots[0].socket.get(), slots,
                              static_cast<unsigned>(listener.slots.size()), app.balance);
@@ -137,10 +141,14 @@ bool Cluster::ask_traffic(RunId run) {
 // ---- Workers that hang.
 
 void Cluster::look_later(App& app) {
-  const bool worth = app.members.size() > 1 &&
-                     std::any_of(app.listeners.begin(), app.listeners.end(), [](const auto& entry) {
-                       return !entry.second.steered_to.empty();
-                     });
+  const auto has_slots = [&](const auto& entry) {
+    return entry.second.slotted &&
+           std::any_of(app.members.begin(), app.members.end(), [&](const auto& one) {
+             return has_slot(one.second, entry.first, entry.second);
+           });
+  };
+  const bool worth =
+      app.members.size() > 1 && std::any_of(app.listeners.begin(), app.listeners.end(), has_slots);
   if (!worth) return parts_.timers.cancel(std::exchange(app.look_timer, 0));
   if (app.look_timer != 0) return;
   app.look_timer = parts_.timers.call_after(kLookEvery, [this, &app] {

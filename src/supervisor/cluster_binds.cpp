@@ -14,10 +14,8 @@ namespace {
 
 constexpr int kMostLeftovers = 4096;
 
-constexpr std::string_view kBound = "bind ";  // No address that is asked for begins so.
-
 std::string key_of(const ListenAddress& address) {
-  return std::string(kBound) + address.address + ":" + std::to_string(address.port) +
+  return "bind " + address.address + ":" + std::to_string(address.port) +
          (address.ipv6_only ? " v6only" : "");
 }
 
@@ -31,8 +29,10 @@ Result<Fd> Cluster::binds(RunId run, const ListenAddress& address) {
   if (app == nullptr || !app->members.at(run).trapped)
     return system_error(EADDRNOTAVAIL, "bind", "run " + std::to_string(run.value));
   Member& member = app->members.at(run);
-  const std::string key = key_of(address);
+  const std::string key = key_at(*app, key_of(address), address);
   const auto answer = [&]() -> Result<Fd> {
+    if (member.by_hand.contains(key))  // It has asked for it over its channel.
+      return system_error(EADDRINUSE, "bind", address.address + ":" + std::to_string(address.port));
     Listener* const listener = PMX_TRY(listener_for(*app, key, address));
     return sys::duplicate(PMX_TRY(socket_for(*app, *listener, member.slot)));
   };
@@ -43,21 +43,17 @@ Result<Fd> Cluster::binds(RunId run, const ListenAddress& address) {
   }
   member.asked[key] = 0;
   member.listening.insert(key);
+  member.binds = true;
   save(*app);
   spread(*app);
   return socket;
-}
-
-bool Cluster::binds_by_itself(const Member& member) {
-  return std::any_of(member.listening.begin(), member.listening.end(),
-                     [](const std::string& key) { return key.starts_with(kBound); });
 }
 
 bool Cluster::is_trapped(RunId run) const {
   const auto found = app_of_.find(run);
   if (found == app_of_.end()) return false;
   const Member& member = apps_.at(found->second).members.at(run);
-  return member.trapped && (!member.speaks || binds_by_itself(member));
+  return member.trapped && (!member.speaks || member.binds);
 }
 
 // nullptr: it has none.
@@ -97,7 +93,7 @@ void Cluster::refuse_leftovers(App& app, const Member& gone) {
   int refused = 0;
   for (const std::string& key : gone.listening) {
     const Slot* const slot = slot_of(app, gone, key);
-    if (slot == nullptr) continue;
+    if (slot == nullptr || slot->watched) continue;  // Watched: they are handed to others.
     const int socket = slot->socket.get();
     if (!sys::set_nonblocking(socket, true)) continue;
     for (int i = 0; i < kMostLeftovers && accept_waiting(socket); ++i) ++refused;

@@ -55,11 +55,12 @@ void Cluster::hand_on(App& app) {
       continue;
     }
     source.slot->ready = false;
-    if (connection.error().sys_errno() == EAGAIN) continue;  // The next one is told of.
+    const int why = connection.error().sys_errno();
+    if (why == EAGAIN) continue;  // The next one is told of.
     if (!std::exchange(source.slot->told_of_trouble, true))
       parts_.notice("app " + app.key.first + ": " + connection.error().message() +
                     "; connections wait meanwhile");
-    rest_later(app);
+    if (why != EINVAL) rest_later(app);  // EINVAL: a program has shut it down, for good.
   }
 }
 

@@ -38,7 +38,8 @@ Result<std::vector<Fd>> Cluster::sockets_for(RunId run, const std::vector<Listen
   Member& member = app.members.at(run);
   std::vector<Fd> sockets;
   for (const ListenSpec& spec : specs) {
-    const std::string key = key_of(spec.address);
+    const std::string key = key_at(app, key_of(spec.address), spec.address);
+    close_if_shut_down(app, key);
     const bool made = !app.listeners.contains(key);
     const int socket = PMX_TRY(passed_socket(app, member, key, spec.address));
     if (made && owner && spec.address.kind == ListenAddress::Kind::kUnix)
@@ -52,6 +53,16 @@ Result<std::vector<Fd>> Cluster::sockets_for(RunId run, const std::vector<Listen
   save(app);
   spread(app);
   return sockets;
+}
+
+// A program before it may have done so, where a close() leaves it to the next one.
+void Cluster::close_if_shut_down(App& app, const std::string& key) {
+  const auto known = app.listeners.find(key);
+  if (known == app.listeners.end() || is_asked_for(app, key)) return;
+  const auto& slots = known->second.slots;
+  const bool listens = std::all_of(
+      slots.begin(), slots.end(), [](const Slot& slot) { return is_listening(slot.socket.get()); });
+  if (!listens) close_listener(app, key);
 }
 
 // From what it was started with. Others ask for descriptor 3 first.

@@ -120,8 +120,9 @@ ClusterMessage cluster_message(std::string_view line) {
     message.descriptor =
         static_cast<int>(std::clamp<std::int64_t>((*json)["fd"].as_int(-1), -1, kMostDescriptors));
   }
-  if (message.act == Act::kQueryServer) {
+  if (message.act == Act::kQueryServer || message.act == Act::kListening)
     read_address(*json, message);
+  if (message.act == Act::kQueryServer) {
     const Json& data = (*json)["data"];
     if (!data.is_null()) message.data = data.dump();
   }

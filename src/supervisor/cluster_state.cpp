@@ -4,8 +4,12 @@
 //    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"data":"…",
 //                  "address":{…}}],
 //    "members":[{"run":"…","slot":n,"number":n,"candidate":bool,"leaving":bool,"hook":bool,
-//                "trapped":bool,"connections_only":bool,"speaks":bool,"asked":{"<key>":seq},
+//                "trapped":bool,"connections_only":bool,"speaks":bool,"binds":bool,"asked":{"<key>":seq},
 //                "listening":["<key>"],"by_hand":["<key>"],"passed":["<key>"]}]}
+#include <sys/socket.h>
+
+#include <algorithm>
+
 #include "base/sys.h"
 #include "base/units.h"
 #include "supervisor/cluster.h"
@@ -75,6 +79,7 @@ void Cluster::save(App& app) {
                                     {"trapped", member.trapped},
                                     {"connections_only", member.connections_only},
                                     {"speaks", member.speaks},
+                                    {"binds", member.binds},
                                     {"asked", asked},
                                     {"listening", listening},
                                     {"by_hand", by_hand},
@@ -124,6 +129,7 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
     member.trapped = item["trapped"].as_bool();
     member.connections_only = item["connections_only"].as_bool();
     member.speaks = item["speaks"].as_bool();
+    member.binds = item["binds"].as_bool();
     for (const auto& [key, seq] : item["asked"].members()) member.asked[key] = seq.as_int();
     for (const Json& key : item["listening"].items()) member.listening.insert(key.as_string());
     for (const Json& key : item["by_hand"].items()) member.by_hand.insert(key.as_string());
@@ -134,6 +140,11 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
 
 void Cluster::recover() {
   std::set<std::string> used;
+  std::vector<std::string> read_apps;
+  const auto is_read = [&](const std::string& socket) {
+    return std::any_of(read_apps.begin(), read_apps.end(),
+                       [&](const std::string& prefix) { return socket.starts_with(prefix); });
+  };
   for (const std::string& name : parts_.link.names()) {
     if (!name.starts_with(kStatePrefix)) continue;
     auto state = [&]() -> Result<App> {
@@ -147,14 +158,20 @@ void Cluster::recover() {
     }
     App& app = apps_[state->key];
     app = std::move(*state);
+    read_apps.push_back(std::string(kSocketPrefix) + app.id + ".");
     for (const auto& [run, member] : app.members) app_of_[run] = app.key;
     for (const auto& [key, listener] : app.listeners)
       for (std::size_t slot = 0; slot < listener.slots.size(); ++slot)
         used.insert(socket_name(app, listener, slot));
   }
-  // A daemon died between making a socket and its note of it: nobody has been told of it.
-  for (const std::string& name : parts_.link.names())
-    if (name.starts_with(kSocketPrefix) && !used.contains(name)) parts_.link.drop(name);
+  // A daemon died between making a socket and its note of it: nobody has been told of it. Or
+  // between its note of the end of one and that end.
+  for (const std::string& name : parts_.link.names()) {
+    if (!name.starts_with(kSocketPrefix) || used.contains(name)) continue;
+    const auto socket = parts_.link.get(name);
+    if (socket && is_read(name)) (void)::shutdown(socket->get(), SHUT_RDWR);
+    parts_.link.drop(name);
+  }
   for (auto& [key, app] : apps_) spread(app);
 }
 

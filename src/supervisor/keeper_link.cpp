@@ -111,6 +111,10 @@ Result<void> KeeperConnection::spawn(const SpawnRequest& request) {
   if (table_full())
     return Error(Errc::kNoSpace, "there are " + std::to_string(keeper::kMaxChildren) +
                                      " workers already, which is as many as one keeper takes");
+  if (!request.socket_fds.empty() && !passes_sockets_)
+    return Error(Errc::kRejected,
+                 "the keeper is of an older version, which passes no sockets (listen): run "
+                 "'pmx update'");
   Spawning spawning;
   spawning.fds.push_back(
       PMX_TRY(keeper::write_order({request.program, request.cwd, request.argv, request.env,

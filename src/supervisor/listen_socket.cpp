@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -150,6 +151,16 @@ std::vector<sock_filter> hash_of_client() {
 
 }  // namespace
 
+bool is_one_address(const ListenAddress& one, const ListenAddress& other) {
+  if (one.kind != other.kind || one.kind == ListenAddress::Kind::kUdp) return false;
+  if (one.kind == ListenAddress::Kind::kUnix) return one.address == other.address;
+  const auto host = [](const ListenAddress& address) {
+    return address.address == "::" ? std::string() : address.address;
+  };
+  return one.port == other.port && one.port != 0 && one.ipv6_only == other.ipv6_only &&
+         host(one) == host(other);
+}
+
 Result<Fd> open_listener(const ListenAddress& address, bool slots) {
   const bool tcp = address.kind == ListenAddress::Kind::kTcp;
   const auto at = [&](const Result<Address>& where, bool slotted) -> Result<Fd> {
@@ -169,6 +180,15 @@ Result<Fd> open_slot(const ListenAddress& address, int first) {
   Fd fd = PMX_TRY(bound(address, at, true));
   PMX_TRY(listen_on(fd, address));
   return fd;
+}
+
+bool is_listening(int fd) {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || listens == 0)
+    return false;
+  pollfd state{fd, POLLRDHUP, 0};  // Of a Unix socket nothing else tells.
+  return ::poll(&state, 1, 0) >= 0 && (state.revents & (POLLHUP | POLLRDHUP)) == 0;
 }
 
 void stop_listening(int fd, const ListenAddress& address) {

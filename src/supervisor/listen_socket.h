@@ -47,6 +47,9 @@ enum class Balance : std::uint8_t {
   kRoundRobin,  // One socket, from which we accept for all.
 };
 
+// One listener serves both: written in two ways, or with other options. Never for UDP and port 0.
+bool is_one_address(const ListenAddress& one, const ListenAddress& other);
+
 // Bound; and listening where that is said (UDP never does). `slots`: others of this address may
 // follow, though none is there now: somebody else's is EADDRINUSE.
 Result<Fd> open_listener(const ListenAddress& address, bool slots);
@@ -70,6 +73,9 @@ struct BoundName {
   int port = 0;
 };
 std::optional<BoundName> bound_name(int fd);
+
+// Nobody has shut it down.
+bool is_listening(int fd);
 
 // Connections that nobody has accepted yet; 0 where that is not to be had.
 std::uint32_t waiting_connections(int fd);

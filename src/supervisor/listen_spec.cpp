@@ -129,7 +129,7 @@ Result<std::vector<ListenSpec>> listen_specs_of(const std::vector<std::string>& 
   for (const std::string& entry : entries) {
     ListenSpec spec = PMX_TRY(listen_spec_of(entry));
     for (const ListenSpec& other : specs)
-      if (other.address == spec.address) return wrong(entry, "is there twice");
+      if (is_one_address(other.address, spec.address)) return wrong(entry, "is there twice");
     specs.push_back(std::move(spec));
   }
   return specs;

@@ -232,8 +232,8 @@ Result<void> Supervisor::launch(WorkerRecord& record) {
       launcher_.launch(record, shared_paths(record.id), sockets_of(record.spec, place, member));
   if (!launched && member.value != 0) cluster_.ended(member);
   if (said) record.spec = std::move(*said);
-  // Its program binds by itself now.
-  if (launched && !clustered) cluster_.close_unused(app_key(record.spec));
+  if (launched && !clustered)
+    tidy_cluster(app_key(record.spec));  // Its program binds by itself now.
   if (!launched && launched.error().sys_errno() == EMFILE)
     return std::move(launched).error().within(
         "the daemon has no descriptors left (raise the hard limit of open files)");

@@ -161,6 +161,9 @@ class Supervisor final : private WorkerHost {
   void notice(const std::string& line) override { parts_.notice(line); }
   // supervisor_cluster.cpp
   std::set<std::string> listens_on(RunId run) override { return cluster_.listens_on(run); }
+  std::set<std::string> to_take_over(RunId run, RunId next) override {
+    return cluster_.to_take_over(run, next);
+  }
   void admit(RunId run) override;
   void ask_health(RunId run, const AppSpec& app, Done done) override;
   void ask_no_more(RunId run) override { checks_.erase(run); }
@@ -196,6 +199,7 @@ class Supervisor final : private WorkerHost {
   void recover_cluster(const std::set<RunId>& alive);
   void resume_reloads();
   void tidy_cluster(const AppKey& app);
+  void tidy_later(const AppKey& app);
   Result<const WorkerRecord*> running(WorkerId id) const;
   void write_pid_file(const WorkerRecord& record);
   void forget_removed();

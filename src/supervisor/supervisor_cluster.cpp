@@ -126,9 +126,14 @@ bool Supervisor::disconnect(RunId run) {
 }
 
 void Supervisor::channel_closed(RunId run) {
-  if (cluster_.is_trapped(run)) return;  // What it listens on has nothing to do with that.
-  cluster_.ended(run);
-  if (Worker* const worker = worker_of(run)) worker->cut_off(run);
+  Worker* const worker = worker_of(run);
+  if (!cluster_.is_trapped(run)) {
+    cluster_.ended(run);
+    if (worker != nullptr) worker->cut_off(run);
+    return;
+  }
+  cluster_.channel_closed(run);
+  if (worker != nullptr) tidy_cluster(app_key(worker->record().spec));
 }
 
 void Supervisor::reload_moved(WorkerId id) {
@@ -166,12 +171,17 @@ void Supervisor::reload(std::vector<std::pair<WorkerId, AppSpec>> workers, std::
 
 // Held while a worker is to come back, whatever it does meanwhile.
 void Supervisor::tidy_cluster(const AppKey& app) {
+  if (!cluster_.knows(app)) return;
   const bool wanted = std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) {
     const WorkerRecord& record = entry.second->record();
     return !removed_.contains(entry.first) && app_key(record.spec) == app && record.should_run &&
-           record.state != WorkerState::kErrored;
+           record.state != WorkerState::kErrored && shares_port(record.spec);
   });
   if (!wanted) return cluster_.close_unused(app);
+  tidy_later(app);
+}
+
+void Supervisor::tidy_later(const AppKey& app) {
   if (tidy_timers_.contains(app)) return;
   tidy_timers_[app] = parts_.timers.call_after(kTidyDelay, [this, app] {
     tidy_timers_.erase(app);
@@ -186,6 +196,8 @@ void Supervisor::recover_cluster(const std::set<RunId>& alive) {
   for (const auto& [id, worker] : workers_)
     for (const RunId run : alive)
       if (worker->owns(run)) rejoin_cluster(worker->record(), run);
+  // As the daemon before us would have.
+  for (const AppKey& app : cluster_.apps()) tidy_later(app);
 }
 
 // A daemon died between a launch and its note of it.

@@ -52,6 +52,8 @@ class WorkerHost {
   // Cluster mode: addresses that a run is seen to listen on; it gets no more new connections; it is
   // told to close (false: nobody listens there); and a reload has got one step on.
   virtual std::set<std::string> listens_on(RunId) { return {}; }
+  // Those of `run` that its successor must be seen to listen on.
+  virtual std::set<std::string> to_take_over(RunId run, RunId) { return listens_on(run); }
   virtual void admit(RunId) {}  // It gets connections from now on.
   virtual void leave_soon(RunId) {}
   virtual bool disconnect(RunId) { return false; }

@@ -120,7 +120,7 @@ void Worker::successor_changed(const Child& child) {
 bool Worker::successor_serves() {
   if (record_.successor->ready) return true;
   if (record_.reload_to->wait_ready) return false;
-  const std::set<std::string> old = host_.listens_on(record_.run);
+  const std::set<std::string> old = host_.to_take_over(record_.run, record_.successor->run);
   const std::set<std::string> now = host_.listens_on(record_.successor->run);
   return !old.empty() && std::includes(now.begin(), now.end(), old.begin(), old.end());
 }
@@ -136,8 +136,8 @@ std::chrono::nanoseconds Worker::on_trial() const {
 void Worker::look_at_successor() {
   if (!record_.successor || record_.successor->pid == 0) return;
   const bool serves = successor_serves();
-  const bool nothing_to_serve =
-      !record_.reload_to->wait_ready && host_.listens_on(record_.run).empty();
+  const bool nothing_to_serve = !record_.reload_to->wait_ready &&
+                                host_.to_take_over(record_.run, record_.successor->run).empty();
   const bool fits = serves || nothing_to_serve;
   if (!fits && health_ == Health::kWell) return reload_failed("has stopped listening");
   if (!fits || !successor_is_well()) return;
@@ -242,7 +242,8 @@ void Worker::reload_failed(const std::string& why) {
     static_cast<SideRun&>(failed) = *std::exchange(record_.successor, std::nullopt);
     record_.leaving.push_back(failed);
     LeavingRun& run = record_.leaving.back();
-    host_.listens_on(run.run).empty() ? dismiss(run) : leave(run);
+    const bool idle = host_.listens_on(run.run).empty() && !host_.is_trapped(run.run);
+    idle ? dismiss(run) : leave(run);
   }
   host_.save_soon();
   host_.reload_moved(record_.id);

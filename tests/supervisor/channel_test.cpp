@@ -1,6 +1,7 @@
 #include "supervisor/channel.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/sys.h"
+#include "support/without_capabilities.h"
 
 namespace pmx::supervisor {
 namespace {
@@ -245,6 +247,27 @@ TEST_F(ChannelTest, AWorkerThatDoesNotReadLosesWhatIsPastTheBoundAndNothingElse)
   }
   EXPECT_EQ(all.size(), taken * (message.size() + 1));
   EXPECT_TRUE(channel_->send("1"));
+}
+
+// ETOOMANYREFS of unix(7): more descriptors are on their way than this user may have open. No
+// change of our socket says when that is over.
+TEST_F(ChannelTest, WhatOnlyTimeLetsThroughIsTriedAgain) {
+  const sys::SocketPair other = std::move(sys::stream_pair().value());
+  const test::WithoutCapabilities unprivileged;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{128, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  std::size_t passed = 0;
+  while (passed < 1000 && sys::send_bytes(other.first.get(), "x", kept_.get())) ++passed;
+  ASSERT_LT(passed, 1000U);
+  ASSERT_TRUE(channel_->send("\"with a socket\"", kept_.get()));
+  EXPECT_TRUE(channel_->must_try_again());
+  EXPECT_EQ(worker_reads(), "");
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(turn(), Turn::kIdle);
+  EXPECT_FALSE(channel_->must_try_again());
+  EXPECT_EQ(worker_reads(), "\"with a socket\"\n");
 }
 
 TEST_F(ChannelTest, WhatIsSentAtOnceIsThereAsAWholeOrNotAtAll) {

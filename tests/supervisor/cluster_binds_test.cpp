@@ -165,7 +165,105 @@ TEST_F(ClusterBindsTest, TheNextDaemonKnowsWhoServesWhat) {
   EXPECT_THAT(arrive({kA, kB}, 60), Each(Gt(10U)));
 }
 
+TEST_F(ClusterBindsTest, WhoAsksForTheAddressThatOthersHaveBoundSharesIt) {
+  serves(kA, 0);
+  joins(kB, 1);  // Of a release that speaks the protocol.
+  asks(kB, tcp(port_));
+  ASSERT_EQ(error_of(kB), 0);
+  EXPECT_NE(socket_number(last(kB).fd.get()), number(kA));
+  says(kB, "listening", tcp(port_), 2);
+  EXPECT_THAT(listening_, ElementsAre(kB));
+  EXPECT_EQ(cluster_->listens_on(kA), cluster_->listens_on(kB));
+  sockets_[kB] = std::move(*sys::duplicate(last(kB).fd.get()));
+  EXPECT_THAT(arrive({kA, kB}, 60), Each(Gt(10U)));
+  cluster_->ended(kA);
+  closes(kB, key_of(kB));
+  EXPECT_THAT(held("port."), SizeIs(0));
+}
+
+TEST_F(ClusterBindsTest, WhoHasBoundNothingYetMayStillWantWhatWasThere) {
+  serves(kA, 0);
+  cluster_->ended(kA);
+  joins_trapped(kB, 0);
+  cluster_->close_unasked(app_key());
+  EXPECT_THAT(held("port."), SizeIs(1));
+  ASSERT_EQ(binds(kB), 0);
+  cluster_->close_unasked(app_key());
+  EXPECT_THAT(held("port."), SizeIs(1));
+}
+
+TEST_F(ClusterBindsTest, ASocketThatNoNoteTellsOfIsFreeAtTheNextStart) {
+  serves(kA, 0);
+  const std::string name = held("port.").front();
+  const Fd extra = std::move(supervisor::open_listener({.address = "127.0.0.1"}, false)).value();
+  ASSERT_TRUE(link_.put(name.substr(0, name.find('.', 5)) + ".9.0", extra.get()));
+  next_daemon();
+  EXPECT_THAT(held("port."), ElementsAre(name));
+  EXPECT_FALSE(supervisor::is_listening(extra.get()));
+  EXPECT_TRUE(supervisor::is_listening(sockets_[kA].get()));
+}
+
 // ---- One that speaks the protocol as well, and takes connections only.
+
+TEST_F(ClusterBindsTest, WhatItHasAskedForItCannotBindToo) {
+  joins_both(kA);
+  asks(kA, tcp(port_));
+  ASSERT_EQ(error_of(kA), 0);
+  EXPECT_EQ(binds(kA), EADDRINUSE);
+}
+
+TEST_F(ClusterBindsTest, WhileItsPredecessorLeavesNewConnectionsAreHandedToTheOneThatAsks) {
+  serves(kA, 0);
+  joins_both(kB);
+  asks(kB, tcp(port_));
+  says(kB, "listening", tcp(port_), 2);
+  cluster_->leave_soon(kA);
+  clients(3);
+  watches_.changed();
+  EXPECT_THAT(given_to(kB), SizeIs(3));
+  EXPECT_EQ(cluster_->waiting_at(kA), 0U);
+}
+
+TEST_F(ClusterBindsTest, WhileItServesNewConnectionsWaitForNoCandidate) {
+  joins_both(kA);
+  asks(kA, tcp(port_));
+  says(kA, "listening", tcp(port_), 2);
+  serves(kB, 1, true);
+  clients(4);
+  watches_.changed();
+  EXPECT_THAT(given_to(kA), SizeIs(4));
+  EXPECT_EQ(cluster_->waiting_at(kB), 0U);
+}
+
+TEST_F(ClusterBindsTest, WhatItsPredecessorHasBoundIsHandedToTheOneThatAsks) {
+  serves(kA, 0);
+  joins_both(kB);
+  asks(kB, tcp(port_));
+  ASSERT_EQ(error_of(kB), 0);
+  says(kB, "listening", tcp(port_), 2);
+  cluster_->leave_soon(kA);
+  cluster_->ended(kA);
+  clients(2);
+  watches_.changed();
+  EXPECT_THAT(given_to(kB), SizeIs(2));
+  EXPECT_EQ(clock_.waiting(), 0U);
+}
+
+TEST_F(ClusterBindsTest, AfterTheEndOfItsChannelItHasOnlyWhatItHasBound) {
+  joins_both(kA);
+  ASSERT_EQ(binds(kA), 0);
+  asks_and_listens(kA);
+  clients(1);
+  watches_.changed();
+  ASSERT_THAT(given_to(kA), SizeIs(1));
+  EXPECT_THAT(cluster_->listens_on(kA), SizeIs(2));
+  cluster_->channel_closed(kA);
+  EXPECT_THAT(cluster_->listens_on(kA), SizeIs(1));
+  EXPECT_TRUE(cluster_->is_trapped(kA));
+  joins_both(kB);
+  asks_and_listens(kB);
+  EXPECT_THAT(given_to(kB), SizeIs(1));  // What the other had not taken.
+}
 
 TEST_F(ClusterBindsTest, WhatOneAsksForIsHandedToItWhateverTheBalance) {
   for (const char* const balance : {"slots", "shared", "sticky", "rr"}) {

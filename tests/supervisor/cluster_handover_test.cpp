@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 
 #include "supervisor/cluster_fixture.h"
 #include "support/temp_dir.h"
@@ -44,6 +45,16 @@ class ClusterHandoverTest : public ClusterFixture {
   }
   TempDir dir_;
 };
+
+// shutdown(2) of a program that had it: accept(2) says EINVAL for ever.
+TEST_F(ClusterHandoverTest, ASocketThatWasShutDownIsLeftAlone) {
+  serves_in_turn(kA, 0);
+  const Fd socket = std::move(held_sockets()[0]);
+  ASSERT_EQ(::shutdown(socket.get(), SHUT_RDWR), 0);
+  watches_.changed();
+  EXPECT_TRUE(noticed("Invalid argument"));
+  EXPECT_EQ(clock_.waiting(), 0U);
+}
 
 // ---- What workers are told.
 

@@ -202,6 +202,71 @@ TEST_F(ClusterListenTest, NodeHasItForAskingByItsDescriptor) {
   EXPECT_EQ(error_of(kA), -EINVAL);
 }
 
+TEST_F(ClusterListenTest, WhatAProgramHasShutDownIsListenedOnAgain) {
+  const TempDir dir;
+  const std::vector<std::string> entries{here(), "unix:" + dir.path() + "/app.sock"};
+  ASSERT_EQ(begins(kA, 0, As(), entries), 0);
+  for (std::size_t i = 0; i < 2; ++i) ASSERT_EQ(::shutdown(socket(kA, i), SHUT_RDWR), 0);
+  cluster_->ended(kA);
+  ASSERT_EQ(begins(kB, 0, As(), entries), 0);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_TRUE(supervisor::is_listening(socket(kB, i))) << i;
+  const Fd client = client_of(port_);
+  EXPECT_TRUE(queue_reaches(socket(kB), 1));
+}
+
+TEST_F(ClusterListenTest, WhoComesWhileAnotherBindsThePortSharesIt) {
+  cluster_->join(app(), kA, {0, 1, false, true});
+  const auto bound = cluster_->binds(kA, {.address = "127.0.0.1", .port = port_});
+  ASSERT_TRUE(bound);
+  ASSERT_EQ(begins(kB, 1), 0);
+  EXPECT_NE(socket_number(bound->get()), socket_number(socket(kB)));
+  EXPECT_EQ(port_of(socket(kB)), port_);
+  EXPECT_THAT(held("port."), SizeIs(2));
+}
+
+TEST_F(ClusterListenTest, AStartThatFailsLeavesNoSocketOfOursBlocking) {
+  const std::string port = tcp(port_);
+  joins(kA, 0);
+  asks(kA, port);
+  joins(kC, 1);
+  asks(kC, port);
+  says(kC, "listening", port, 2);
+  cluster_->ended(kA);  // From now on we accept what lies in its slot.
+  const Fd taken = std::move(supervisor::open_listener({.address = "127.0.0.1"}, false)).value();
+  const std::string other = "127.0.0.1:" + std::to_string(port_of(taken.get()));
+  EXPECT_EQ(begins(kB, 0, As(), {here(), other}), EADDRINUSE);
+  cluster_->ended(kB);
+  for (const Fd& socket : held_sockets()) EXPECT_FALSE(blocks(socket.get()));
+}
+
+TEST_F(ClusterListenTest, WhatASuccessorIsStartedWithNobodyHasToSee) {
+  cluster_->join(app(), kA, {0, 1, false, true});
+  ASSERT_TRUE(cluster_->binds(kA, {.address = "127.0.0.1", .port = port_}));
+  ASSERT_EQ(begins(kB, 0, {.candidate = true}), 0);
+  EXPECT_THAT(cluster_->to_take_over(kA, kB), SizeIs(0));
+  cluster_->ended(kA);
+  const TempDir dir;
+  ASSERT_EQ(begins(kA, 0, {.candidate = true}, {"unix:" + dir.path() + "/a.sock"}), 0);
+  EXPECT_THAT(cluster_->to_take_over(kB, kA), SizeIs(0));  // An address less, as it was asked for.
+  cluster_->ended(kA);
+  cluster_->join(app(), kC, {0, 2, true, true});  // It binds again, which is seen.
+  EXPECT_THAT(cluster_->to_take_over(kB, kC), SizeIs(1));
+  ASSERT_TRUE(cluster_->binds(kC, {.address = "127.0.0.1", .port = port_}));
+  EXPECT_EQ(cluster_->to_take_over(kB, kC), cluster_->listens_on(kC));
+}
+
+TEST_F(ClusterListenTest, OneThatHasAskedForNothingYetKeepsWhatWasThereBefore) {
+  joins(kA, 0);
+  asks(kA);
+  ASSERT_EQ(begins(kB, 1, {.trapped = false}), 0);
+  cluster_->ended(kA);
+  cluster_->close_unasked(app_key());
+  EXPECT_THAT(held("port."), SizeIs(3));  // It may ask for it still.
+  asks(kB, by_descriptor(3));
+  cluster_->close_unasked(app_key());
+  EXPECT_THAT(held("port."), SizeIs(2));
+}
+
 TEST_F(ClusterListenTest, ANodeThatClosesItsServerKeepsTheAddress) {
   ASSERT_EQ(begins(kA, 0, {.trapped = false}), 0);
   asks(kA, by_descriptor(3));

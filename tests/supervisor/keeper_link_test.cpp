@@ -110,6 +110,39 @@ class Link {
   test::RelayedDaemon relayed_;
 };
 
+// What a keeper of the first protocol says, which knew nothing of sockets to pass on.
+Fd first_keeper(Fd& daemons_end) {
+  sys::SocketPair pair = std::move(*sys::seqpacket_pair());
+  const Fd table = std::move(*sys::memfd("table", sizeof(keeper::ChildTable)));
+  const Fd lock = std::move(*sys::memfd("lock", 1));
+  const int table_fd = table.get(), lock_fd = lock.get();
+  const int to = pair.first.get();
+  EXPECT_TRUE(keeper::send(to, {keeper::Op::kHello, keeper::kProtocolVersion, 0, 1}, "0.1"));
+  EXPECT_TRUE(keeper::send(to, {keeper::Op::kFd}, keeper::kChildrenName, {&table_fd, 1}));
+  EXPECT_TRUE(keeper::send(to, {keeper::Op::kFd}, keeper::kLockName, {&lock_fd, 1}));
+  EXPECT_TRUE(keeper::send(to, {keeper::Op::kEnd}));
+  daemons_end = std::move(pair.second);
+  return std::move(pair.first);
+}
+
+TEST(OlderKeeperTest, PassesNoSocketsAndThatIsSaid) {
+  test::RelayedDaemon daemon;
+  const Fd keeper = first_keeper(daemon.socket);
+  const auto loop = std::move(*EventLoop::create());
+  KeeperLink::Options options;
+  options.socket_fd = daemon.socket.release();
+  const auto link = KeeperLink::connect(*loop, std::move(options), KeeperLink::Events());
+  ASSERT_TRUE(link) << link.error().message();
+  SpawnRequest request;
+  request.run = RunId{2};
+  request.program = "/bin/true";
+  request.argv = {"true"};
+  request.socket_fds = {keeper.get()};
+  EXPECT_THAT((*link)->spawn(request).error().message(), testing::HasSubstr("'pmx update'"));
+  request.socket_fds.clear();
+  EXPECT_TRUE((*link)->spawn(request));
+}
+
 class KeeperLinkTest : public ::testing::Test {
  protected:
   KeeperLinkTest() { keeper_.start(); }

@@ -94,6 +94,7 @@ TEST(ListenSpec, OfAnotherKindIsRefused) {
   EXPECT_THAT(error_of_value(R"({"adress":3000})"), HasSubstr("\"adress\" is not known"));
   EXPECT_THAT(error_of_value(R"({"name":"web"})"), HasSubstr("is no address"));
   EXPECT_THAT(error_of_value(R"(["web=3000","api=3000"])"), HasSubstr("is there twice"));
+  EXPECT_THAT(error_of_value(R"([3000,"[::]:3000"])"), HasSubstr("is there twice"));
 }
 
 TEST(ListenSpec, IsOneOfSixteenAtMost) {

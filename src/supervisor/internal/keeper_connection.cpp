@@ -150,6 +150,7 @@ Result<void> KeeperConnection::on_hello(const Header& header, std::string_view v
   keeper_pid_ = static_cast<pid_t>(header.extra & 0xFFFFFFFFU);
   keeper_version_ = version;
   foreground_ = (header.extra & keeper::kForeground) != 0;
+  passes_sockets_ = (header.extra & keeper::kPassesSockets) != 0;
   attempts_ = 0;
   if (before != 0) {
     tell("the keeper died (pid " + std::to_string(before) + "): started another (pid " +

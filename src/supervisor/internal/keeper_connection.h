@@ -107,7 +107,7 @@ class KeeperConnection final : public KeeperLink {
   pid_t keeper_pid_ = 0;
   std::string keeper_version_;
   unsigned long incarnation_ = 0;
-  bool safe_ = false, foreground_ = false, quitting_ = false;
+  bool safe_ = false, foreground_ = false, passes_sockets_ = false, quitting_ = false;
   int attempts_ = 0;  // Keepers started since one has answered.
 
   std::map<std::string, Fd, std::less<>> held_;
