@@ -1,7 +1,10 @@
 #include "supervisor/keeper_link.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/crash_point.h"
 #include "supervisor/internal/keeper_connection.h"
@@ -15,7 +18,8 @@ using keeper::Op;
 namespace {
 
 constexpr std::size_t kMaxStateBytes = 64U << 20U;
-constexpr std::size_t kAcknowledgedBeforeLook = 256;
+constexpr std::size_t kAcknowledgedBeforeLook = 256, kMostSpawning = 128;
+constexpr int kPatienceMs = 2000;
 
 Error no_such(RunId run) {
   return {Errc::kNotFound, "run " + std::to_string(run.value) + " has ended"};
@@ -137,7 +141,36 @@ Result<void> KeeperConnection::spawn(const SpawnRequest& request) {
   spawning_.insert_or_assign(request.run.value, std::move(spawning));
   say({Op::kSpawn, {}, request.run.value, which});
   crash_point(CrashPoint::kAfterSpawn);
+  let_keeper_catch_up();
   return {};
+}
+
+// A thousand that are started in one go would have all their descriptors open here at once: where
+// many wait, the keeper gets a little time for them. Its table tells before its messages do.
+void KeeperConnection::let_keeper_catch_up() {
+  if (spawning_.size() < kMostSpawning) return;
+  std::size_t waiting = close_started();
+  for (int i = 0; i < kPatienceMs && waiting >= kMostSpawning && socket_ && !slow_; ++i) {
+    if (std::exchange(blocked_, false)) loop_.unwatch(socket_out_.get());
+    flush();
+    (void)::poll(nullptr, 0, 1);
+    waiting = close_started();
+  }
+  slow_ = waiting >= kMostSpawning;  // Not again for each of them.
+}
+
+// How many others there are.
+std::size_t KeeperConnection::close_started() {
+  for (std::uint32_t slot = 0; slot < table_->header.slots_used; ++slot) {
+    const ChildRecord& record = table_->children[slot];
+    const ChildState state = record.state;
+    if (state != ChildState::kRunning && state != ChildState::kExited) continue;
+    const auto spawning = spawning_.find(record.run);
+    if (spawning != spawning_.end()) spawning->second.fds.clear();
+  }
+  return static_cast<std::size_t>(
+      std::count_if(spawning_.begin(), spawning_.end(),
+                    [](const auto& entry) { return !entry.second.fds.empty(); }));
 }
 
 void KeeperConnection::acknowledge_exit(RunId run) {

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "keeper/keeper_process.h"
@@ -143,6 +144,10 @@ TEST(OlderKeeperTest, PassesNoSocketsAndThatIsSaid) {
   EXPECT_TRUE((*link)->spawn(request));
 }
 
+std::ptrdiff_t open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
 class KeeperLinkTest : public ::testing::Test {
  protected:
   KeeperLinkTest() { keeper_.start(); }
@@ -222,6 +227,15 @@ TEST_F(KeeperLinkTest, TellsOfRunningAndExitWithStatusAndUsage) {
   EXPECT_EQ(link.link->children().size(), 1U);
   link.link->acknowledge_exit(RunId{2});
   EXPECT_THAT(link.link->children(), IsEmpty());
+}
+
+TEST_F(KeeperLinkTest, ManyThatAreStartedInOneGoAreNotAllOpenHere) {
+  constexpr std::uint64_t kRuns = 600;
+  Link& link = connect();
+  const auto before = open_descriptors();
+  for (std::uint64_t run = 1; run <= kRuns; ++run) link.spawn(2 * run, "exit 3");
+  EXPECT_LT(open_descriptors() - before, 400);
+  for (std::uint64_t run = 1; run <= kRuns; ++run) link.when(2 * run, State::kExited);
 }
 
 TEST_F(KeeperLinkTest, TellsWhereASpawnFailed) {

@@ -282,7 +282,7 @@ void KeeperConnection::hand_over() {
       outbox_.push_back({Op::kPut, name});
   outbox_.push_back({Op::kAdopt, {}, incarnation_});
   for (const auto& [run, spawning] : spawning_)
-    outbox_.push_back({Op::kSpawn, {}, run, spawning.which});
+    if (!spawning.fds.empty()) outbox_.push_back({Op::kSpawn, {}, run, spawning.which});
   for (const std::uint64_t run : acknowledged_) outbox_.push_back({Op::kAckExit, {}, run});
   flush();
 }

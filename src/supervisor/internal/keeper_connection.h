@@ -56,7 +56,7 @@ class KeeperConnection final : public KeeperLink {
  private:
   // A spawn without an outcome: said again to a keeper that has not heard of it.
   struct Spawning {
-    std::vector<Fd> fds;  // The order, then the worker's.
+    std::vector<Fd> fds;  // The order, then the worker's. None: its child has started.
     std::uint32_t which = 0;
   };
   struct Saying {
@@ -92,6 +92,8 @@ class KeeperConnection final : public KeeperLink {
   Result<int> leader(const keeper::ChildRecord& record);
   Result<void> signal_group(const keeper::ChildRecord& record, int signal);
   bool table_full() const;
+  void let_keeper_catch_up();
+  std::size_t close_started();
   void forget_acknowledged();
   void tell(const std::string& line) const;
 
@@ -108,7 +110,8 @@ class KeeperConnection final : public KeeperLink {
   std::string keeper_version_;
   unsigned long incarnation_ = 0;
   bool safe_ = false, foreground_ = false, passes_sockets_ = false, quitting_ = false;
-  int attempts_ = 0;  // Keepers started since one has answered.
+  bool slow_ = false;  // The keeper, with what it was last given time for.
+  int attempts_ = 0;   // Keepers started since one has answered.
 
   std::map<std::string, Fd, std::less<>> held_;
   Fd first_state_;
