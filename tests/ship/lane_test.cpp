@@ -286,7 +286,7 @@ TEST_F(LaneTest, LinesBehindABatchThatWaitedAreSentOnce) {
 }
 
 // Among them some that are packed, or removed, by then: they have no index, which the reader would
-// look for. The log thread tells once, until the lane reads again: which it does when the store is back.
+// look for. The log thread tells once, until the lane reads again: when the store is back.
 TEST_F(LaneTest, SegmentsThatBeginWhileABatchWaitsAreFound) {
   limits_.max_lines = 2;
   out("a\nb\n");
