@@ -250,13 +250,17 @@ unsigned Cluster::free_slot(const App& app, const std::string& key) {
   return slot;
 }
 
-// A worker that is told to leave closes all that it has; its listeners stay for the one after it.
-void Cluster::close(App& app, RunId run, const std::string& key) {
-  Member& member = app.members.at(run);
+void Cluster::let_go(Member& member, const std::string& key) {
   member.asked.erase(key);
   member.by_hand.erase(key);
   member.rests.erase(key);
   member.listening.erase(key);
+}
+
+// A worker that is told to leave closes all that it has; its listeners stay for the one after it.
+void Cluster::close(App& app, RunId run, const std::string& key) {
+  Member& member = app.members.at(run);
+  let_go(member, key);
   if (!is_asked_for(app, key) && !member.leaving) close_listener(app, key);
   save(app);
   spread(app);
@@ -362,11 +366,7 @@ void Cluster::channel_closed(RunId run) {
   App* const app = find(run);
   if (app == nullptr) return;
   Member& member = app->members.at(run);
-  for (const std::string& key : std::exchange(member.by_hand, {})) {
-    member.asked.erase(key);
-    member.listening.erase(key);
-    member.rests.erase(key);
-  }
+  for (const std::string& key : std::exchange(member.by_hand, {})) let_go(member, key);
   for (auto& [seq, given] : std::exchange(member.given, {}))
     app->waiting.push_back(std::move(given));
   save(*app);

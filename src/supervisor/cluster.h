@@ -211,6 +211,7 @@ class Cluster {
   Result<int> socket_for(App& app, Listener& listener, unsigned slot);
   void listening(App& app, RunId run, const ClusterMessage& message);
   void close(App& app, RunId run, const std::string& key);
+  static void let_go(Member& member, const std::string& key);
   static unsigned free_slot(const App& app, const std::string& key);
   void close_listener(App& app, std::string key);
   void save(App& app);

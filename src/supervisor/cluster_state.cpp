@@ -140,11 +140,6 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
 
 void Cluster::recover() {
   std::set<std::string> used;
-  std::vector<std::string> read_apps;
-  const auto is_read = [&](const std::string& socket) {
-    return std::any_of(read_apps.begin(), read_apps.end(),
-                       [&](const std::string& prefix) { return socket.starts_with(prefix); });
-  };
   for (const std::string& name : parts_.link.names()) {
     if (!name.starts_with(kStatePrefix)) continue;
     auto state = [&]() -> Result<App> {
@@ -158,7 +153,6 @@ void Cluster::recover() {
     }
     App& app = apps_[state->key];
     app = std::move(*state);
-    read_apps.push_back(std::string(kSocketPrefix) + app.id + ".");
     for (const auto& [run, member] : app.members) app_of_[run] = app.key;
     for (const auto& [key, listener] : app.listeners)
       for (std::size_t slot = 0; slot < listener.slots.size(); ++slot)
@@ -166,6 +160,11 @@ void Cluster::recover() {
   }
   // A daemon died between making a socket and its note of it: nobody has been told of it. Or
   // between its note of the end of one and that end.
+  const auto is_read = [&](const std::string& socket) {
+    return std::any_of(apps_.begin(), apps_.end(), [&](const auto& entry) {
+      return socket.starts_with(std::string(kSocketPrefix) + entry.second.id + ".");
+    });
+  };
   for (const std::string& name : parts_.link.names()) {
     if (!name.starts_with(kSocketPrefix) || used.contains(name)) continue;
     const auto socket = parts_.link.get(name);
