@@ -79,9 +79,11 @@ void Operations::roll_back(const std::vector<WorkerId>& ids, std::size_t paralle
     const Release* const release =
         release_before(workers_.workers(), supervisor::app_key(record.spec));
     if (release == nullptr)
-      return done(Error(Errc::kExists, record.spec.name +
-                                           " has nothing to go back to: it has run as it is since "
-                                           "it was first started here"));
+      return done(Error(Errc::kExists,
+                        record.spec.name +
+                            " has nothing to go back to: its script's path, arguments and "
+                            "environment are as they were when it was first started here (a file "
+                            "that was replaced in its place is yours to bring back)"));
     if (runs(record, *release)) continue;
     auto spec = supervisor::back_to(*release, record.spec);
     if (!spec) return done(std::move(spec).error());

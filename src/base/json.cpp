@@ -194,15 +194,13 @@ Json value_of(const dom::element& element) {
     case dom::element_type::ARRAY: {
       const dom::array array = element.get_array().value_unsafe();
       Json::Array items;
-      for (const dom::element item : array)
-        items.push_back(value_of(item));
+      for (const dom::element item : array) items.push_back(value_of(item));
       return items;
     }
     case dom::element_type::OBJECT: {
       const dom::object object = element.get_object().value_unsafe();
       Json::Object members;
-      for (const auto [key, member] : object)
-        members.emplace_back(key, value_of(member));
+      for (const auto [key, member] : object) members.emplace_back(key, value_of(member));
       keep_last_of_each_key(members);
       return members;
     }

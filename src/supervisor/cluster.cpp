@@ -308,7 +308,6 @@ void Cluster::close_unasked(const AppKey& key) {
   for (const auto& [name, listener] : app.listeners)
     if (!is_asked_for(app, name)) unasked.push_back(name);
   for (const std::string& name : unasked) close_listener(app, name);
-  if (!unasked.empty()) save(app);
 }
 
 // ---- Members.

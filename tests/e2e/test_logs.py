@@ -49,6 +49,13 @@ def follow(home: Home, *arguments, path=None) -> subprocess.Popen:
         return home.spawn("logs", *arguments, stdout=out, stderr=subprocess.STDOUT)
 
 
+def follow_from_now(home: Home, *arguments) -> subprocess.Popen:
+    """The same, for people, from the next line on: none of what is printed after this call is missed."""
+    follower = follow(home, *arguments, "--lines", "0")
+    wait_for("the follower", lambda: "[TAILING]" in (home.work / "followed").read_text())
+    return follower
+
+
 def test_follow_through_rotations_and_kills_of_the_daemon():
     with Home() as home:
         home.start_numbered("a", *SMALL, rate=3000)
@@ -74,8 +81,7 @@ def test_follow_through_rotations_and_kills_of_the_daemon():
 def test_follow_begins_before_the_app_and_sees_all_apps():
     with Home() as home:
         shell(home, "one", "echo first; sleep 60")
-        follow(home, "--lines", "0")
-        wait_for("the follower", lambda: "[TAILING]" in (home.work / "followed").read_text())
+        follow_from_now(home)
         shell(home, "two", "echo 'of two'; echo 'error of two' >&2; sleep 60")
         text = wait_for("lines of the new app",
                         lambda: (t := (home.work / "followed").read_text()).count("of two") == 2 and t)

@@ -9,7 +9,7 @@ import time
 from datetime import datetime
 
 from harness import Home, check, run_tests, size, wait_for
-from test_logs import ended, follow, lines_of, on_terminal, shell
+from test_logs import ended, follow, follow_from_now, lines_of, on_terminal, shell
 
 NAME = re.compile(r"(?:(\d+)\|([\w-]+)\s*|\s+) \| ?(.*)")
 TRACES = {
@@ -102,8 +102,7 @@ def check_traces(home: Home, events: list[tuple[str, list[str]]], count: int) ->
 def test_traces_of_five_languages_stay_whole_while_all_print_at_once():
     count = size(30, 300)
     with Home() as home:
-        follow(home, "--pretty", "--lines", "0")
-        wait_for("the follower", lambda: "[TAILING]" in (home.work / "followed").read_text())
+        follow_from_now(home, "--pretty")
         start_printers(home, count, "--merge-logs")
         for name in TRACES:
             ended(home, name)
@@ -219,8 +218,7 @@ def test_follows_through_rotations_and_kills_of_the_daemon():
     with Home() as home:
         script = home.work / "a.py"
         script.write_text(PRINTER.format(lines=TRACES["node"], count=600, go="/"))
-        follower = follow(home, "--pretty", "--lines", "0")
-        wait_for("the follower", lambda: "[TAILING]" in (home.work / "followed").read_text())
+        follower = follow_from_now(home, "--pretty")
         home.start("node", str(script), "--interpreter", sys.executable, "--no-autorestart",
                    "--rotate-max-size", "8K", "--rotate-retain", "0")
         for _ in range(3):
