@@ -8,6 +8,7 @@
 
 #include "api/app_warnings.h"
 #include "api/internal/gather.h"
+#include "api/internal/renames.h"
 #include "base/units.h"
 #include "config/resolve_app.h"
 
@@ -169,6 +170,9 @@ void Operations::restart(const std::vector<WorkerId>& ids, const AppChanges& cha
     if (!startable) return done(startable.error());
     specs.push_back(std::move(*spec));
   }
+  const auto renames = renames_of(workers_, ids, specs);
+  if (!renames) return done(renames.error());
+  for (const auto& [from, to] : *renames) workers_.rename_app(from, to);
   for (const WorkerId id : ids) workers_.want(id);
   workers_.save_now();
   Outcome outcome = outcome_of(ids);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "api/internal/gather.h"
+#include "api/internal/renames.h"
 #include "api/operations.h"
 #include "supervisor/release.h"
 
@@ -46,6 +47,11 @@ std::vector<std::string> words_of_pins(const AppSpec& app) {
 void Operations::reload_to(Specs specs, std::size_t parallel, Outcome outcome, Done done) {
   for (const auto& [id, spec] : specs) {
     const WorkerRecord& record = workers_.find(id)->record();
+    const AppKey app = supervisor::app_key(record.spec);
+    if (spec && supervisor::app_key(*spec) != app && workers_.holds_sockets(app))
+      return done(Error(Errc::kExists, app.first +
+                                           " keeps its name, which a reload cannot change: " +
+                                           restart_line(app, supervisor::app_key(*spec))));
     if (workers_.shares_port(record.spec)) continue;  // A successor finds out, and harms nobody.
     const auto startable = workers_.check_start(id, spec ? *spec : record.spec);
     if (!startable) return done(startable.error());

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "cli/text_table.h"
@@ -45,7 +46,10 @@ struct Measure {
 constexpr std::array kMeasures{
     Measure{"connections", "of the connections of the last minute", true},
     Measure{"open", "of the open connections", false},
+    Measure{"requests", "of the requests of the last minute", true},
 };
+
+bool is_meant_to_be_even(std::string_view balance) { return balance == "slots" || balance == "rr"; }
 
 // "" where its workers' shares are even, or nobody can say.
 std::string uneven_line(const std::vector<const Json*>& workers, const Measure& measure) {
@@ -94,13 +98,15 @@ std::string balance_table(const Console& console, const Json& workers) {
 std::vector<std::string> uneven_lines(const Json& workers) {
   std::map<std::pair<std::string, std::string>, std::vector<const Json*>> apps;
   for (const Json& worker : workers.items())
-    if (worker["balance"].as_string() == "slots" && worker["pid"].as_int() > 0)
+    if (is_meant_to_be_even(worker["balance"].as_string()) && worker["pid"].as_int() > 0)
       apps[{worker["name"].as_string(), worker["namespace"].as_string()}].push_back(&worker);
   std::vector<std::string> lines;
   for (const auto& [app, of_app] : apps)
     for (const Measure& measure : kMeasures)
-      if (std::string line = uneven_line(of_app, measure); !line.empty())
+      if (std::string line = uneven_line(of_app, measure); !line.empty()) {
         lines.push_back(std::move(line));
+        break;  // One is the other's cause.
+      }
   return lines;
 }
 

@@ -61,7 +61,7 @@ constexpr std::array kSettings{
     Setting{"balance", "", "--balance", "<how>", Role::kApp, in_app<&AppSpec::balance>, {}, "slots shared sticky rr",
             "Cluster mode: a queue of connections for each worker (slots), one for all (shared), by the client's address (sticky), or in turn by pmx itself (rr; Node's own way, else as slots)."},
     Setting{"drain_hook", "", "--no-drain-hook", "", Role::kApp, in_app<&AppSpec::drain_hook>, {}, "",
-            "Cluster mode: a small module in each worker (node --require) tells clients that keep connections open when it leaves."},
+            "Cluster mode: a small module in each worker of Node (--require) and Bun (--preload) tells clients that keep connections open when it leaves."},
     Setting{"listen", "", "--listen", "<addresses>", Role::kApp, in_app<&AppSpec::listen>, {}, "",
             "Sockets that each worker is started with, as descriptors 3 and up (LISTEN_FDS, as systemd passes them); name=address gives LISTEN_FDNAMES its name."},
     Setting{"instances", "", "-i,--instances", "<number>", Role::kApp, in_app<&AppSpec::instances>, {-1024, 1000}, "max",

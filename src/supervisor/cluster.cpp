@@ -44,14 +44,13 @@ Cluster::App* Cluster::find(RunId run) {
   return found == app_of_.end() ? nullptr : &apps_.at(found->second);
 }
 
-std::string Cluster::id_of(const AppKey& key) {
-  return log_id_of(key.first + '\0' + key.second).hex();
-}
-
 Cluster::App& Cluster::app_with(const AppKey& key) {
+  const auto found = apps_.find(key);
+  if (found != apps_.end()) return found->second;
+  std::string id = free_id(key);
   App& app = apps_[key];
   app.key = key;
-  app.id = id_of(key);
+  app.id = std::move(id);
   return app;
 }
 

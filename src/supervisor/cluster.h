@@ -134,6 +134,10 @@ class Cluster {
   Result<void> check_listen(const AppKey& app, const std::vector<ListenSpec>& specs) const;
   std::uint32_t waiting_at(RunId run) const;  // In the queues that are its alone.
   bool knows(const AppKey& app) const { return apps_.contains(app); }
+  bool holds_sockets(const AppKey& app) const;
+  // All that `from` has is that of `to` from now on, unless that one is known here.
+  void rename(const AppKey& from, const AppKey& to);
+  std::optional<AppKey> app_of(RunId run) const;
   // Where the app has no members: closes all that it has.
   void close_unused(const AppKey& app);
   // Closes what no member has asked for, once each of them has asked for something.
@@ -182,7 +186,7 @@ class Cluster {
   };
   struct App {
     AppKey key;
-    std::string id;  // Of its names with the keeper.
+    std::string id;  // Of its names with the keeper. It stays when the app is renamed.
     Balance balance = Balance::kSlots;
     std::uint64_t next_listener = 0;
     std::map<std::string, Listener> listeners;
@@ -193,7 +197,7 @@ class Cluster {
     Timers::Id look_timer = 0, rest_timer = 0;
   };
 
-  static std::string id_of(const AppKey& key);
+  std::string free_id(const AppKey& key) const;
   // Of the listener that the app has at this address already, whoever named it; else `key`.
   static std::string key_at(const App& app, const std::string& key, const ListenAddress& address);
   static bool is_asked_for(const App& app, const std::string& key);
@@ -215,7 +219,7 @@ class Cluster {
   static unsigned free_slot(const App& app, const std::string& key);
   void close_listener(App& app, std::string key);
   void save(App& app);
-  Result<App> read(std::string_view text) const;
+  Result<App> read(std::string id, std::string_view text) const;
   void refuse_leftovers(App& app, const Member& gone);
   bool is_alone(const App& app, unsigned slot) const;
   bool is_alone(const App& app, const Member& member, const std::string& key) const;

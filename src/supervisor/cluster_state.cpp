@@ -1,4 +1,4 @@
-// What the keeper holds of cluster apps beside their sockets: "cluster.<app>", one JSON object.
+// What the keeper holds of cluster apps beside their sockets: "cluster.<id>", one JSON object.
 //
 //   {"name":…,"namespace":…,"balance":n,"next_listener":n,
 //    "listeners":[{"key":…,"number":n,"slots":n,"slotted":bool,"data":"…",
@@ -55,6 +55,18 @@ std::string Cluster::socket_name(const App& app, const Listener& listener, std::
          std::to_string(slot);
 }
 
+// One that was renamed has kept the id of its first name.
+std::string Cluster::free_id(const AppKey& key) const {
+  const std::string id = log_id_of(key.first + '\0' + key.second).hex();
+  const auto is_taken = [this](const std::string& wanted) {
+    return std::any_of(apps_.begin(), apps_.end(),
+                       [&](const auto& entry) { return entry.second.id == wanted; });
+  };
+  std::string free = id;
+  for (int number = 2; is_taken(free); ++number) free = id + "-" + std::to_string(number);
+  return free;
+}
+
 void Cluster::save(App& app) {
   Json listeners = Json::array(), members = Json::array();
   for (const auto& [key, listener] : app.listeners)
@@ -97,11 +109,11 @@ void Cluster::save(App& app) {
   if (!put) parts_.notice("app " + app.key.first + ": " + put.error().message());
 }
 
-Result<Cluster::App> Cluster::read(std::string_view text) const {
+Result<Cluster::App> Cluster::read(std::string id, std::string_view text) const {
   const Json state = PMX_TRY(Json::parse(text));
   App app;
   app.key = {state["name"].as_string(), state["namespace"].as_string()};
-  app.id = id_of(app.key);
+  app.id = std::move(id);
   app.balance = static_cast<Balance>(state["balance"].as_int());
   app.next_listener = static_cast<std::uint64_t>(state["next_listener"].as_int());
   for (const Json& item : state["listeners"].items()) {
@@ -138,6 +150,27 @@ Result<Cluster::App> Cluster::read(std::string_view text) const {
   return app;
 }
 
+bool Cluster::holds_sockets(const AppKey& key) const {
+  const auto found = apps_.find(key);
+  return found != apps_.end() && !found->second.listeners.empty();
+}
+
+void Cluster::rename(const AppKey& from, const AppKey& to) {
+  if (apps_.contains(to)) return;
+  auto node = apps_.extract(from);  // The app stays where it is: its timers know it by address.
+  if (!node) return;
+  node.key() = to;
+  node.mapped().key = to;
+  for (const auto& [run, member] : node.mapped().members) app_of_[run] = to;
+  save(node.mapped());
+  apps_.insert(std::move(node));
+}
+
+std::optional<AppKey> Cluster::app_of(RunId run) const {
+  const auto found = app_of_.find(run);
+  return found == app_of_.end() ? std::nullopt : std::optional<AppKey>(found->second);
+}
+
 void Cluster::recover() {
   std::set<std::string> used;
   for (const std::string& name : parts_.link.names()) {
@@ -145,7 +178,7 @@ void Cluster::recover() {
     auto state = [&]() -> Result<App> {
       const Fd memory = PMX_TRY(parts_.link.get(name));
       const std::string text = PMX_TRY(sys::read_shared(memory.get(), kMaxStateBytes));
-      return read(text);
+      return read(name.substr(kStatePrefix.size()), text);
     }();
     if (!state) {
       parts_.notice("what the keeper holds of a cluster app: " + state.error().message());

@@ -1,23 +1,30 @@
-// What a Node cluster worker is started with (node --require), so that its clients can be told to
-// move before it leaves. It uses Node's public diagnostics channels only, answers to messages that
-// apps do not see, and does nothing until it is asked.
+// What cluster workers of Node (node --require) and Bun (bun --preload) are started with, so that
+// their clients can be told to move before they leave. It does nothing until it is asked.
 //
-// It also counts: new connections and requests of each second, for a minute, so that `pmx balance`
-// can show them. That is an addition for each.
+// Neither of them ever says `Connection: close` because a server closes: a client that sends one
+// request after the other is cut off when the worker ends. Here, once they are told to drain, each
+// answer says it.
 //
-// Node itself never says `Connection: close` because a server closes: a client that sends one
-// request after the other is cut off when the worker ends. Here, from {"act":"drain"} on, each
-// answer says it; `drained` is told when no connection is left.
+// Node's uses public diagnostics channels only, is told over the worker's channel by {"act":"drain"}
+// in messages that apps do not see, and tells `drained` when no connection is left. It also counts:
+// new connections and requests of each second, for a minute, so that `pmx balance` can show them.
+// That is an addition for each.
+//
+// Bun has no such channels, and no messages that apps do not see: its handlers are wrapped, and it
+// is told by SIGURG, which whoever has no handler for it ignores (signal(7)).
 //
 // Sources: https://nodejs.org/api/diagnostics_channel.html (http.server.request.start,
-// net.server.socket), https://nodejs.org/api/http.html (closeIdleConnections).
+// net.server.socket), https://nodejs.org/api/http.html (closeIdleConnections),
+// https://bun.com/docs/runtime/http/server (fetch, error, routes, reload).
 #pragma once
+
+#include <signal.h>
 
 #include <string_view>
 
 namespace pmx::supervisor {
 
-inline constexpr std::string_view kDrainHook = R"js('use strict';
+inline constexpr std::string_view kNodeDrainHook = R"js('use strict';
 // Written by pmx (drain_hook in docs/SETTINGS.md): tells clients of a worker that leaves to move.
 if (process.channel) {
   const channels = require('diagnostics_channel');
@@ -79,5 +86,67 @@ if (process.channel) {
   tell('alive');
 }
 )js";
+
+inline constexpr std::string_view kBunDrainHook = R"js('use strict';
+// Written by pmx (drain_hook in docs/SETTINGS.md): tells clients of a worker that leaves to move.
+if (typeof Bun !== 'undefined') {
+  const http = require('node:http');
+  let leaving = false;
+  const told = (answer) => {
+    if (!leaving || !(answer instanceof Response)) return answer;
+    try {
+      answer.headers.set('Connection', 'close');
+      return answer;
+    } catch {
+      const copy = new Response(answer.body, answer);
+      copy.headers.set('Connection', 'close');
+      return copy;
+    }
+  };
+  const watched = (handler) => typeof handler !== 'function' ? handler : function (...given) {
+    const answer = handler.apply(this, given);
+    return answer && typeof answer.then === 'function' ? answer.then(told) : told(answer);
+  };
+  const each = (object, change) =>
+    Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]));
+  const is_plain = (value) => value && Object.getPrototypeOf(value) === Object.prototype;
+  const of_path = (route) => is_plain(route) ? each(route, watched) : watched(route);
+  const wrapped = (options) => {
+    if (!options || typeof options !== 'object') return options;
+    const fields = Object.getOwnPropertyDescriptors(options);
+    const put = (name, value) => {
+      fields[name] = { value, writable: true, enumerable: true, configurable: true };
+    };
+    if (options.fetch) put('fetch', watched(options.fetch));
+    if (options.error) put('error', watched(options.error));
+    if (is_plain(options.routes)) put('routes', each(options.routes, of_path));
+    return Object.create(Object.getPrototypeOf(options), fields);
+  };
+  const serve = Bun.serve;
+  Bun.serve = (options) => {
+    const server = serve.call(Bun, wrapped(options));
+    const reload = server.reload;
+    server.reload = (next) => reload.call(server, wrapped(next));
+    return server;
+  };
+  const emit = http.Server.prototype.emit;
+  http.Server.prototype.emit = function (name, ...given) {
+    if (leaving && name === 'request') given[1].shouldKeepAlive = false;
+    return emit.call(this, name, ...given);
+  };
+  process.on('SIGURG', () => { leaving = true; });
+}
+)js";
+
+struct DrainHook {
+  std::string_view runtime, option;
+  std::string_view file;  // In the home.
+  std::string_view text;
+  int signal;  // That tells it to drain; 0: it is told over the channel.
+};
+inline constexpr DrainHook kDrainHooks[] = {
+    {"node", "--require", "state/drain-hook.cjs", kNodeDrainHook, 0},
+    {"bun", "--preload", "state/drain-hook-bun.cjs", kBunDrainHook, SIGURG},
+};
 
 }  // namespace pmx::supervisor

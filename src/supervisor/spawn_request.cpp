@@ -212,7 +212,18 @@ Result<Variables> environment_of(const WorkerRecord& worker, const std::string& 
   return env;
 }
 
-std::string drain_hook_path(const std::string& home) { return home + "/state/drain-hook.cjs"; }
+const DrainHook* drain_hook_of(const AppSpec& app) {
+  if (app.exec_mode != "cluster_mode" || !app.drain_hook) return nullptr;
+  const std::string_view runtime = is_node(app) ? "node" : base_name(app.interpreter);
+  const auto* const hook =
+      std::find_if(std::begin(kDrainHooks), std::end(kDrainHooks),
+                   [&](const DrainHook& known) { return known.runtime == runtime; });
+  return hook == std::end(kDrainHooks) ? nullptr : hook;
+}
+
+std::string drain_hook_path(const std::string& home, const DrainHook& hook) {
+  return home + "/" + std::string(hook.file);
+}
 
 Result<std::string> find_program(const std::string& program, const AppSpec& app) {
   if (program.empty()) return invalid("app " + app.name + " names no program");
@@ -257,8 +268,9 @@ Result<void> put_script(const AppSpec& app, const std::string& home,
   if (app.source_map_support.value_or(false) && base_name(app.interpreter) == "node")
     request.argv.emplace_back("--enable-source-maps");
   // Who runs as somebody else cannot read what is in the home.
-  if (is_cluster(app) && is_node(app) && app.drain_hook && !identity)
-    request.argv.insert(request.argv.end(), {"--require", drain_hook_path(home)});
+  if (const DrainHook* const hook = drain_hook_of(app); hook != nullptr && !identity)
+    request.argv.insert(request.argv.end(),
+                        {std::string(hook->option), drain_hook_path(home, *hook)});
   request.argv.insert(request.argv.end(), app.interpreter_args.begin(), app.interpreter_args.end());
   request.argv.push_back(app.script);
   return {};

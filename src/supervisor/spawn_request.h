@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/fs.h"
+#include "supervisor/drain_hook.h"
 #include "supervisor/keeper_link.h"
 #include "supervisor/worker_record.h"
 
@@ -60,8 +61,9 @@ bool has_stdin(const AppSpec& app);
 // Absolute path of a program: as it is, or found in the PATH that the app has.
 Result<std::string> find_program(const std::string& program, const AppSpec& app);
 
-// Where the program that tells a cluster worker's clients to move is kept: drain_hook.h.
-std::string drain_hook_path(const std::string& home);
+// What tells the clients of the app's workers to move, and where it is kept. nullptr: nothing.
+const DrainHook* drain_hook_of(const AppSpec& app);
+std::string drain_hook_path(const std::string& home, const DrainHook& hook);
 
 // Without descriptors: those are the launcher's.
 Result<SpawnRequest> spawn_request_of(const WorkerRecord& worker, RunId run,

@@ -122,7 +122,8 @@ Result<void> Supervisor::check_start(WorkerId id, const AppSpec& spec) const {
       if (!parts_.files.info(path)) return Error(Errc::kNotFound, "there is no " + path);
     // Where it has none yet, whoever is there may be the app itself.
     if (worker->record().spec.listen.empty()) return {};
-    return cluster_.check_listen(app_key(spec), PMX_TRY(listen_specs_of(spec.listen)));
+    return cluster_.check_listen(app_key(worker->record().spec),
+                                 PMX_TRY(listen_specs_of(spec.listen)));
   }();
   if (checked) return checked;
   return std::move(checked).error().within(spec.name + " (id " + std::to_string(id.value) +
@@ -220,7 +221,8 @@ Result<void> Supervisor::launch(WorkerRecord& record) {
   parts_.before_launch(record);
   const bool clustered = shares_port(record.spec);
   const bool follows = workers_.at(record.id)->record().run.value != 0;
-  if (clustered) prepare_cluster_launch(record);
+  if (clustered) record.cluster_number = cluster_.free_number(record.spec);
+  write_drain_hook(record.spec);
   record.links = links_of(record.spec);
   std::optional<AppSpec> said;
   if (!record.spec.pinned.empty())
@@ -232,8 +234,10 @@ Result<void> Supervisor::launch(WorkerRecord& record) {
       launcher_.launch(record, shared_paths(record.id), sockets_of(record.spec, place, member));
   if (!launched && member.value != 0) cluster_.ended(member);
   if (said) record.spec = std::move(*said);
-  if (launched && !clustered)
-    tidy_cluster(app_key(record.spec));  // Its program binds by itself now.
+  if (launched) {
+    const AppKey app = app_key(record.spec);
+    clustered ? tidy_later(app) : tidy_cluster(app);  // The latter's binds by itself now.
+  }
   if (!launched && launched.error().sys_errno() == EMFILE)
     return std::move(launched).error().within(
         "the daemon has no descriptors left (raise the hard limit of open files)");

@@ -41,6 +41,8 @@
 
 namespace pmx::supervisor {
 
+struct DrainHook;
+
 inline constexpr std::int64_t kMaxPlacedId = 1'000'000;  // Of a dump: what is larger is a mistake.
 inline constexpr std::size_t kMaxWorkers = kMaxStreams / 2;
 
@@ -106,6 +108,11 @@ class Supervisor final : private WorkerHost {
   Result<void> check_start(WorkerId id, const AppSpec& spec) const;
   // supervisor_cluster.cpp: workers of one cluster app, one after the other; see reloads.h.
   void reload(std::vector<std::pair<WorkerId, AppSpec>> workers, std::size_t parallel, Done done);
+  // All workers of an app that holds sockets, which stay open, before they restart under that name.
+  // Not one of them alone, nor while it is being reloaded.
+  bool holds_sockets(const AppKey& app) const { return cluster_.holds_sockets(app); }
+  bool reloading(const AppKey& app) const { return reloads_.busy(app); }
+  void rename_app(const AppKey& from, const AppKey& to);
   void retire_worker(WorkerId id, Done done);  // Removed once no client of it is cut off.
   void remove_worker(WorkerId id, Done done);
   void reset(WorkerId id);
@@ -191,12 +198,13 @@ class Supervisor final : private WorkerHost {
   // supervisor_cluster.cpp
   Cluster::Parts cluster_parts();
   BindTraps::Events trap_events();
-  void prepare_cluster_launch(WorkerRecord& record);
+  void write_drain_hook(const AppSpec& app);
   bool binds_by_itself(const AppSpec& app) const;
   RunLauncher::Sockets sockets_of(const AppSpec& app, const Cluster::Place& place, RunId& member);
   void rejoin_cluster(const WorkerRecord& record, RunId run);
   void channel_closed(RunId run);
   void recover_cluster(const std::set<RunId>& alive);
+  void end_renames();
   void resume_reloads();
   void tidy_cluster(const AppKey& app);
   void tidy_later(const AppKey& app);
@@ -217,7 +225,7 @@ class Supervisor final : private WorkerHost {
   BindTraps traps_;
   Reloads reloads_;
   std::map<AppKey, Timers::Id> tidy_timers_;
-  bool hook_written_ = false;
+  std::set<const DrainHook*> hooks_written_;
   Triggers triggers_, traffic_;
   Sweeps sweeps_;
   bool sweeps_always_ = false;

@@ -99,7 +99,8 @@ std::string Supervisor::port_sharing(const AppSpec& app) const {
   const std::string protocol = is_cluster(app) ? "Node's cluster protocol" : "";
   if (!supervisor::is_trapped(app)) return protocol;
   if (options_.no_traps.empty())
-    return (protocol.empty() ? "" : protocol + ", or ") + std::string("bind(2) answered by pmx");
+    return (protocol.empty() ? "" : protocol + ", or ") +
+           std::string("bind(2) answered by pmx (no_new_privs)");
   if (!protocol.empty())
     return protocol + " alone, because bind(2) cannot be answered here (" + options_.no_traps + ")";
   return "none: separate processes, because bind(2) cannot be answered here (" + options_.no_traps +
@@ -113,12 +114,14 @@ int Supervisor::leaving_signal(RunId run, pid_t pid) {
       sys::read_file("/proc/" + std::to_string(pid) + "/status").value_or(""));
 }
 
-void Supervisor::prepare_cluster_launch(WorkerRecord& record) {
-  record.cluster_number = cluster_.free_number(record.spec);
-  if (hook_written_ || !record.spec.drain_hook || !is_cluster(record.spec)) return;
-  const auto written = parts_.files.replace_file(drain_hook_path(options_.home), kDrainHook, 0600);
-  hook_written_ = written.has_value();
-  if (!written) parts_.notice("drain hook: " + written.error().message());
+// One of another version may be there.
+void Supervisor::write_drain_hook(const AppSpec& app) {
+  const DrainHook* const hook = drain_hook_of(app);
+  if (hook == nullptr || hooks_written_.contains(hook)) return;
+  const auto written =
+      parts_.files.replace_file(drain_hook_path(options_.home, *hook), hook->text, 0600);
+  if (!written) return parts_.notice("drain hook: " + written.error().message());
+  hooks_written_.insert(hook);
 }
 
 bool Supervisor::disconnect(RunId run) {
@@ -169,6 +172,21 @@ void Supervisor::reload(std::vector<std::pair<WorkerId, AppSpec>> workers, std::
   reloads_.start(app, std::move(workers), parallel, std::move(done));
 }
 
+void Supervisor::rename_app(const AppKey& from, const AppKey& to) {
+  cluster_.rename(from, to);
+  for (const auto& [id, worker] : workers_) {
+    if (app_key(worker->record().spec) != from) continue;
+    const std::string pid_file = pid_file_of(worker->record());
+    worker->change_spec([&](AppSpec& app) {
+      app.name = to.first;
+      app.app_namespace = to.second;
+      return true;
+    });
+    if (pid_file != pid_file_of(worker->record())) (void)parts_.files.remove(pid_file);
+  }
+  save_now();
+}
+
 // Held while a worker is to come back, whatever it does meanwhile.
 void Supervisor::tidy_cluster(const AppKey& app) {
   if (!cluster_.knows(app)) return;
@@ -193,11 +211,22 @@ void Supervisor::recover_cluster(const std::set<RunId>& alive) {
   cluster_.recover();
   for (const RunId run : cluster_.members())
     if (!alive.contains(run)) cluster_.ended(run);
+  end_renames();
   for (const auto& [id, worker] : workers_)
     for (const RunId run : alive)
       if (worker->owns(run)) rejoin_cluster(worker->record(), run);
   // As the daemon before us would have.
   for (const AppKey& app : cluster_.apps()) tidy_later(app);
+}
+
+// A daemon died between the cluster's new name of an app and the list's: it has that of the list.
+void Supervisor::end_renames() {
+  std::set<AppKey> listed;
+  for (const auto& [id, worker] : workers_) listed.insert(app_key(worker->record().spec));
+  for (const auto& [id, worker] : workers_) {
+    const auto app = cluster_.app_of(worker->record().run);
+    if (app && !listed.contains(*app)) cluster_.rename(*app, app_key(worker->record().spec));
+  }
 }
 
 // A daemon died between a launch and its note of it.

@@ -285,7 +285,11 @@ void Worker::leave_in(RunId run, std::chrono::nanoseconds delay,
 void Worker::leave(LeavingRun& run) {
   host_.leave_soon(run.run);
   // A client whose connection was on its way to it a moment ago has arrived by then.
-  if (host_.is_trapped(run.run)) return leave_in(run.run, kSoftDrain, &Worker::close_when_empty);
+  if (host_.is_trapped(run.run)) {
+    const DrainHook* const hook = drain_hook_of(record_.spec);
+    if (hook != nullptr && hook->signal != 0) host_.signal(run.run, hook->signal, false);
+    return leave_in(run.run, kSoftDrain, &Worker::close_when_empty);
+  }
   if (record_.spec.drain_hook && host_.say(run.run, kDrainRequest))
     return leave_in(run.run, kSoftDrain, &Worker::close);
   close(run);

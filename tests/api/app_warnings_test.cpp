@@ -59,6 +59,22 @@ TEST(StartWarningsTest, TellOfInstancesThatShareNoPort) {
   EXPECT_TRUE(start_warnings(app, {}, none).empty());
 }
 
+TEST(StartWarningsTest, TellOfMessagesThatAreNotSpoken) {
+  AppSpec app;
+  app.name = "web";
+  app.interpreter = "node";
+  app.env["NODE_CHANNEL_SERIALIZATION_MODE"] = "advanced";
+  EXPECT_TRUE(start_warnings(app, {}, "").empty());  // The shell's does not reach it.
+  app.own_env = {"NODE_CHANNEL_SERIALIZATION_MODE"};
+  const auto lines = start_warnings(app, {}, "");
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0],
+            "web: NODE_CHANNEL_SERIALIZATION_MODE=advanced is not spoken here: messages of "
+            "process.send() are JSON");
+  app.env["NODE_CHANNEL_SERIALIZATION_MODE"] = "json";
+  EXPECT_TRUE(start_warnings(app, {}, "").empty());
+}
+
 TEST(StartWarningsTest, TellOfLimitsThatAreTogetherMoreThanThereIs) {
   AppSpec app;
   app.name = "web";

@@ -70,7 +70,8 @@ TEST_F(OperationsTest, AnyProgramIsReloadedInClusterMode) {
   app.set("exec_mode", "cluster_mode");
   running(app);
   EXPECT_TRUE(late_->body["messages"].items().empty());
-  EXPECT_EQ(list_.jlist().items()[0]["pmx"]["port_sharing"].as_string(), "bind(2) answered by pmx");
+  EXPECT_EQ(list_.jlist().items()[0]["pmx"]["port_sharing"].as_string(),
+            "bind(2) answered by pmx (no_new_privs)");
   (void)act("reload", "web");
   settle();
   EXPECT_TRUE(record(WorkerId{0}).successor);

@@ -40,6 +40,24 @@ TEST(BalanceViewTest, WarnsOfAWorkerWithMoreThanItsShare) {
               ElementsAre(HasSubstr("web: worker 0 has 1.6 times the mean of the open")));
 }
 
+TEST(BalanceViewTest, WarnsOfRequestsWhereConnectionsAreEven) {
+  Json busy = worker(0, 20);
+  busy.set("requests", 900);
+  EXPECT_THAT(uneven_lines(Json::Array{busy, worker(1, 20)}),
+              ElementsAre(HasSubstr("web: worker 0 has 2.0 times the mean of the requests of the "
+                                    "last minute")));
+  busy.set("connections", 900);  // Which is why.
+  EXPECT_THAT(uneven_lines(Json::Array{busy, worker(1, 20)}),
+              ElementsAre(HasSubstr("of the connections of the last minute")));
+}
+
+TEST(BalanceViewTest, WarnsOfTurnsThatAreUneven) {
+  Json first = worker(0, 100), other = worker(1, 900);
+  first.set("balance", "rr");
+  other.set("balance", "rr");
+  EXPECT_THAT(uneven_lines(Json::Array{first, other}), ElementsAre(HasSubstr("worker 1 has 1.8")));
+}
+
 TEST(BalanceViewTest, SaysNothingOfWhatChanceMakes) {
   EXPECT_THAT(uneven_lines(Json::Array{worker(0, 2), worker(1, 8)}), IsEmpty());
   EXPECT_THAT(uneven_lines(Json::Array{worker(0, 1000), worker(1, 1200)}), IsEmpty());

@@ -75,7 +75,7 @@ def test_it_is_said_how_they_share_their_port():
         said = site.start_plain()
         check("share no port" not in said, said)
         for app in site.instances().values():
-            check(app["pmx"]["port_sharing"] == "bind(2) answered by pmx", str(app["pmx"]))
+            check(app["pmx"]["port_sharing"] == "bind(2) answered by pmx (no_new_privs)", str(app["pmx"]))
         check("bind(2) answered by pmx" in site.run("describe", "web").stdout, "describe does not say it")
 
 

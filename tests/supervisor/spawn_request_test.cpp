@@ -208,6 +208,24 @@ TEST_F(SpawnRequestTest, DenoInClusterModeHasAChannelAndATrapAndNoHookOfNodes) {
   EXPECT_TRUE(is_cluster(app) && !is_trapped(app) && !takes_connections_only(app));
 }
 
+TEST_F(SpawnRequestTest, ADrainHookIsTheRuntimesOwnAndOnlyInClusterMode) {
+  AppSpec& app = worker_.spec;
+  const auto hook_of = [&](const std::string& interpreter) -> std::string {
+    app.interpreter = interpreter;
+    const auto* const hook = drain_hook_of(app);
+    return hook == nullptr ? "" : std::string(hook->option);
+  };
+  EXPECT_EQ(hook_of("/usr/bin/node"), "");
+  app.exec_mode = "cluster_mode";
+  for (const char* const node : {"/usr/bin/node", "nodejs"}) EXPECT_EQ(hook_of(node), "--require");
+  for (const char* const other : {"python3", "/opt/deno", "none", ""})
+    EXPECT_EQ(hook_of(other), "");
+  EXPECT_EQ(hook_of("/bin/sh"), "");
+  EXPECT_EQ(hook_of("/opt/bun"), "--preload");
+  app.drain_hook = false;
+  EXPECT_EQ(hook_of("/opt/bun"), "");
+}
+
 TEST_F(SpawnRequestTest, TheChannelsVariablesAreTheWorkersOwnOrNobodys) {
   worker_.spec.env["NODE_CHANNEL_FD"] = "17";
   worker_.spec.env["NODE_CHANNEL_SERIALIZATION_MODE"] = "advanced";

@@ -48,6 +48,7 @@ inline supervisor::AppCodec small_codec() {
                                  {"shutdown_with_message", app.shutdown_with_message},
                                  {"health", app.health.path},
                                  {"pinned", variables_to_json(app.pinned)},
+                                 {"listen", Json::Array(app.listen.begin(), app.listen.end())},
                                  {"own_env", Json::Array(app.own_env.begin(), app.own_env.end())},
                                  {"env", variables_to_json(app.env)}});
           },
@@ -75,6 +76,8 @@ inline supervisor::AppCodec small_codec() {
             app.restart_delay = std::chrono::milliseconds(json["restart_delay"].as_int());
             for (const auto& [name, value] : json["env"].members())
               app.env[name] = value.as_string();
+            for (const Json& address : json["listen"].items())
+              app.listen.push_back(address.as_string());
             for (const Json& name : json["own_env"].items()) app.own_env.insert(name.as_string());
             return app;
           }};

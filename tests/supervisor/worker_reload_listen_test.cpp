@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <cerrno>
+#include <filesystem>
 
 #include "supervisor/listen_socket.h"
 #include "supervisor/reload_fixture.h"
@@ -103,6 +104,40 @@ TEST_F(WorkerReloadListenTest, ARestartThatCouldNotHaveItsAddressIsRefusedBefore
   more.listen.push_back("127.0.0.1:" + std::to_string(port_of(other.get())));
   EXPECT_THAT(supervisor_->check_start(id, more).error().message(),
               HasSubstr("web (id 0) stays as it is"));
+}
+
+TEST_F(WorkerReloadListenTest, ARestartUnderAnotherNameKeepsTheAddressOpen) {
+  const WorkerId id = online(passed());
+  const std::string pid_file = supervisor_->pid_file_of(record(id));
+  EXPECT_TRUE(std::filesystem::exists(pid_file));
+  AppSpec renamed = passed();
+  renamed.name = "api";
+  supervisor_->rename_app(supervisor::app_key(passed()), supervisor::app_key(renamed));
+  EXPECT_FALSE(std::filesystem::exists(pid_file));
+  EXPECT_TRUE(supervisor_->check_start(id, record(id).spec));
+  supervisor_->restart(id, renamed, note());
+  run_exits(record(id).run);
+  EXPECT_TRUE(client_of(port_));
+  link_.run(link_.starting().back());
+  settle();
+  EXPECT_EQ(status(id), "online");
+  EXPECT_THAT(ports(), SizeIs(1));
+  next_daemon();
+  EXPECT_EQ(record(id).spec.name, "api");
+  EXPECT_TRUE(client_of(port_));
+}
+
+TEST_F(WorkerReloadListenTest, AnAppThatADyingDaemonHasHalfRenamedHasTheNameOfTheList) {
+  const WorkerId id = online(passed());
+  supervisor_->save_now();
+  const std::string list = link_.state_;
+  supervisor_->rename_app(supervisor::app_key(passed()), {"api", "default"});
+  link_.state_ = list;
+  next_daemon();
+  EXPECT_EQ(record(id).spec.name, "web");
+  run_exits(record(id).run, kExit1);
+  EXPECT_THAT(link_.starting(), SizeIs(1));  // It gets its address again.
+  EXPECT_THAT(ports(), SizeIs(1));
 }
 
 TEST_F(WorkerReloadListenTest, AStopClosesThem) {

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "supervisor/reload_fixture.h"
 
 namespace pmx::test {
@@ -33,7 +35,7 @@ TEST_F(WorkerReloadTrappedTest, AreLaunchedWithATrap) {
   const WorkerId id = online(plain());
   EXPECT_GE(link_.spawns_[0].trap_fd, 0);
   EXPECT_TRUE(link_.get("trap." + std::to_string(record(id).run.value)));
-  EXPECT_EQ(supervisor_->port_sharing(plain()), "bind(2) answered by pmx");
+  EXPECT_EQ(supervisor_->port_sharing(plain()), "bind(2) answered by pmx (no_new_privs)");
   (void)online(web());
   EXPECT_LT(link_.spawns_[1].trap_fd, 0);
   EXPECT_EQ(supervisor_->port_sharing(web()), "Node's cluster protocol");
@@ -51,6 +53,27 @@ TEST_F(WorkerReloadTrappedTest, GoOnAcceptingForASecondAndThenGetTheirSignal) {
   run_exits(old);
   EXPECT_THAT(answers_, ElementsAre("ok"));
   EXPECT_FALSE(link_.get("trap." + std::to_string(old.value)));
+}
+
+TEST_F(WorkerReloadTrappedTest, OfBunAreToldASecondBefore) {
+  AppSpec spec = plain();
+  spec.interpreter = "/opt/bun/bin/bun";
+  const WorkerId id = online(spec);
+  EXPECT_TRUE(std::filesystem::exists(home_ + "/state/drain-hook-bun.cjs"));
+  const RunId old = followed(id, changed(spec));
+  EXPECT_THAT(signals_to(old), ElementsAre(SIGURG));
+  clock_.advance(1s);
+  EXPECT_THAT(signals_to(old), ElementsAre(SIGURG, SIGTERM));
+}
+
+TEST_F(WorkerReloadTrappedTest, OfBunHearNothingWhereTheAppDoesNotWantIt) {
+  AppSpec spec = plain();
+  spec.interpreter = "/opt/bun/bin/bun";
+  spec.drain_hook = false;
+  const RunId old = followed(online(spec), changed(spec));
+  EXPECT_FALSE(std::filesystem::exists(home_ + "/state/drain-hook-bun.cjs"));
+  clock_.advance(1s);
+  EXPECT_THAT(signals_to(old), ElementsAre(SIGTERM));
 }
 
 TEST_F(WorkerReloadTrappedTest, AreKilledAtKillTimeout) {
