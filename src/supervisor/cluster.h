@@ -230,6 +230,7 @@ class Cluster {
   void spread(App& app, const std::string& key, Listener& listener);
   void steer_to(App& app, Listener& listener, const std::set<unsigned>& open);
   void try_again(App& app, Member& member);
+  static std::optional<bool> takes_again(const App& app, const Member& member);
   void look_later(App& app);
   void look(App& app);
   void look_at(App& app, const std::string& key, Listener& listener);

@@ -3,8 +3,9 @@
 // in the queue of a slot whose worker is gone or hangs, or that is no worker's.
 //
 // A worker hangs when connections have waited in its slot for a second and not become fewer, while
-// others of its app keep up. Whether it lives again our hook tells, because it answers a ping; a
-// worker without it is tried again after 2 s, 4 s … a minute.
+// others of its app keep up. Whether it lives again our hook tells, because it answers a ping, or
+// its own queue, where nobody else can take from that; without either it is tried again after 2 s,
+// 4 s … a minute.
 #include <algorithm>
 #include <utility>
 
@@ -169,11 +170,24 @@ void Cluster::try_again(App& app, Member& member) {
   }
 }
 
+// nullopt: its queue is emptied by others too.
+std::optional<bool> Cluster::takes_again(const App& app, const Member& member) {
+  std::optional<bool> taken;
+  for (const auto& [key, listener] : app.listeners) {
+    if (!listener.slotted || !accepts_alone(member, key) || !member.listening.contains(key))
+      continue;
+    const Slot& slot = listener.slots.at(member.slot);
+    taken = taken.value_or(false) || waiting_connections(slot.socket.get()) < slot.waiting;
+  }
+  return taken;
+}
+
 void Cluster::look(App& app) {
   const auto now = parts_.clock.steady_now();
   bool changed = false;
   for (auto& [run, member] : app.members) {
-    if (!member.hung || member.has_hook || now < member.try_again_at) continue;
+    if (!member.hung || member.has_hook) continue;
+    if (!takes_again(app, member).value_or(now >= member.try_again_at)) continue;
     try_again(app, member);
     changed = true;
   }
