@@ -45,14 +45,33 @@ def test_reloads_with_requests_of_300_ms_fail_none(node):
 
 
 @each_node
-def test_parallel_reloads_fail_none(node):
-    with Site(node) as site:
-        site.start_web(4, *LISTEN)
+def test_parallel_reloads_replace_as_many_at_once_and_fail_none(node):
+    with Site(node, {"READY_AFTER": "1000"}) as site:
+        site.start_web(4, "--wait-ready", *LISTEN, script="ready.js")
         with site.loads("close", "keep", connections=6) as loads:
-            before = site.workers()
-            site.run("reload", "web", "--parallel", 2, timeout=300)
-            site.check_replaced(before)
+            # After the canary there are three to do: two at once, then one.
+            for options, at_once in ((["--parallel", 2], 2), ([], 1)):
+                before = site.workers()
+                site.run("reload", "web", *options, timeout=300)
+                now = site.check_replaced(before)
+                most = most_getting_ready(site, set(now.values()))
+                check(most == at_once, f"reload {options}: up to {most} new workers at once were getting ready")
         loads.check_none_failed()
+
+
+def most_getting_ready(site: Site, pids: set[int]) -> int:
+    """How many of these workers of ready.js were between their start and `ready` at the same time, at the most."""
+    def said():
+        lines = [line.split() for path in site.logs.glob("web-out*.log") for line in path.read_text().splitlines()]
+        steps = [(int(words[2]), 1 if words[1] == "begins" else -1) for words in lines
+                 if words[0].isdigit() and int(words[0]) in pids]
+        return steps if len(steps) == 2 * len(pids) else None
+
+    now = most = 0
+    for _, step in sorted(wait_for("what they print", said)):  # In the same millisecond an end comes first.
+        now += step
+        most = max(most, now)
+    return most
 
 
 @each_node
@@ -226,6 +245,25 @@ def test_reload_takes_over_the_environment_only_when_asked(node):
         check({answer["version"] for answer in site.everybody(2).values()} == {"2"}, "not with --update-env")
         site.run("reload", "web", env={"VERSION": "3"}, timeout=120)
         check({answer["version"] for answer in site.everybody(2).values()} == {"2"}, "also without --update-env")
+
+
+@each_node
+def test_reload_of_a_file_takes_over_the_environment_that_env_names_and_fails_none(node):
+    with Site(node) as site:
+        file = site.work / "ecosystem.config.js"
+        app = {"name": "web", "script": str(site.app_dir / "web.js"), "instances": 4, "exec_mode": "cluster",
+               "listen_timeout": 20000, "env": {"VERSION": "of env", "BOTH": "of env"},
+               "env_staging": {"VERSION": "of staging"}}
+        file.write_text(f"module.exports = {json.dumps({'apps': [app]})};\n")
+        site.run("start", file)
+        check({answer["version"] for answer in site.everybody(4).values()} == {"of env"}, "at the start")
+        before = site.workers()
+        with site.loads("close", "keep") as loads:
+            site.run("reload", file, "--env", "staging", timeout=120)
+            site.check_replaced(before)
+            found = {(answer["version"], answer["env"]["BOTH"]) for answer in site.everybody(4, "/env").values()}
+            check(found == {("of staging", "of env")}, f"after the reload: {found}")
+        loads.check_none_failed()
 
 
 if __name__ == "__main__":
