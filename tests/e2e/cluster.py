@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import time
 from pathlib import Path
@@ -20,6 +21,8 @@ from node_cache import VERSIONS, node, system_node, version_of
 from stores import free_port
 
 APPS = HERE / "cluster_apps"
+MOST_OF_MEAN = 1.3     # Of what a worker has when all have equal shares.
+NOTICED_SECONDS = 2.0  # Until a worker that hangs gets nothing new: a second, and what this machine needs.
 
 
 def each_node(test):
@@ -168,6 +171,53 @@ class Loads:
 
     def summary(self) -> str:
         return "; ".join(f"{load.kind}: {result.summary()}" for load, result in zip(self.each, self.results))
+
+
+def check_even(what: str, counts: dict[int, int], pids: set[int]) -> None:
+    shares = [counts.get(pid, 0) for pid in pids]
+    mean = sum(shares) / len(shares)
+    worst = max(shares) / mean if mean else 0
+    measured(f"{what}: {sorted(shares)}, max/mean {worst:.2f}")
+    check(mean and worst <= MOST_OF_MEAN, f"{what}: max/mean is {worst:.2f}: {sorted(shares)}")
+    check(set(counts) <= pids, f"others have answered than {pids}")
+
+
+def check_equal_shares(site: Site, what: str) -> None:
+    """Of connections, one for each request. Chance alone, which has the choice, gives 1.1 times the mean here."""
+    with Load(site.port, "close", 32, path="/") as load:
+        load.wait_for_answers(200)
+        begin = time.monotonic()
+        load.wait_for_answers(size(2000, 20000), 240)
+        result = load.result()
+    result.check_none_failed()
+    check_even(what, result.between(begin, result.ended), set(site.workers().values()))
+
+
+def check_one_that_is_stopped_gets_no_more(site: Site) -> None:
+    """What lies with it when that is noticed waits for it. Whoever comes later is served by the others alike."""
+    seconds = size(6.0, 12.0)
+    # So many that most of them are not with it before it is noticed.
+    with Load(site.port, "close", 64, path="/", pause=0.3) as load:
+        load.wait_for_answers(200)
+        victim = site.workers()[1]
+        stopped = time.monotonic()
+        os.kill(victim, signal.SIGSTOP)
+        try:
+            sleep_until(stopped + seconds)
+            seen = load.now()
+        finally:
+            os.kill(victim, signal.SIGCONT)
+        continued = time.monotonic()
+        wait_for("it serves again", lambda: load.now().workers[victim]["last"] > continued + 0.5, 60)
+        result = load.result()
+    check(site.workers()[1] == victim, "it was restarted")
+    lost = [failure.begun - stopped for failure in result.failures]
+    late = [begun - stopped for begun, _, pid in result.slow if pid == victim and begun < continued]
+    measured(f"{result.failed} of {result.answered} hung")
+    check({failure.kind for failure in result.failures} <= {"hung"}, result.summary())
+    check(max(lost + late, default=0) < NOTICED_SECONDS, f"given to it so many s after the stop: {sorted(lost + late)}")
+    check_even("the others", seen.between(stopped + NOTICED_SECONDS, stopped + seconds),
+               set(site.workers().values()) - {victim})
 
 
 def measured(text: str) -> None:

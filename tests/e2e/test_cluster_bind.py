@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from npm_cache import BUN, from_npm
-from cluster import APPS, Site
+from cluster import APPS, Site, check_equal_shares
 from go_cache import go_binary
 from harness import alive, check, run_tests, size, wait_for
 from stores import free_port
@@ -68,6 +68,14 @@ def test_reloads_of_a_go_server_fail_none():
 
 def test_reloads_of_a_bun_server_fail_none():
     reloads_fail_none("server.bun.js", from_npm(BUN))
+
+
+def test_eight_processes_of_each_have_equal_shares():
+    for script, interpreter in (("server.py", sys.executable), (go_binary(APPS / "server.go"), "none"),
+                                ("server.bun.js", from_npm(BUN))):
+        with Plain() as site:
+            site.start_plain(script, interpreter, instances=8)
+            check_equal_shares(site, Path(script).name)
 
 
 def test_it_is_said_how_they_share_their_port():

@@ -5,12 +5,9 @@ import random
 import signal
 import time
 
-from cluster import Site, each_node, measured, sleep_until
+from cluster import Site, check_even, each_node, measured, sleep_until
 from cluster_load import Load, Result
 from harness import check, run_tests, size, wait_for
-
-MOST_OF_MEAN = 1.3
-
 
 def check_undisturbed(site: Site, workers: dict[int, int]) -> None:
     check(site.workers() == workers, f"workers were {workers}, are {site.workers()}")
@@ -107,8 +104,10 @@ def test_a_stopped_worker_gets_no_more_connections(node):
             wait_for("it serves again", lambda: load.now().workers[victim]["last"] > continued + 0.5)
             result = load.result()
         check(site.workers()[3] == victim, "it was restarted")
+        others = set(site.workers().values()) - {victim}
     before = sum(result.between(begin, stopped).values()) / (stopped - begin)
-    meanwhile = sum(seen.between(stopped + 2, stopped + seconds).values()) / (seconds - 2)
+    shares = seen.between(stopped + 2, stopped + seconds)
+    meanwhile = sum(shares.values()) / (seconds - 2)
     late = sorted(round(begun - stopped, 2) for begun, _, pid in result.slow
                   if pid == victim and stopped < begun < continued)
     measured(f"{before:.0f}/s before, {meanwhile:.0f}/s meanwhile; {result.failed} of {connections} connections hung; "
@@ -122,15 +121,7 @@ def test_a_stopped_worker_gets_no_more_connections(node):
     old = [begun - stopped for begun in seen.waiting if stopped + 0.1 < begun < stopped + seconds - 3]
     check(not old, f"nobody has answered what began {old} s after the stop")
     check(meanwhile > before / 10, f"{before:.0f}/s before, {meanwhile:.0f}/s while one of eight is stopped")
-
-
-def check_even(what: str, counts: dict[int, int], pids: set[int]) -> None:
-    shares = [counts.get(pid, 0) for pid in pids]
-    mean = sum(shares) / len(shares)
-    worst = max(shares) / mean if mean else 0
-    measured(f"{what}: {sorted(shares)}, max/mean {worst:.2f}")
-    check(mean and worst <= MOST_OF_MEAN, f"{what}: max/mean is {worst:.2f}: {sorted(shares)}")
-    check(set(counts) <= pids, f"others have answered than {pids}")
+    check_even("the others", shares, others)
 
 
 def check_even_in_any_ten_seconds(result: Result, pids: set[int], begin: float) -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from cluster import APPS, Site, each_node
+from cluster import APPS, Site, check_equal_shares, check_one_that_is_stopped_gets_no_more, each_node
 from go_cache import go_binary
 from harness import Home, check, run_tests, size, wait_for
 from stores import free_port
@@ -153,6 +153,22 @@ def test_every_balance_has_both_of_them():
                 site.reload()
                 site.check_replaced(before)
             loads.check_none_failed()
+
+
+@each_node
+def test_eight_workers_have_equal_shares(node):
+    for app, more in ((("passed.py", sys.executable), {}),
+                      (("passed.js", node), {"exec_mode": "cluster", "listen_timeout": 20000})):
+        with Passed() as site:
+            site.start_passed(*app, instances=8, **more)
+            check_equal_shares(site, app[0])
+
+
+@each_node
+def test_a_stopped_worker_of_a_node_cluster_gets_no_more_connections(node):
+    with Passed() as site:
+        site.start_passed("passed.js", node, instances=4, exec_mode="cluster", listen_timeout=20000)
+        check_one_that_is_stopped_gets_no_more(site)
 
 
 def test_a_unix_socket_has_both_of_them_and_reloads():
