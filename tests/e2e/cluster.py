@@ -86,10 +86,12 @@ class Site(Home):
         """Pids by instance number, of those that are online."""
         return {i: app["pid"] for i, app in self.instances().items() if app["pm2_env"]["status"] == "online"}
 
-    def ask(self, path: str = "/", port: int = 0, host: str = "127.0.0.1", unix: str = "", timeout: float = 5):
-        """The JSON of one answer, on a connection of its own."""
+    def ask(self, path: str = "/", port: int = 0, host: str = "127.0.0.1", unix: str = "", timeout: float = 5,
+            source: str = ""):
+        """The JSON of one answer, on a connection of its own, from the address `source`."""
         connection = (UnixConnection(unix, timeout) if unix else
-                      http.client.HTTPConnection(host, port or self.port, timeout=timeout))
+                      http.client.HTTPConnection(host, port or self.port, timeout=timeout,
+                                                 source_address=(source, 0) if source else None))
         with contextlib.closing(connection):
             connection.request("GET", path, headers={"Connection": "close"})
             answer = connection.getresponse()
