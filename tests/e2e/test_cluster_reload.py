@@ -266,5 +266,28 @@ def test_reload_of_a_file_takes_over_the_environment_that_env_names_and_fails_no
         loads.check_none_failed()
 
 
+# One that has grown too large.
+
+@each_node
+def test_a_worker_that_exceeds_max_memory_restart_alone_is_reloaded_and_fails_none(node):
+    with Site(node) as site:
+        site.start_web(3, "--max-memory-restart", "200M", *LISTEN, script="grows.js")
+        with site.loads("close", "keep") as loads:
+            for _ in range(size(1, 5)):
+                before = site.workers()
+                large = site.ask("/grow/220")["pid"]
+                instance = next(i for i, pid in before.items() if pid == large)
+                now = wait_for("another in its place", lambda: (now := site.workers()).get(instance, large) != large
+                               and now)
+                check({i for i in before if now.get(i) != before[i]} == {instance}, f"{before} have become {now}")
+                wait_for("the large one is gone", lambda: not alive(large), 30)
+                loads.wait_for_worker(now[instance])
+            check(site.workers() == now, f"workers were {now}, are {site.workers()}")
+        loads.check_none_failed()
+        check(f"[web:{instance}]" in site.own_log() and "more than its max_memory_restart" in site.own_log(),
+              "the reason is not told")
+        check([app["pm2_env"]["status"] for app in site.instances().values()] == ["online"] * 3, "not all are online")
+
+
 if __name__ == "__main__":
     run_tests()
