@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from cluster import Site, each_node
+from cluster_clients import any_certificate, certificate
 from harness import PMX, alive, check, run_tests, wait_for
 from node_cache import version_of
 from stores import free_port, free_ports
@@ -224,19 +225,12 @@ def test_who_does_not_handle_it_ends_and_pmx_says_why(node):
 
 # https, websockets, and the channel.
 
-def certificate(site: Site) -> None:
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-keyout", site.work / "key.pem", "-out", site.work / "certificate.pem"],
-                   check=True, capture_output=True)
-
-
 @each_node
 def test_a_tls_session_is_resumed_by_every_worker_and_after_a_reload(node):
     with Site(node) as site:
         certificate(site)
         site.start_web(4, "--cwd", site.work, script="tls.js", wait=False)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context = any_certificate()
         context.maximum_version = ssl.TLSVersion.TLSv1_2  # Its tickets are there when the handshake is.
 
         def ask(session=None) -> tuple[int, bool, ssl.SSLSession]:

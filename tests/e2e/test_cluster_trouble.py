@@ -6,6 +6,8 @@ import signal
 import time
 
 from cluster import Site, check_even, each_node, measured, sleep_until
+from cluster_clients import (Https, WebSocket, answers_to_connections, answers_to_open_connections,
+                             any_certificate, certificate)
 from cluster_load import Load, Result
 from harness import check, run_tests, size, wait_for
 
@@ -155,6 +157,36 @@ def test_eight_workers_have_equal_shares_of_800_connections_kept_alive(node):
             result = load.result()
         result.check_none_failed()
         check_even_in_any_ten_seconds(result, set(site.workers().values()), begin)
+
+
+# With fewer open connections than this, chance alone would now and then pass the bound.
+MANY_OPEN = 1200
+
+
+@each_node
+def test_eight_workers_have_equal_shares_of_https(node):
+    with Site(node) as site:
+        certificate(site)
+        site.start_web(8, "--cwd", site.work, script="tls.js", wait=False)
+        context = any_certificate()
+        wait_for("all eight serve", lambda: served_by(site, lambda: Https(site, context)) == 8, 60)
+        pids = set(site.workers().values())
+        check_even("https", answers_to_connections(lambda: Https(site, context), size(1600, 20000)), pids)
+        check_even("https kept alive", answers_to_open_connections(lambda: Https(site, context), MANY_OPEN), pids)
+
+
+@each_node
+def test_eight_workers_have_equal_shares_of_websockets(node):
+    with Site(node) as site:
+        site.start_web(8, script="websocket.js")
+        pids = set(site.workers().values())
+        for _ in range(size(1, 5)):
+            check_even("websockets", answers_to_open_connections(lambda: WebSocket(site), MANY_OPEN), pids)
+
+
+def served_by(site: Site, connect) -> int:
+    """By how many workers, as far as 50 connections tell."""
+    return 0 if site.refused() else len(answers_to_connections(connect, 50))
 
 
 if __name__ == "__main__":
