@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import time
 from pathlib import Path
 
@@ -139,6 +140,27 @@ class Site(Home):
         check(not same, f"not replaced: {same}")
         wait_for("the old workers are gone", lambda: not any(map(alive, before.values())))
         return now
+
+
+SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, MSG_DONE, TCP_LISTEN = 20, 0x301, 3, 10
+
+
+def backlogs(port: int) -> list[int]:
+    """How many connections may wait at each listener of this port: sock_diag(7), what `ss` has as its Send-Q."""
+    found = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        asked = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << TCP_LISTEN)
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as netlink:  # NETLINK_SOCK_DIAG
+            netlink.send(struct.pack("=IHHII", 16 + len(asked), SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, 0, 0) + asked)
+            kind = 0
+            while kind != MSG_DONE:
+                data = netlink.recv(1 << 16)
+                while data:
+                    size_bytes, kind = struct.unpack_from("=IH", data)
+                    if kind == SOCK_DIAG_BY_FAMILY and struct.unpack_from("!H", data, 20)[0] == port:
+                        found.append(struct.unpack_from("=I", data, 76)[0])
+                    data = data[size_bytes + 3 & ~3:]
+    return found
 
 
 class Loads:

@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from cluster import Site, each_node
+from cluster import Site, backlogs, each_node
 from cluster_clients import any_certificate, certificate
 from harness import PMX, alive, check, run_tests, wait_for
 from node_cache import version_of
@@ -102,6 +102,21 @@ def test_wherever_a_program_listens_all_workers_serve(node):
             with contextlib.suppress(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", ports[6]), 5)
                 check(False, "a port of IPv6 alone is there for IPv4")
+
+
+@each_node
+def test_a_listener_has_the_backlog_that_was_asked_for(node):
+    with Site(node) as site:
+        small, usual = free_ports(2)
+        most = int(Path("/proc/sys/net/core/somaxconn").read_text())
+        listen(site, {"port": small, "backlog": 16}, {"port": usual})
+        for again in (False, True):
+            if again:  # The successors have slots of their own.
+                site.run("reload", "web", timeout=120)
+                became(site)
+            for port, wanted in ((small, 16), (usual, min(511, most))):  # 511 is Node's own.
+                found = backlogs(port)
+                check(found and set(found) == {wanted}, f"{port}: {wanted} was asked for, listeners have {found}")
 
 
 @each_node

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from npm_cache import BUN, from_npm
-from cluster import APPS, Site, check_equal_shares
+from cluster import APPS, Site, backlogs, check_equal_shares
 from go_cache import go_binary
 from harness import alive, check, run_tests, size, wait_for
 from stores import free_port
@@ -102,6 +102,14 @@ def test_every_balance_has_both_of_them():
             check(result.failed <= most_failed, result.summary())
             everybody = {*before.values(), *now.values()}
             check(set(result.workers) == everybody, f"{balance}: {result.workers} have answered of {everybody}")
+
+
+def test_a_listener_has_the_backlog_that_was_asked_for():
+    with Plain() as site:
+        site.start_plain()
+        for _ in range(2):
+            check(set(backlogs(site.port)) == {128}, f"128 is asked for, listeners have {backlogs(site.port)}")
+            site.reload()
 
 
 def test_what_is_no_tcp_port_is_bound_by_the_kernel():
