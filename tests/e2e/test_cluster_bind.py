@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from npm_cache import BUN, from_npm
-from cluster import APPS, Site, backlogs, check_equal_shares
+from cluster import APPS, Site, backlogs, check_equal_shares, measured
 from go_cache import go_binary
 from harness import alive, check, run_tests, size, wait_for
 from stores import free_port
@@ -68,6 +68,43 @@ def test_reloads_of_a_go_server_fail_none():
 
 def test_reloads_of_a_bun_server_fail_none():
     reloads_fail_none("server.bun.js", from_npm(BUN))
+
+
+def reloads_with_connections_kept_alive(script, interpreter):
+    """Their load: requests of a second, so that one that was cut off in the work is told from one that met the end of
+    an idle connection."""
+    with Plain() as site:
+        site.start_plain(script, interpreter)
+        with site.loads("keep") as short, site.loads("keep", connections=30, path="/1000") as long:
+            for _ in range(size(1, 10)):
+                before = site.workers()
+                site.reload()
+                site.check_replaced(before)
+                short.go_on()
+        measured(f"reloads, kept alive: {short.summary()}; {long.summary()}")
+        return short, long
+
+
+def test_reloads_of_a_python_server_fail_none_of_those_that_keep_connections():
+    # It closes after an answer that says so: nobody can have asked anything else.
+    for loads in reloads_with_connections_kept_alive("server.py", sys.executable):
+        loads.check_none_failed()
+
+
+def cuts_off_nobody(script, interpreter) -> None:
+    short, long = reloads_with_connections_kept_alive(script, interpreter)
+    kinds = {failure.kind for failure in short.failures + long.failures}
+    check(kinds <= {"reset"}, f"{short.summary()} {long.summary()}")
+    cut = [failure for failure in long.failures if failure.at - failure.begun > 0.4]
+    check(not cut, f"cut off: {cut}")
+
+
+def test_reloads_of_a_go_server_cut_off_nobody_who_keeps_a_connection():
+    cuts_off_nobody(go_binary(APPS / "server.go"), "none")
+
+
+def test_reloads_of_a_bun_server_cut_off_nobody_who_keeps_a_connection():
+    cuts_off_nobody("server.bun.js", from_npm(BUN))
 
 
 def test_eight_processes_of_each_have_equal_shares():
