@@ -12,8 +12,10 @@ from pathlib import Path
 
 from cluster import Site, backlogs, each_node
 from cluster_clients import any_certificate, certificate
+from cluster_load import Load
 from harness import PMX, alive, check, run_tests, wait_for
-from node_cache import version_of
+from node_cache import VERSIONS, system_node, version_of
+from node_cache import node as node_of_major
 from stores import free_port, free_ports
 
 TEST_NET = "192.0.2.1"  # RFC 5737: an address that nobody has.
@@ -47,6 +49,38 @@ def test_a_worker_is_a_worker_of_cluster_and_its_environment_is_clean(node):
         site.run("restart", "web")
         again = [answer["id"] for answer in site.everybody(4, "/env").values()]
         check(len(set(again)) == 4, f"worker ids {again} after a restart")
+
+
+def test_two_majors_of_node_serve_side_by_side_and_are_reloaded_apart():
+    first = system_node()
+    second = node_of_major(next(major for major in VERSIONS if not version_of(first).startswith(f"v{major}.")))
+    with Site(first) as site:
+        apps = {"web": (first, site.port), "other": (second, free_port())}
+        for name, (node, port) in apps.items():
+            site.start(name, str(site.app_dir / "web.js"), "-i", 2, "--interpreter", node, "--listen-timeout", 20000,
+                       env={"PORT": str(port)})
+
+        def serving() -> dict[str, set[int]]:
+            """The pids by app; each answers with the version of its own node."""
+            said = {name: site.everybody(2, "/env", port=port) for name, (_, port) in apps.items()}
+            for name, (node, _) in apps.items():
+                found = {(one["node"], one["isWorker"]) for one in said[name].values()}
+                check(found == {(version_of(node), True)}, f"{name}: {found}")
+            return {name: set(answers) for name, answers in said.items()}
+
+        before = serving()
+        for name, (_, port) in apps.items():
+            rest = next(one for one in apps if one != name)
+            with Load(port, "close") as load, Load(apps[rest][1], "keep") as undisturbed:
+                load.wait_for_answers()
+                site.run("reload", name, timeout=120)
+                load.wait_for_answers()
+                for one in (load, undisturbed):
+                    one.result().check_none_failed()
+            now = serving()
+            check(not now[name] & before[name], f"{name} was not replaced: {now}")
+            check(now[rest] == before[rest], f"{rest} was disturbed: {before} {now}")
+            before = now
 
 
 # Wherever a program listens.
@@ -315,7 +349,9 @@ def test_upgraded_connections_last_until_kill_timeout_and_are_counted(node):
         check(reload.returncode == 0, said)
         wait_for("the old worker's end", lambda: not alive(old))
         check([one.say("after") for one in lines] == [0] * 3, "after the reload")
-        check("3 connections" in said + site.own_log(), f"nobody says how many connections it held: {said}")
+        line = next((line for line in site.own_log().splitlines() if "has not let go" in line), said)
+        check("[web:0]" in line and f"pid {old} has not let go within 8000ms, and held 3 connections" in line,
+              f"nobody says who held how many connections: {line}")
 
 
 @each_node
