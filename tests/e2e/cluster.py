@@ -4,6 +4,7 @@ With PMX_TEST_FULL=1 each_node runs a test with Node 20, 22 and 24, otherwise wi
 """
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import http.client
@@ -13,6 +14,7 @@ import shutil
 import signal
 import socket
 import struct
+import threading
 import time
 from pathlib import Path
 
@@ -140,6 +142,65 @@ class Site(Home):
         check(not same, f"not replaced: {same}")
         wait_for("the old workers are gone", lambda: not any(map(alive, before.values())))
         return now
+
+
+class Asking:
+    """Threads that ask again and again, for what the load clients do not speak. Each has an `ask` of its own, which
+    returns the pid of who has answered; ended when it is left."""
+
+    def __init__(self, ask_of_each, clients: int = 4):
+        self.answers: collections.Counter = collections.Counter()
+        self.failures: list[str] = []
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._go_on, args=(ask_of_each(),)) for _ in range(clients)]
+
+    def _go_on(self, ask) -> None:
+        while not self._over.is_set():
+            try:
+                self.answers[ask()] += 1
+            except Exception as failure:  # Whatever it is, it is told of.
+                self.failures.append(repr(failure))
+
+    def __enter__(self) -> "Asking":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def check_none_failed(self, pids: set[int]) -> None:
+        """And each of these has answered some."""
+        measured(f"{self.answers.total()} answered, {len(self.failures)} failed")
+        check(not self.failures, f"{len(self.failures)} failed: {self.failures[:3]}")
+        check(pids <= set(self.answers), f"{pids - set(self.answers)} have answered none")
+
+
+def has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+class Datagrams:
+    """A client of udp.js, from a port of its own."""
+
+    def __init__(self, site: Site, host: str):
+        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.settimeout(5)
+        self._socket.connect((host, site.port))
+        self._number = 0
+
+    def ask(self) -> int:
+        """The pid of who has sent a datagram back. It is a trickle: nothing is lost for want of room."""
+        time.sleep(0.005)
+        self._number += 1
+        self._socket.send(b"%d" % self._number)
+        pid, word = self._socket.recv(100).split()
+        check(int(word) == self._number, f"{word} is the answer to {self._number}")
+        return int(pid)
 
 
 SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, MSG_DONE, TCP_LISTEN = 20, 0x301, 3, 10

@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from cluster import Site, backlogs, each_node
+from cluster import Datagrams, Site, backlogs, each_node, has_ipv6
 from cluster_clients import any_certificate, certificate
 from cluster_load import Load
 from harness import PMX, alive, check, run_tests, wait_for
@@ -107,12 +107,6 @@ def addresses(rows: list[dict]) -> list[dict]:
     return [row["address"] for row in rows]
 
 
-def has_ipv6() -> bool:
-    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
-        return True
-    return False
-
-
 @each_node
 def test_wherever_a_program_listens_all_workers_serve(node):
     with Site(node) as site:
@@ -204,21 +198,16 @@ def test_exclusive_is_the_port_of_one_worker(node):
 
 @each_node
 def test_udp_ports_are_shared(node):
+    ways = [("127.0.0.1", {}), ("127.0.0.1", {"REUSE": "1"}), *([("::1", {"UDP": "udp6"})] if has_ipv6() else [])]
     with Site(node) as site:
-        for options in ({}, {"REUSE": "1"}):
+        for host, options in ways:
             site.start_web(2, script="udp.js", wait=False, env=options)
             seen = set()
 
-            def both_answer():
-                for _ in range(50):
-                    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-                        asking.settimeout(1)
-                        with contextlib.suppress(TimeoutError, ConnectionRefusedError):
-                            asking.connect(("127.0.0.1", site.port))
-                            asking.send(b"hello")
-                            pid, word = asking.recv(100).split()
-                            check(word == b"hello", f"{word}")
-                            seen.add(int(pid))
+            def both_answer(host=host, seen=seen):
+                for _ in range(20):
+                    with contextlib.suppress(TimeoutError, ConnectionRefusedError):
+                        seen.add(Datagrams(site, host).ask())
                 return seen == set(site.workers().values())
 
             wait_for("answers of both workers", both_answer, 30)

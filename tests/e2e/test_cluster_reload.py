@@ -1,11 +1,12 @@
 """Cluster mode under load: reloads, releases that are broken, scaling, stops. Nobody whose request was on its way
 may notice any of it."""
+import contextlib
 import json
 import random
 import subprocess
 import time
 
-from cluster import Site, each_node
+from cluster import Asking, Datagrams, Site, each_node, has_ipv6
 from harness import alive, check, run_tests, size, wait_for
 
 RELOADS = size(3, 20)
@@ -85,6 +86,42 @@ def test_ready_and_shutdown_are_waited_for_and_fail_none(node):
         loads.check_none_failed()
         said = "".join(path.read_text() for path in site.logs.glob("web-out*.log"))
         check(said.count("told to shut down") == 2, f"the old workers have printed {said!r}")
+
+
+def reloads_while(site: Site, asking: Asking) -> None:
+    seen = set(site.workers().values())
+    with asking:
+        for _ in range(size(2, 20)):
+            wait_for("answers of all", lambda: set(site.workers().values()) <= set(asking.answers), 30)
+            before = site.workers()
+            site.run("reload", "web", timeout=120)
+            seen |= set(site.check_replaced(before).values())
+        wait_for("answers of all", lambda: seen <= set(asking.answers), 30)
+    asking.check_none_failed(seen)
+
+
+@each_node
+def test_reloads_of_a_unix_socket_fail_none(node):
+    with Site(node) as site:
+        path = str(site.work / "web.sock")
+        site.start_web(4, script="web.js", wait=False, env={"PORT": path})
+        site.everybody(4, unix=path)
+        reloads_while(site, Asking(lambda: lambda: site.ask("/20", unix=path)["pid"], 8))
+
+
+@each_node
+def test_reloads_of_udp_lose_no_datagram(node):
+    for host, family in (("127.0.0.1", "udp4"), *([("::1", "udp6")] if has_ipv6() else [])):
+        with Site(node) as site:
+            site.start_web(2, script="udp.js", wait=False, env={"UDP": family})
+
+            def both_answer(host=host, seen=set()):
+                with contextlib.suppress(ConnectionRefusedError):
+                    seen.add(Datagrams(site, host).ask())
+                return len(seen) == 2
+
+            wait_for("answers of both", both_answer)
+            reloads_while(site, Asking(lambda host=host: Datagrams(site, host).ask))
 
 
 # Broken releases.
