@@ -4,13 +4,17 @@ With PMX_TEST_FULL=1 each_node runs a test with Node 20, 22 and 24, otherwise wi
 """
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import http.client
 import json
 import os
 import shutil
+import signal
 import socket
+import struct
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +24,8 @@ from node_cache import VERSIONS, node, system_node, version_of
 from stores import free_port
 
 APPS = HERE / "cluster_apps"
+MOST_OF_MEAN = 1.3     # Of what a worker has when all have equal shares.
+NOTICED_SECONDS = 2.0  # Until a worker that hangs gets nothing new: a second, and what this machine needs.
 
 
 def each_node(test):
@@ -83,10 +89,12 @@ class Site(Home):
         """Pids by instance number, of those that are online."""
         return {i: app["pid"] for i, app in self.instances().items() if app["pm2_env"]["status"] == "online"}
 
-    def ask(self, path: str = "/", port: int = 0, host: str = "127.0.0.1", unix: str = "", timeout: float = 5):
-        """The JSON of one answer, on a connection of its own."""
+    def ask(self, path: str = "/", port: int = 0, host: str = "127.0.0.1", unix: str = "", timeout: float = 5,
+            source: str = ""):
+        """The JSON of one answer, on a connection of its own, from the address `source`."""
         connection = (UnixConnection(unix, timeout) if unix else
-                      http.client.HTTPConnection(host, port or self.port, timeout=timeout))
+                      http.client.HTTPConnection(host, port or self.port, timeout=timeout,
+                                                 source_address=(source, 0) if source else None))
         with contextlib.closing(connection):
             connection.request("GET", path, headers={"Connection": "close"})
             answer = connection.getresponse()
@@ -136,6 +144,86 @@ class Site(Home):
         return now
 
 
+class Asking:
+    """Threads that ask again and again, for what the load clients do not speak. Each has an `ask` of its own, which
+    returns the pid of who has answered; ended when it is left."""
+
+    def __init__(self, ask_of_each, clients: int = 4):
+        self.answers: collections.Counter = collections.Counter()
+        self.failures: list[str] = []
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._go_on, args=(ask_of_each(),)) for _ in range(clients)]
+
+    def _go_on(self, ask) -> None:
+        while not self._over.is_set():
+            try:
+                self.answers[ask()] += 1
+            except Exception as failure:  # Whatever it is, it is told of.
+                self.failures.append(repr(failure))
+
+    def __enter__(self) -> "Asking":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def check_none_failed(self, pids: set[int]) -> None:
+        """And each of these has answered some."""
+        measured(f"{self.answers.total()} answered, {len(self.failures)} failed")
+        check(not self.failures, f"{len(self.failures)} failed: {self.failures[:3]}")
+        check(pids <= set(self.answers), f"{pids - set(self.answers)} have answered none")
+
+
+def has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+class Datagrams:
+    """A client of udp.js, from a port of its own."""
+
+    def __init__(self, site: Site, host: str):
+        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.settimeout(5)
+        self._socket.connect((host, site.port))
+        self._number = 0
+
+    def ask(self) -> int:
+        """The pid of who has sent a datagram back. It is a trickle: nothing is lost for want of room."""
+        time.sleep(0.005)
+        self._number += 1
+        self._socket.send(b"%d" % self._number)
+        pid, word = self._socket.recv(100).split()
+        check(int(word) == self._number, f"{word} is the answer to {self._number}")
+        return int(pid)
+
+
+SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, MSG_DONE, TCP_LISTEN = 20, 0x301, 3, 10
+
+
+def backlogs(port: int) -> list[int]:
+    """How many connections may wait at each listener of this port: sock_diag(7), what `ss` has as its Send-Q."""
+    found = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        asked = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << TCP_LISTEN)
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as netlink:  # NETLINK_SOCK_DIAG
+            netlink.send(struct.pack("=IHHII", 16 + len(asked), SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, 0, 0) + asked)
+            kind = 0
+            while kind != MSG_DONE:
+                data = netlink.recv(1 << 16)
+                while data:
+                    size_bytes, kind = struct.unpack_from("=IH", data)
+                    if kind == SOCK_DIAG_BY_FAMILY and struct.unpack_from("!H", data, 20)[0] == port:
+                        found.append(struct.unpack_from("=I", data, 76)[0])
+                    data = data[size_bytes + 3 & ~3:]
+    return found
+
+
 class Loads:
     def __init__(self, each: list[Load]):
         self.each = each
@@ -168,6 +256,53 @@ class Loads:
 
     def summary(self) -> str:
         return "; ".join(f"{load.kind}: {result.summary()}" for load, result in zip(self.each, self.results))
+
+
+def check_even(what: str, counts: dict[int, int], pids: set[int]) -> None:
+    shares = [counts.get(pid, 0) for pid in pids]
+    mean = sum(shares) / len(shares)
+    worst = max(shares) / mean if mean else 0
+    measured(f"{what}: {sorted(shares)}, max/mean {worst:.2f}")
+    check(mean and worst <= MOST_OF_MEAN, f"{what}: max/mean is {worst:.2f}: {sorted(shares)}")
+    check(set(counts) <= pids, f"others have answered than {pids}")
+
+
+def check_equal_shares(site: Site, what: str) -> None:
+    """Of connections, one for each request. Chance alone, which has the choice, gives 1.1 times the mean here."""
+    with Load(site.port, "close", 32, path="/") as load:
+        load.wait_for_answers(200)
+        begin = time.monotonic()
+        load.wait_for_answers(size(2000, 20000), 240)
+        result = load.result()
+    result.check_none_failed()
+    check_even(what, result.between(begin, result.ended), set(site.workers().values()))
+
+
+def check_one_that_is_stopped_gets_no_more(site: Site) -> None:
+    """What lies with it when that is noticed waits for it. Whoever comes later is served by the others alike."""
+    seconds = size(6.0, 12.0)
+    # So many that most of them are not with it before it is noticed.
+    with Load(site.port, "close", 64, path="/", pause=0.3) as load:
+        load.wait_for_answers(200)
+        victim = site.workers()[1]
+        stopped = time.monotonic()
+        os.kill(victim, signal.SIGSTOP)
+        try:
+            sleep_until(stopped + seconds)
+            seen = load.now()
+        finally:
+            os.kill(victim, signal.SIGCONT)
+        continued = time.monotonic()
+        wait_for("it serves again", lambda: load.now().workers[victim]["last"] > continued + 0.5, 60)
+        result = load.result()
+    check(site.workers()[1] == victim, "it was restarted")
+    lost = [failure.begun - stopped for failure in result.failures]
+    late = [begun - stopped for begun, _, pid in result.slow if pid == victim and begun < continued]
+    measured(f"{result.failed} of {result.answered} hung")
+    check({failure.kind for failure in result.failures} <= {"hung"}, result.summary())
+    check(max(lost + late, default=0) < NOTICED_SECONDS, f"given to it so many s after the stop: {sorted(lost + late)}")
+    check_even("the others", seen.between(stopped + NOTICED_SECONDS, stopped + seconds),
+               set(site.workers().values()) - {victim})
 
 
 def measured(text: str) -> None:

@@ -1,8 +1,10 @@
 """`pmx balance`: what workers have counted of their clients, and what can be seen of those that do not count."""
 import contextlib
+import ipaddress
 import os
 import signal
 import socket
+from pathlib import Path
 
 from cluster import Site, each_node
 from harness import Home, check, run_tests, wait_for
@@ -68,6 +70,44 @@ def test_what_is_not_known_is_a_dash(node):
         check(all(row["requests/min"] == row["connections/min"] == "-" for row in rows(site)), f"{rows(site)}")
         site.run("stop", "web")
         check(all(row["open"] == "-" and row["pid"] == "0" for row in rows(site)), f"{rows(site)}")
+
+
+def own_ipv6_addresses() -> list[str]:
+    """Those that can be asked from each other: without links' own. Most machines have one or two."""
+    table = Path("/proc/net/if_inet6")
+    found = [str(ipaddress.IPv6Address(bytes.fromhex(row.split()[0])))
+             for row in (table.read_text().splitlines() if table.exists() else [])]
+    return [address for address in found if not ipaddress.ip_address(address).is_link_local]
+
+
+@each_node
+def test_with_sticky_a_client_address_keeps_its_instance_over_a_reload(node):
+    with Site(node) as site:
+        site.start_web(4, "--balance", "sticky", wait=False)
+        wait_for("all are online", lambda: len(site.workers()) == 4)
+        clients = [("127.0.0.1", f"127.0.{i}.{i + 1}") for i in range(24)]
+        own = own_ipv6_addresses()
+        clients += [(own[0], address) for address in own]
+
+        def instances(asking: int) -> dict[str, set[str]]:
+            """Which have answered whom."""
+            return {source: {site.ask(host=host, source=source)["instance"] for _ in range(asking)}
+                    for host, source in clients}
+
+        def serve() -> bool:
+            with contextlib.suppress(OSError):
+                return len(set.union(*instances(1).values())) == 4
+            return False
+
+        wait_for("each of the four has clients", serve)
+        before = instances(3)
+        check(all(len(one) == 1 for one in before.values()), f"one address has several workers: {before}")
+        workers = site.workers()
+        for command in (["reload", "web"], ["reload", "web", "--parallel", "4"]):
+            site.run(*command, timeout=120)
+            workers = site.check_replaced(workers)
+            after = instances(3)
+            check(after == before, f"instances by client were {before}, are {after}")
 
 
 def test_separate_processes_and_apps_that_are_not_there():

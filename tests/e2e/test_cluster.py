@@ -10,9 +10,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from cluster import Site, each_node
+from cluster import Datagrams, Site, backlogs, each_node, has_ipv6
+from cluster_clients import any_certificate, certificate
+from cluster_load import Load
 from harness import PMX, alive, check, run_tests, wait_for
-from node_cache import version_of
+from node_cache import VERSIONS, system_node, version_of
+from node_cache import node as node_of_major
 from stores import free_port, free_ports
 
 TEST_NET = "192.0.2.1"  # RFC 5737: an address that nobody has.
@@ -48,6 +51,38 @@ def test_a_worker_is_a_worker_of_cluster_and_its_environment_is_clean(node):
         check(len(set(again)) == 4, f"worker ids {again} after a restart")
 
 
+def test_two_majors_of_node_serve_side_by_side_and_are_reloaded_apart():
+    first = system_node()
+    second = node_of_major(next(major for major in VERSIONS if not version_of(first).startswith(f"v{major}.")))
+    with Site(first) as site:
+        apps = {"web": (first, site.port), "other": (second, free_port())}
+        for name, (node, port) in apps.items():
+            site.start(name, str(site.app_dir / "web.js"), "-i", 2, "--interpreter", node, "--listen-timeout", 20000,
+                       env={"PORT": str(port)})
+
+        def serving() -> dict[str, set[int]]:
+            """The pids by app; each answers with the version of its own node."""
+            said = {name: site.everybody(2, "/env", port=port) for name, (_, port) in apps.items()}
+            for name, (node, _) in apps.items():
+                found = {(one["node"], one["isWorker"]) for one in said[name].values()}
+                check(found == {(version_of(node), True)}, f"{name}: {found}")
+            return {name: set(answers) for name, answers in said.items()}
+
+        before = serving()
+        for name, (_, port) in apps.items():
+            rest = next(one for one in apps if one != name)
+            with Load(port, "close") as load, Load(apps[rest][1], "keep") as undisturbed:
+                load.wait_for_answers()
+                site.run("reload", name, timeout=120)
+                load.wait_for_answers()
+                for one in (load, undisturbed):
+                    one.result().check_none_failed()
+            now = serving()
+            check(not now[name] & before[name], f"{name} was not replaced: {now}")
+            check(now[rest] == before[rest], f"{rest} was disturbed: {before} {now}")
+            before = now
+
+
 # Wherever a program listens.
 
 def listen(site: Site, *where: dict, workers: int = 2, **more) -> list[list[dict]]:
@@ -70,12 +105,6 @@ def became(site: Site, workers: int = 2) -> list[list[dict]]:
 def addresses(rows: list[dict]) -> list[dict]:
     check(all("address" in row for row in rows), f"it could not listen: {rows}")
     return [row["address"] for row in rows]
-
-
-def has_ipv6() -> bool:
-    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
-        return True
-    return False
 
 
 @each_node
@@ -101,6 +130,21 @@ def test_wherever_a_program_listens_all_workers_serve(node):
             with contextlib.suppress(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", ports[6]), 5)
                 check(False, "a port of IPv6 alone is there for IPv4")
+
+
+@each_node
+def test_a_listener_has_the_backlog_that_was_asked_for(node):
+    with Site(node) as site:
+        small, usual = free_ports(2)
+        most = int(Path("/proc/sys/net/core/somaxconn").read_text())
+        listen(site, {"port": small, "backlog": 16}, {"port": usual})
+        for again in (False, True):
+            if again:  # The successors have slots of their own.
+                site.run("reload", "web", timeout=120)
+                became(site)
+            for port, wanted in ((small, 16), (usual, min(511, most))):  # 511 is Node's own.
+                found = backlogs(port)
+                check(found and set(found) == {wanted}, f"{port}: {wanted} was asked for, listeners have {found}")
 
 
 @each_node
@@ -154,21 +198,16 @@ def test_exclusive_is_the_port_of_one_worker(node):
 
 @each_node
 def test_udp_ports_are_shared(node):
+    ways = [("127.0.0.1", {}), ("127.0.0.1", {"REUSE": "1"}), *([("::1", {"UDP": "udp6"})] if has_ipv6() else [])]
     with Site(node) as site:
-        for options in ({}, {"REUSE": "1"}):
+        for host, options in ways:
             site.start_web(2, script="udp.js", wait=False, env=options)
             seen = set()
 
-            def both_answer():
-                for _ in range(50):
-                    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-                        asking.settimeout(1)
-                        with contextlib.suppress(TimeoutError, ConnectionRefusedError):
-                            asking.connect(("127.0.0.1", site.port))
-                            asking.send(b"hello")
-                            pid, word = asking.recv(100).split()
-                            check(word == b"hello", f"{word}")
-                            seen.add(int(pid))
+            def both_answer(host=host, seen=seen):
+                for _ in range(20):
+                    with contextlib.suppress(TimeoutError, ConnectionRefusedError):
+                        seen.add(Datagrams(site, host).ask())
                 return seen == set(site.workers().values())
 
             wait_for("answers of both workers", both_answer, 30)
@@ -177,20 +216,48 @@ def test_udp_ports_are_shared(node):
 
 # Where it cannot listen.
 
+def without_pmx(site: Site, node: Path, way: str, places: list[dict], rights=()) -> list[dict]:
+    """What becomes of the places of listen.js in Node's own cluster ("cluster") or in no cluster ("plain")."""
+    directory = site.work / way
+    directory.mkdir()
+    primary = [site.app_dir / "primary.js"] if way == "cluster" else []
+    command = [*rights, node, *primary, site.app_dir / "listen.js", *map(json.dumps, places)]
+    process = subprocess.Popen(command, cwd=directory, env=site.env | {"NODE_APP_INSTANCE": "0"})
+    try:
+        file = directory / "listen-0.json"
+        wait_for(f"what Node says, {way}", file.exists)
+        return json.loads(file.read_text())["became"]
+    finally:
+        process.kill()  # A worker ends with its primary.
+        process.wait()
+
+
+def check_as_without_pmx(site: Site, node: Path, places: list[dict], rows: list, rights=()) -> None:
+    """Errors are those of Node's own cluster in all that they say. Those of a server alone differ in the name of the
+    call, and so in the message, and in the address where none was given."""
+    own, plain = (without_pmx(site, node, way, places, rights) for way in ("cluster", "plain"))
+    for worker in rows:
+        for place, here, in_cluster, alone in zip(places, worker, own, plain, strict=True):
+            check(here == in_cluster, f"{place}: {here}, in Node's own cluster {in_cluster}")
+            given = ["address"] if "host" in place or "path" in place else []
+            same = ["code", "errno", "port", *given]
+            check([here["error"][name] for name in same] == [alone["error"][name] for name in same],
+                  f"{place}: {here}, of a server alone {alone}")
+
+
 @each_node
 def test_the_error_of_a_listen_is_the_programs_to_handle(node):
     with Site(node) as site:
         taken, own = free_port(), free_port()
+        places = [{"port": taken, "host": "127.0.0.1"}, {"port": site.port}, {"port": own, "host": TEST_NET},
+                  {"path": "/nowhere/web.sock"}]
         with socket.create_server(("127.0.0.1", taken)), socket.create_server(("", site.port)):
-            rows = listen(site, {"port": taken, "host": "127.0.0.1"}, {"port": site.port},
-                          {"port": own, "host": TEST_NET}, {"path": "/nowhere/web.sock"},
-                          {"port": own, "host": "127.0.0.1", "twice": True})
+            rows = listen(site, *places, {"port": own, "host": "127.0.0.1", "twice": True})
+            check_as_without_pmx(site, node, places, [worker[:4] for worker in rows])
         for worker in rows:
             codes = [row["error"]["code"] if "error" in row else "" for row in worker]
             # Node itself says EACCES for a directory that is not there (libuv, unix/pipe.c).
             check(codes == ["EADDRINUSE", "EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "", "EADDRINUSE"], f"{worker}")
-            check([row["error"]["errno"] for row in worker[:3]] == [-98, -98, -99], f"{worker}")
-            check(f"127.0.0.1:{taken}" in worker[0]["error"]["message"], f"{worker[0]}")
         site.everybody(2, port=own)
         check(all(app["pm2_env"]["restart_time"] == 0 for app in site.list()), "a worker was restarted")
 
@@ -204,13 +271,16 @@ def test_a_port_that_only_root_may_have_is_eacces(node):
         places = [{"path": str(closed / "web.sock")}, *([{"port": low - 1}] if low > 1 else [])]
         # Of a daemon that root has started, too: without the rights that make root root.
         less = [f"--{which}=-net_bind_service,-dac_override" for which in ("bounding-set", "inh-caps")]
+        rights = ["setpriv", *less] if os.geteuid() == 0 else []
         command = [PMX, "start", site.app_dir / "listen.js", "--name", "web", "-i", "2", "--cwd", site.work, "--",
                    *map(json.dumps, places)]
-        done = subprocess.run([*(["setpriv", *less] if os.geteuid() == 0 else []), *map(str, command)],
-                              env=site.env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*rights, *map(str, command)], env=site.env, capture_output=True, text=True,
+                              timeout=60)
         check(done.returncode == 0, f"{done.stdout}{done.stderr}")
-        for worker in became(site):
+        rows = became(site)
+        for worker in rows:
             check([row["error"]["code"] for row in worker] == ["EACCES"] * len(places), f"{worker}")
+        check_as_without_pmx(site, node, places, rows, rights)
 
 
 @each_node
@@ -224,19 +294,12 @@ def test_who_does_not_handle_it_ends_and_pmx_says_why(node):
 
 # https, websockets, and the channel.
 
-def certificate(site: Site) -> None:
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-keyout", site.work / "key.pem", "-out", site.work / "certificate.pem"],
-                   check=True, capture_output=True)
-
-
 @each_node
 def test_a_tls_session_is_resumed_by_every_worker_and_after_a_reload(node):
     with Site(node) as site:
         certificate(site)
         site.start_web(4, "--cwd", site.work, script="tls.js", wait=False)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context = any_certificate()
         context.maximum_version = ssl.TLSVersion.TLSv1_2  # Its tickets are there when the handshake is.
 
         def ask(session=None) -> tuple[int, bool, ssl.SSLSession]:
@@ -306,7 +369,9 @@ def test_upgraded_connections_last_until_kill_timeout_and_are_counted(node):
         check(reload.returncode == 0, said)
         wait_for("the old worker's end", lambda: not alive(old))
         check([one.say("after") for one in lines] == [0] * 3, "after the reload")
-        check("3 connections" in said + site.own_log(), f"nobody says how many connections it held: {said}")
+        line = next((line for line in site.own_log().splitlines() if "has not let go" in line), said)
+        check("[web:0]" in line and f"pid {old} has not let go within 8000ms, and held 3 connections" in line,
+              f"nobody says who held how many connections: {line}")
 
 
 @each_node

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from npm_cache import BUN, from_npm
-from cluster import APPS, Site
+from cluster import APPS, Site, backlogs, check_equal_shares, measured
 from go_cache import go_binary
 from harness import alive, check, run_tests, size, wait_for
 from stores import free_port
@@ -70,6 +70,51 @@ def test_reloads_of_a_bun_server_fail_none():
     reloads_fail_none("server.bun.js", from_npm(BUN))
 
 
+def reloads_with_connections_kept_alive(script, interpreter):
+    """Their load: requests of a second, so that one that was cut off in the work is told from one that met the end of
+    an idle connection."""
+    with Plain() as site:
+        site.start_plain(script, interpreter)
+        with site.loads("keep") as short, site.loads("keep", connections=30, path="/1000") as long:
+            for _ in range(size(1, 10)):
+                before = site.workers()
+                site.reload()
+                site.check_replaced(before)
+                short.go_on()
+        measured(f"reloads, kept alive: {short.summary()}; {long.summary()}")
+        return short, long
+
+
+def test_reloads_of_a_python_server_fail_none_of_those_that_keep_connections():
+    # It closes after an answer that says so: nobody can have asked anything else.
+    for loads in reloads_with_connections_kept_alive("server.py", sys.executable):
+        loads.check_none_failed()
+
+
+def cuts_off_nobody(script, interpreter) -> None:
+    short, long = reloads_with_connections_kept_alive(script, interpreter)
+    kinds = {failure.kind for failure in short.failures + long.failures}
+    check(kinds <= {"reset"}, f"{short.summary()} {long.summary()}")
+    cut = [failure for failure in long.failures if failure.at - failure.begun > 0.4]
+    check(not cut, f"cut off: {cut}")
+
+
+def test_reloads_of_a_go_server_cut_off_nobody_who_keeps_a_connection():
+    cuts_off_nobody(go_binary(APPS / "server.go"), "none")
+
+
+def test_reloads_of_a_bun_server_cut_off_nobody_who_keeps_a_connection():
+    cuts_off_nobody("server.bun.js", from_npm(BUN))
+
+
+def test_eight_processes_of_each_have_equal_shares():
+    for script, interpreter in (("server.py", sys.executable), (go_binary(APPS / "server.go"), "none"),
+                                ("server.bun.js", from_npm(BUN))):
+        with Plain() as site:
+            site.start_plain(script, interpreter, instances=8)
+            check_equal_shares(site, Path(script).name)
+
+
 def test_it_is_said_how_they_share_their_port():
     with Plain() as site:
         said = site.start_plain()
@@ -94,6 +139,14 @@ def test_every_balance_has_both_of_them():
             check(result.failed <= most_failed, result.summary())
             everybody = {*before.values(), *now.values()}
             check(set(result.workers) == everybody, f"{balance}: {result.workers} have answered of {everybody}")
+
+
+def test_a_listener_has_the_backlog_that_was_asked_for():
+    with Plain() as site:
+        site.start_plain()
+        for _ in range(2):
+            check(set(backlogs(site.port)) == {128}, f"128 is asked for, listeners have {backlogs(site.port)}")
+            site.reload()
 
 
 def test_what_is_no_tcp_port_is_bound_by_the_kernel():

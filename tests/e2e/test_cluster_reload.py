@@ -1,11 +1,12 @@
 """Cluster mode under load: reloads, releases that are broken, scaling, stops. Nobody whose request was on its way
 may notice any of it."""
+import contextlib
 import json
 import random
 import subprocess
 import time
 
-from cluster import Site, each_node
+from cluster import Asking, Datagrams, Site, each_node, has_ipv6
 from harness import alive, check, run_tests, size, wait_for
 
 RELOADS = size(3, 20)
@@ -45,14 +46,33 @@ def test_reloads_with_requests_of_300_ms_fail_none(node):
 
 
 @each_node
-def test_parallel_reloads_fail_none(node):
-    with Site(node) as site:
-        site.start_web(4, *LISTEN)
+def test_parallel_reloads_replace_as_many_at_once_and_fail_none(node):
+    with Site(node, {"READY_AFTER": "1000"}) as site:
+        site.start_web(4, "--wait-ready", *LISTEN, script="ready.js")
         with site.loads("close", "keep", connections=6) as loads:
-            before = site.workers()
-            site.run("reload", "web", "--parallel", 2, timeout=300)
-            site.check_replaced(before)
+            # After the canary there are three to do: two at once, then one.
+            for options, at_once in ((["--parallel", 2], 2), ([], 1)):
+                before = site.workers()
+                site.run("reload", "web", *options, timeout=300)
+                now = site.check_replaced(before)
+                most = most_getting_ready(site, set(now.values()))
+                check(most == at_once, f"reload {options}: up to {most} new workers at once were getting ready")
         loads.check_none_failed()
+
+
+def most_getting_ready(site: Site, pids: set[int]) -> int:
+    """How many of these workers of ready.js were between their start and `ready` at the same time, at the most."""
+    def said():
+        lines = [line.split() for path in site.logs.glob("web-out*.log") for line in path.read_text().splitlines()]
+        steps = [(int(words[2]), 1 if words[1] == "begins" else -1) for words in lines
+                 if words[0].isdigit() and int(words[0]) in pids]
+        return steps if len(steps) == 2 * len(pids) else None
+
+    now = most = 0
+    for _, step in sorted(wait_for("what they print", said)):  # In the same millisecond an end comes first.
+        now += step
+        most = max(most, now)
+    return most
 
 
 @each_node
@@ -66,6 +86,42 @@ def test_ready_and_shutdown_are_waited_for_and_fail_none(node):
         loads.check_none_failed()
         said = "".join(path.read_text() for path in site.logs.glob("web-out*.log"))
         check(said.count("told to shut down") == 2, f"the old workers have printed {said!r}")
+
+
+def reloads_while(site: Site, asking: Asking) -> None:
+    seen = set(site.workers().values())
+    with asking:
+        for _ in range(size(2, 20)):
+            wait_for("answers of all", lambda: set(site.workers().values()) <= set(asking.answers), 30)
+            before = site.workers()
+            site.run("reload", "web", timeout=120)
+            seen |= set(site.check_replaced(before).values())
+        wait_for("answers of all", lambda: seen <= set(asking.answers), 30)
+    asking.check_none_failed(seen)
+
+
+@each_node
+def test_reloads_of_a_unix_socket_fail_none(node):
+    with Site(node) as site:
+        path = str(site.work / "web.sock")
+        site.start_web(4, script="web.js", wait=False, env={"PORT": path})
+        site.everybody(4, unix=path)
+        reloads_while(site, Asking(lambda: lambda: site.ask("/20", unix=path)["pid"], 8))
+
+
+@each_node
+def test_reloads_of_udp_lose_no_datagram(node):
+    for host, family in (("127.0.0.1", "udp4"), *([("::1", "udp6")] if has_ipv6() else [])):
+        with Site(node) as site:
+            site.start_web(2, script="udp.js", wait=False, env={"UDP": family})
+
+            def both_answer(host=host, seen=set()):
+                with contextlib.suppress(ConnectionRefusedError):
+                    seen.add(Datagrams(site, host).ask())
+                return len(seen) == 2
+
+            wait_for("answers of both", both_answer)
+            reloads_while(site, Asking(lambda host=host: Datagrams(site, host).ask))
 
 
 # Broken releases.
@@ -108,8 +164,8 @@ def test_a_release_that_never_listens_does_no_harm(node):
 
 @each_node
 def test_a_release_that_listens_and_dies_does_no_harm(node):
-    # Nobody connects anew: what such a worker has accepted when it dies, nobody can answer.
-    reload_to_broken(node, "dies", "the database has refused us", ("keep",))
+    # It dies as the canary, which has no clients: with one, what it has accepted nobody could answer.
+    reload_to_broken(node, "dies", "the database has refused us", ("close", "keep"))
 
 
 @each_node
@@ -226,6 +282,48 @@ def test_reload_takes_over_the_environment_only_when_asked(node):
         check({answer["version"] for answer in site.everybody(2).values()} == {"2"}, "not with --update-env")
         site.run("reload", "web", env={"VERSION": "3"}, timeout=120)
         check({answer["version"] for answer in site.everybody(2).values()} == {"2"}, "also without --update-env")
+
+
+@each_node
+def test_reload_of_a_file_takes_over_the_environment_that_env_names_and_fails_none(node):
+    with Site(node) as site:
+        file = site.work / "ecosystem.config.js"
+        app = {"name": "web", "script": str(site.app_dir / "web.js"), "instances": 4, "exec_mode": "cluster",
+               "listen_timeout": 20000, "env": {"VERSION": "of env", "BOTH": "of env"},
+               "env_staging": {"VERSION": "of staging"}}
+        file.write_text(f"module.exports = {json.dumps({'apps': [app]})};\n")
+        site.run("start", file)
+        check({answer["version"] for answer in site.everybody(4).values()} == {"of env"}, "at the start")
+        before = site.workers()
+        with site.loads("close", "keep") as loads:
+            site.run("reload", file, "--env", "staging", timeout=120)
+            site.check_replaced(before)
+            found = {(answer["version"], answer["env"]["BOTH"]) for answer in site.everybody(4, "/env").values()}
+            check(found == {("of staging", "of env")}, f"after the reload: {found}")
+        loads.check_none_failed()
+
+
+# One that has grown too large.
+
+@each_node
+def test_a_worker_that_exceeds_max_memory_restart_alone_is_reloaded_and_fails_none(node):
+    with Site(node) as site:
+        site.start_web(3, "--max-memory-restart", "200M", *LISTEN, script="grows.js")
+        with site.loads("close", "keep") as loads:
+            for _ in range(size(1, 5)):
+                before = site.workers()
+                large = site.ask("/grow/220")["pid"]
+                instance = next(i for i, pid in before.items() if pid == large)
+                now = wait_for("another in its place", lambda: (now := site.workers()).get(instance, large) != large
+                               and now)
+                check({i for i in before if now.get(i) != before[i]} == {instance}, f"{before} have become {now}")
+                wait_for("the large one is gone", lambda: not alive(large), 30)
+                loads.wait_for_worker(now[instance])
+            check(site.workers() == now, f"workers were {now}, are {site.workers()}")
+        loads.check_none_failed()
+        check(f"[web:{instance}]" in site.own_log() and "more than its max_memory_restart" in site.own_log(),
+              "the reason is not told")
+        check([app["pm2_env"]["status"] for app in site.instances().values()] == ["online"] * 3, "not all are online")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from cluster import APPS, Site, each_node
 from harness import Home, alive, check, run_tests, wait_for
@@ -207,13 +208,23 @@ def test_a_rollback_brings_the_release_of_before_back_and_fails_none(node):
 @each_node
 def test_a_rollback_takes_the_environment_and_the_arguments_back(node):
     with Site(node) as site:
-        site.start_web(2, *LISTEN, env={"VERSION": "1"})
-        site.run("reload", "web", "--update-env", env={"VERSION": "2"}, timeout=120)
+        def runs_with(*arguments: str) -> bool:
+            """What the processes have, and what is said of them."""
+            ends = {tuple(Path(f"/proc/{pid}/cmdline").read_text().split("\0")[-len(arguments) - 1:-1])
+                    for pid in site.workers().values()}
+            said = {tuple(app["pm2_env"]["args"]) for app in site.instances().values()}
+            return ends == said == {arguments}
+
+        site.start_web(2, *LISTEN, env={"VERSION": "1"}, args=["--colour", "red"])
+        check(runs_with("--colour", "red"), "the start")
+        site.run("reload", "web", "--update-env", "--", "--colour", "blue", env={"VERSION": "2"}, timeout=120)
         check({a["version"] for a in site.everybody(2).values()} == {"2"}, "the reload")
+        check(runs_with("--colour", "blue"), "the reload's arguments")
         site.run("reload", "web", timeout=120)  # Changes nothing, and so is nothing to go back to.
         site.kill_daemon()
         site.run("reload", "web", "--rollback", timeout=120)
         check({a["version"] for a in site.everybody(2).values()} == {"1"}, "the rollback")
+        check(runs_with("--colour", "red"), "the rollback's arguments")
         mode = (site.path / "state" / "apps.json").stat().st_mode & 0o777
         check(mode == 0o600, f"{mode:o}")
 

@@ -5,10 +5,10 @@ import os
 import signal
 import socket
 import sys
-import threading
 from pathlib import Path
 
-from cluster import APPS, Site, each_node
+from cluster import (APPS, Asking, Site, check_equal_shares, check_one_that_is_stopped_gets_no_more,
+                     each_node)
 from go_cache import go_binary
 from harness import Home, check, run_tests, size, wait_for
 from stores import free_port
@@ -155,34 +155,34 @@ def test_every_balance_has_both_of_them():
             loads.check_none_failed()
 
 
+@each_node
+def test_eight_workers_have_equal_shares(node):
+    for app, more in ((("passed.py", sys.executable), {}),
+                      (("passed.js", node), {"exec_mode": "cluster", "listen_timeout": 20000})):
+        with Passed() as site:
+            site.start_passed(*app, instances=8, **more)
+            check_equal_shares(site, app[0])
+
+
+@each_node
+def test_a_stopped_worker_of_a_node_cluster_gets_no_more_connections(node):
+    with Passed() as site:
+        site.start_passed("passed.js", node, instances=4, exec_mode="cluster", listen_timeout=20000)
+        check_one_that_is_stopped_gets_no_more(site)
+
+
 def test_a_unix_socket_has_both_of_them_and_reloads():
     with Passed() as site:
         path = site.work / "run.sock"
         site.start_passed(listen="unix:run.sock", wait=False)
         site.everybody(2, unix=str(path))
         before = site.workers()
-        failures, over = [], threading.Event()
-
-        def go_on() -> None:
-            while not over.is_set():
-                try:
-                    site.ask("/20", unix=str(path))
-                except Exception as failure:  # Whatever it is, it is told of.
-                    failures.append(repr(failure))
-
-        clients = [threading.Thread(target=go_on) for _ in range(4)]
-        for client in clients:
-            client.start()
-        try:
+        with Asking(lambda: lambda: site.ask("/20", unix=str(path))["pid"]) as asking:
             site.reload()
             site.check_replaced(before)
             site.kill_daemon()
-            site.ask(unix=str(path))
-        finally:
-            over.set()
-            for client in clients:
-                client.join()
-        check(not failures, f"{len(failures)} failed: {failures[:3]}")
+            site.everybody(2, unix=str(path))
+        asking.check_none_failed(set(site.workers().values()))
         site.run("stop", "web")
         check(not path.exists(), "after stop the socket is there")
 

@@ -1,7 +1,8 @@
 """./dev lint: what a machine can check of the house style without getting in the way.
 
-Include arrows, header-heavy libraries, banned calls, sizes, a test file for every pair, and that the
-commands which README.md shows exist. Prints one line a finding and exits with 1 where there is one.
+Include arrows, header-heavy libraries, banned calls, sizes, a test file for every pair, that ctest runs
+every test of a script that it runs in parts, and that the commands which README.md shows exist. Prints one
+line a finding and exits with 1 where there is one.
 """
 import re
 import subprocess
@@ -177,6 +178,44 @@ def check_tests() -> None:
             report(header, 1, f"has no tests/{layer}/{test.name}")
 
 
+def check_parts() -> None:
+    """A script that ctest runs in parts is run as a whole: each test function is in a part, and each part runs."""
+    lists = ROOT / "tests/e2e/CMakeLists.txt"
+    text = lists.read_text()
+    parts: dict[Path, dict[str, int]] = {}  # By script: its tests that are in a part, and where.
+
+    def add(script: Path, test: str, position: int) -> None:
+        at = text.count("\n", 0, position) + 1
+        if test in parts.setdefault(script, {}):
+            report(lists, at, f"{test} is in a part of {script.name} already")
+        parts[script][test] = at
+
+    for match in re.finditer(r"^set\((\w+)\s+(test_[\w\s]+)\)", text, re.M):
+        words = match[1].split("_")
+        names = ["_".join(words[:count]) for count in range(len(words), 0, -1)]
+        script = next((path for name in names if (path := lists.with_name(f"test_{name}.py")).exists()), None)
+        if script is None:
+            report(lists, text.count("\n", 0, match.start()) + 1, f"{match[1]} is named after no script")
+            continue
+        for word in re.finditer(r"\w+", match[2]):
+            add(script, word[0], match.start(2) + word.start())
+        part = match[1].removeprefix(words[0] + "_")
+        if not re.search(rf"foreach\(part [^)]*\b{part}\b", text):
+            report(lists, text.count("\n", 0, match.start()) + 1, f"no foreach(part ...) has {part}: it does not run")
+    each_part = r"foreach\(part ([^)]*)\)\s*pmx_e2e\(\S+ (test_\w+) \S+ test_\$\{part\}\)"
+    for match in re.finditer(each_part, text):
+        for word in re.finditer(r"\w+", match[1]):
+            add(lists.with_name(match[2] + ".py"), f"test_{word[0]}", match.start(1) + word.start())
+    for script, listed in parts.items():
+        source = script.read_text()
+        there = {match[1]: source.count("\n", 0, match.start()) + 1
+                 for match in re.finditer(r"^def (test_\w+)", source, re.M)}
+        for test in there.keys() - listed.keys():
+            report(script, there[test], f"{test} is in no part in {lists.name}: ctest does not run it")
+        for test in listed.keys() - there.keys():
+            report(lists, listed[test], f"{script.name} has no {test}")
+
+
 def check_readme() -> None:
     """Every `./dev x` and `pmx x` of README.md is a command."""
     readme = ROOT / "README.md"
@@ -208,6 +247,7 @@ def main() -> None:
     for path in sorted([*(ROOT / "tests").rglob("*.py"), ROOT / "dev"]):
         check_layout(path, path.read_text(), MAX_TEST, MAX_SCRIPT_COLUMNS)
     check_tests()
+    check_parts()
     check_readme()
     print("\n".join(findings) if findings else "lint: clean")
     sys.exit(1 if findings else 0)

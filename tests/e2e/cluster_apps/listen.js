@@ -4,7 +4,7 @@
 //   "twice": true     listen on the same once more, with a second server
 //
 // What became of each is kept in listen-<instance>.json, in the order of the arguments: {address} or {error} with
-// the error's code, syscall, errno and message. It goes on in either case.
+// the error's code, syscall, errno, message, address and port. It goes on in either case.
 'use strict';
 const fs = require('fs');
 const http = require('http');
@@ -15,7 +15,9 @@ const file = `listen-${process.env.NODE_APP_INSTANCE}.json`;
 function listen({again, twice, ...options}) {
   return new Promise((resolve) => {
     const server = http.createServer(answer);
-    server.once('error', ({code, syscall, errno, message}) => resolve([{error: {code, syscall, errno, message}}]));
+    server.once('error', ({code, syscall, errno, message, address, port}) => {
+      resolve([{error: {code, syscall, errno, message, address, port}}]);
+    });
     server.listen(options, () => {
       if (again) return server.close(() => resolve(listen(options)));
       const here = {address: server.address()};

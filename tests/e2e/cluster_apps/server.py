@@ -1,4 +1,5 @@
-"""A plain server, which knows nothing of clusters: it finishes its requests on SIGTERM.
+"""A plain server, which knows nothing of clusters: it finishes its requests on SIGTERM, and tells clients that keep
+their connections to make new ones. Who says nothing for 2 s is not waited for.
 
     GET /        who answers             GET /300       after 300 ms
     GET /health  with $HEALTH_STATUS, and its pid is printed
@@ -18,10 +19,12 @@ version = Path(__file__).with_name("version")
 ABOUT = {"pid": os.getpid(), "instance": os.environ.get("NODE_APP_INSTANCE"),
          "version": version.read_text().strip() if version.exists() else "1"}
 servers = []
+ending = threading.Event()
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 2
 
     def do_GET(self):
         words = self.path.strip("/").split("/")
@@ -39,6 +42,8 @@ class Handler(BaseHTTPRequestHandler):
         body = json.dumps(about).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if ending.is_set():
+            self.send_header("Connection", "close")  # Which closes it, too.
         self.end_headers()
         self.wfile.write(body)
 
@@ -66,6 +71,7 @@ def serve(port: int) -> None:
 
 
 def end(*_) -> None:
+    ending.set()
     for server in servers:
         threading.Thread(target=server.shutdown).start()
 
