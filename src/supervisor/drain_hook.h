@@ -112,7 +112,7 @@ if (typeof Bun !== 'undefined') {
   const is_plain = (value) => value && Object.getPrototypeOf(value) === Object.prototype;
   const of_path = (route) => is_plain(route) ? each(route, watched) : watched(route);
   const wrapped = (options) => {
-    if (!options || typeof options !== 'object') return options;
+    if (!options || !['object', 'function'].includes(typeof options)) return options;
     const fields = Object.getOwnPropertyDescriptors(options);
     const put = (name, value) => {
       fields[name] = { value, writable: true, enumerable: true, configurable: true };

@@ -2,15 +2,18 @@
 import concurrent.futures
 import contextlib
 import ctypes
+import http.client
 import json
 import os
 import signal
+import socket
 import struct
 import sys
 from pathlib import Path
 
 from npm_cache import BUN, from_npm
-from cluster import APPS, Site, backlogs, check_equal_shares, measured
+from cluster import (APPS, Site, backlogs, check_equal_shares, check_one_that_is_stopped_gets_no_more,
+                     measured)
 from go_cache import go_binary
 from harness import alive, check, run_tests, size, wait_for
 from stores import free_port
@@ -103,8 +106,60 @@ def test_reloads_of_a_go_server_cut_off_nobody_who_keeps_a_connection():
     cuts_off_nobody(go_binary(APPS / "server.go"), "none")
 
 
-def test_reloads_of_a_bun_server_cut_off_nobody_who_keeps_a_connection():
-    cuts_off_nobody("server.bun.js", from_npm(BUN))
+def test_reloads_of_a_bun_server_fail_none_of_those_that_keep_connections():
+    # They have been told to move: drain_hook.
+    for loads in reloads_with_connections_kept_alive("server.bun.js", from_npm(BUN)):
+        loads.check_none_failed()
+
+
+def test_bun_tells_its_clients_to_move_whatever_answers():
+    with Plain() as site:
+        ports = {"HTTP_PORT": free_port(), "EXPORT_PORT": free_port()}
+        site.start_plain("ways.bun.js", from_npm(BUN), instances=1, wait=False, env=ports)
+        ways = {site.port: ["/", "/route", "/route/x", "/method", "/redirect", "/throws", "/fetched"],
+                ports["HTTP_PORT"]: ["/"], ports["EXPORT_PORT"]: ["/"]}
+        for port in ways:
+            wait_for(f"port {port} is open", lambda port=port: connects(port))
+
+        def who_says_close() -> list[str]:
+            return [f"{port}{path}" for port, paths in ways.items() for path in paths if says_close(port, path)]
+
+        check(not who_says_close(), "clients are told to move by a worker that stays")
+        pid = site.workers()[0]
+        os.kill(pid, signal.SIGUSR2)
+        wait_for("it is reloaded", lambda: status_of(site.port, "/reloaded") == 200)
+        check(status_of(site.port, "/route") == 404, "Bun's own reload has not replaced the routes")
+        os.kill(pid, signal.SIGURG)  # As pmx does a second before it ends.
+        wait_for("it says so", lambda: says_close(site.port, "/reloaded"))
+        check(says_close(site.port, "/route"), "what is replaced does not say it")
+        site.reload()
+        pid = site.workers()[0]
+        wait_for("the next one answers", lambda: status_of(site.port, "/route") == 200)
+        os.kill(pid, signal.SIGURG)
+        everywhere = [f"{port}{path}" for port, paths in ways.items() for path in paths]
+        wait_for("all say so", lambda: who_says_close() == everywhere)
+
+
+def connects(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+def answer_of(port: int, path: str) -> http.client.HTTPResponse:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+
+
+def status_of(port: int, path: str) -> int:
+    return answer_of(port, path).status
+
+
+def says_close(port: int, path: str) -> bool:
+    return answer_of(port, path).getheader("Connection", "").lower() == "close"
 
 
 def test_eight_processes_of_each_have_equal_shares():
@@ -113,6 +168,13 @@ def test_eight_processes_of_each_have_equal_shares():
         with Plain() as site:
             site.start_plain(script, interpreter, instances=8)
             check_equal_shares(site, Path(script).name)
+
+
+def test_a_stopped_server_of_those_gets_no_more_connections():
+    for script, interpreter in (("server.py", sys.executable), (go_binary(APPS / "server.go"), "none")):
+        with Plain() as site:
+            site.start_plain(script, interpreter, instances=4)
+            check_one_that_is_stopped_gets_no_more(site)
 
 
 def test_it_is_said_how_they_share_their_port():

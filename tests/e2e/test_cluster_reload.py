@@ -260,6 +260,18 @@ def test_restart_refuses_nobody(node):
 
 
 @each_node
+def test_restart_under_another_name_refuses_nobody(node):
+    with Site(node) as site:
+        site.start_web(4)
+        with site.loads("close") as loads:
+            site.run("restart", "web", "--name", "api")
+            for app in site.list():
+                check(app["name"] == "api" and app["pm2_env"]["restart_time"] == 1, f"{app}")
+                loads.wait_for_worker(app["pid"])
+        check({failure.kind for failure in loads.failures} <= {"reset", "cut"}, loads.summary())
+
+
+@each_node
 def test_start_or_reload_of_a_file_starts_and_then_reloads_and_fails_none(node):
     with Site(node) as site:
         file = site.work / "ecosystem.json"

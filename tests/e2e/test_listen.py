@@ -164,6 +164,12 @@ def test_eight_workers_have_equal_shares(node):
             check_equal_shares(site, app[0])
 
 
+def test_a_stopped_process_gets_no_more_connections():
+    with Passed() as site:
+        site.start_passed(instances=4)
+        check_one_that_is_stopped_gets_no_more(site)
+
+
 @each_node
 def test_a_stopped_worker_of_a_node_cluster_gets_no_more_connections(node):
     with Passed() as site:
@@ -234,6 +240,24 @@ def test_a_restart_refuses_nobody():
                 site.run("restart", "web")
                 site.check_replaced(before)
             loads.check_none_failed()
+
+
+def test_a_restart_under_another_name_refuses_nobody():
+    with Passed() as site:
+        site.start_passed()
+        before = {app["pid"] for app in site.list()}
+        with site.loads("close") as loads:
+            one = site.run("restart", "0", "--name", "api", ok=False)
+            check(one.returncode == 1 and "pmx restart web --name api" in one.stderr, one.stdout + one.stderr)
+            check({app["pid"] for app in site.list()} == before, "one of them was restarted for it")
+            site.run("restart", "web", "--name", "api")
+            apps = site.list()
+            check([app["name"] for app in apps] == ["api"] * 2, f"{apps}")
+            for app in apps:
+                check(app["pid"] not in before, "it was not restarted")
+                loads.wait_for_worker(app["pid"])
+        loads.check_none_failed()
+        check(all(app["pm2_env"]["restart_time"] == 1 for app in site.list()), "it was restarted more than once")
 
 
 def test_a_daemon_that_dies_at_a_start_finds_the_sockets():
