@@ -223,6 +223,22 @@ TEST_F(AppRequestTest, MakesEnvFilesOfALineAbsolute) {
   EXPECT_EQ((*body)["changes"]["env_file"].dump(), "[\"" + root_ + "/a\",\"/b?\"]");
 }
 
+TEST_F(AppRequestTest, SaysHowManyWorkersAReloadMayHaveInWork) {
+  const auto body_of = [&](std::vector<std::string> words) -> Result<std::string> {
+    Json body = Json::object();
+    PMX_TRY(add_parallel(session(std::move(words)), body));
+    return body.dump();
+  };
+  EXPECT_EQ(body_of({"--parallel", "3"}).value(), R"({"parallel":3})");
+  EXPECT_EQ(body_of({}).value(), "{}");
+  for (const char* const wrong : {"0", "-1", "many"}) {
+    const auto refused = body_of({"--parallel=" + std::string(wrong)});
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().message(),
+              "--parallel " + std::string(wrong) + ": a number from 1 on");
+  }
+}
+
 TEST_F(AppRequestTest, KeepsTheNumberOfInstancesOverARestart) {
   AppSpec app;
   app.name = "web";

@@ -27,6 +27,19 @@ class ClusterBalanceTest : public ClusterFixture {
     EXPECT_TRUE(supervisor::steer(socket_of(run), slot, static_cast<unsigned>(sockets.size()),
                                   supervisor::Balance::kSlots));
   }
+  // Of each of 16 clients, by address: where in `runs` the worker is that it reaches.
+  std::vector<std::size_t> instances_of_clients(const std::vector<RunId>& runs) {
+    std::vector<int> sockets;
+    for (const RunId run : runs) sockets.push_back(socket_of(run));
+    std::vector<std::size_t> instances;
+    for (int i = 1; i <= 16; ++i) {
+      const Fd client = client_of(port_, "127.0.0.1", "127.0.0." + std::to_string(i));
+      const auto each = arrivals(sockets, 1);
+      instances.push_back(
+          static_cast<std::size_t>(std::find(each.begin(), each.end(), 1U) - each.begin()));
+    }
+    return instances;
+  }
   // It comes back only when it says so.
   void has_hook(RunId run) { hook_says(run, "alive"); }
   void looks(int count) {
@@ -81,6 +94,41 @@ TEST_F(ClusterBalanceTest, StickyKeepsAClientAtItsWorker) {
   serves(kB, 1, "sticky");
   const auto counts = spread({kA, kB}, 32);
   EXPECT_EQ(std::max(counts[0], counts[1]), 32U);
+}
+
+TEST_F(ClusterBalanceTest, StickyReachesTheSameInstanceWhileAndAfterSeveralAreReplacedAtOnce) {
+  const std::vector<RunId> old{kA, kB, kC}, next{RunId{8}, RunId{10}, RunId{12}};
+  for (unsigned i = 0; i < 3; ++i) serves(old[i], i, "sticky");
+  const auto before = instances_of_clients(old);
+  EXPECT_THAT(before, testing::IsSupersetOf({0U, 1U, 2U}));
+  for (const unsigned i : {0U, 2U, 1U}) {
+    cluster_->join(app("sticky"), next[i], {i, cluster_->free_number(app("sticky")), true});
+    asks(next[i]);
+    listens(next[i]);
+    ASSERT_EQ(socket_number(socket_of(next[i])), socket_number(socket_of(old[i])));
+  }
+  for (const unsigned i : {1U, 2U, 0U}) {
+    EXPECT_EQ(instances_of_clients(next), before);
+    cluster_->admit(next[i]);
+    cluster_->leave_soon(old[i]);
+    EXPECT_EQ(instances_of_clients(next), before);
+  }
+  for (const RunId run : old) cluster_->ended(run);
+  EXPECT_EQ(instances_of_clients(next), before);
+  EXPECT_THAT(held("port."), SizeIs(3));
+}
+
+TEST_F(ClusterBalanceTest, AStickyInstanceThatIsStartedAgainHasItsClientsBack) {
+  const std::vector<RunId> runs{kA, kB, kC};
+  for (unsigned i = 0; i < 3; ++i) serves(runs[i], i, "sticky");
+  const auto before = instances_of_clients(runs);
+  cluster_->ended(kA);
+  cluster_->ended(kB);
+  // The later one is back first.
+  const RunId next_a{8}, next_b{10};
+  serves(next_b, 1, "sticky");
+  serves(next_a, 0, "sticky");
+  EXPECT_EQ(instances_of_clients({next_a, next_b, kC}), before);
 }
 
 // ---- Connections whose worker is gone.

@@ -46,6 +46,9 @@ class ClusterBindsTest : public ClusterFixture {
     port_ = static_cast<int>(last(run).message["sockname"]["port"].as_int());
     says(run, "listening", tcp(port_), 2);
   }
+  void looks(int count) {
+    for (int i = 0; i < count; ++i) clock_.advance(Cluster::kLookEvery);
+  }
   ino_t number(RunId run) { return socket_number(sockets_.at(run).get()); }
   std::vector<std::size_t> arrive(std::vector<RunId> runs, std::size_t count) {
     std::vector<int> sockets;
@@ -318,6 +321,42 @@ TEST_F(ClusterBindsTest, TheEndOfOneClosesNoConnectionThatWaitsForTheOthers) {
   asks_and_listens(kB);
   watches_.changed();
   EXPECT_THAT(given_to(kB), SizeIs(2));
+}
+
+TEST_F(ClusterBindsTest, OneThatHangsGetsNoConnectionsUntilItTakesThemAgain) {
+  serves(kA, 0);
+  clients(2);
+  ASSERT_TRUE(queue_reaches(sockets_[kA].get(), 2));
+  serves(kB, 1);
+  looks(2);
+  EXPECT_FALSE(noticed("have waited for a second"));
+  looks(1);
+  EXPECT_TRUE(noticed("2 connection(s) have waited for a second"));
+  EXPECT_THAT(arrive({kB}, 16), ElementsAre(16U));
+  EXPECT_EQ(cluster_->waiting_at(kA), 2U);  // Those only it can take.
+  EXPECT_THAT(arrivals(std::vector{sockets_[kA].get()}, 2), ElementsAre(2U));
+  clock_.advance(2s);
+  EXPECT_THAT(arrive({kA, kB}, 60), Each(Gt(10U)));
+  looks(4);
+  EXPECT_THAT(notices_, SizeIs(1));
+}
+
+TEST_F(ClusterBindsTest, OneThatStillHangsIsLeftAloneForTwiceAsLong) {
+  serves(kA, 0);
+  clients(2);
+  ASSERT_TRUE(queue_reaches(sockets_[kA].get(), 2));
+  serves(kB, 1);
+  looks(3);
+  ASSERT_THAT(notices_, SizeIs(1));
+  clock_.advance(2s);  // It is tried again, and has a second.
+  looks(3);
+  EXPECT_THAT(notices_, SizeIs(2));
+  EXPECT_THAT(arrive({kB}, 16), ElementsAre(16U));
+  clock_.advance(3500ms);
+  EXPECT_THAT(arrive({kB}, 16), ElementsAre(16U));
+  EXPECT_THAT(arrivals(std::vector{sockets_[kA].get()}, 2), ElementsAre(2U));
+  clock_.advance(500ms);
+  EXPECT_THAT(arrive({kA, kB}, 60), Each(Gt(10U)));
 }
 
 TEST_F(ClusterBindsTest, ThePortIsClosedWithTheApp) {

@@ -110,6 +110,24 @@ TEST_F(ClusterListenTest, ConnectionsWaitWhileNobodyLives) {
   EXPECT_EQ(cluster_->waiting_at(kB), 3U);
 }
 
+TEST_F(ClusterListenTest, OneThatHangsGetsNoConnectionsUntilItTakesThemAgain) {
+  ASSERT_EQ(begins(kA, 0), 0);
+  clients(2);
+  ASSERT_TRUE(queue_reaches(socket(kA), 2));
+  ASSERT_EQ(begins(kB, 1), 0);
+  for (int look = 0; look < 3; ++look) {
+    EXPECT_THAT(notices_, SizeIs(0));
+    clock_.advance(supervisor::Cluster::kLookEvery);
+  }
+  EXPECT_TRUE(noticed("2 connection(s) have waited for a second"));
+  EXPECT_THAT(spread_over({kB}, 16), ElementsAre(16U));
+  EXPECT_EQ(cluster_->waiting_at(kA), 2U);  // Those only it can take.
+  ASSERT_TRUE(sys::set_nonblocking(socket(kA), true));
+  EXPECT_THAT(arrivals(std::vector{socket(kA)}, 2), ElementsAre(2U));
+  clock_.advance(2s);
+  EXPECT_THAT(spread_over({kA, kB}, 60), Each(Gt(10U)));
+}
+
 TEST_F(ClusterListenTest, ANewDaemonFindsThemAgain) {
   ASSERT_EQ(begins(kA, 0), 0);
   next_daemon();

@@ -59,6 +59,34 @@ TEST_F(ClusterTest, AUdpSocketIsAlwaysShared) {
   EXPECT_EQ(socket_number(socket_of(kA)), socket_number(socket_of(kB)));
 }
 
+TEST_F(ClusterTest, AListenerIsOpenedWithTheBacklogOfItsQuestion) {
+  for (const char* const balance : {"slots", "shared", "sticky", "rr"}) {
+    joins(kA, 0, balance);
+    asks(kA, tcp(0) + R"("backlog":37,)");
+    joins(kB, 1, balance);
+    asks(kB, tcp(0) + R"("backlog":37,)", 2);
+    next_daemon();
+    joins(kC, 2, balance);  // The slot that it needs is a new one.
+    asks(kC, tcp(0), 3);
+    EXPECT_EQ(error_of(kC), 0);
+    const std::string kind = balance;
+    const std::size_t expected = kind == "slots" || kind == "sticky" ? 3 : 1;
+    const auto sockets = held_sockets();
+    EXPECT_THAT(sockets, SizeIs(expected)) << balance;
+    for (const Fd& socket : sockets) EXPECT_EQ(backlog_of(socket.get()), 37U) << balance;
+    for (const RunId run : {kA, kB, kC}) cluster_->ended(run);
+    cluster_->close_unused(app_key());
+  }
+}
+
+TEST_F(ClusterTest, AUnixSocketIsOpenedWithTheBacklogOfItsQuestion) {
+  joins(kA, 0);
+  asks(kA, unix_path(dir_ / "s") + R"("backlog":1,)");
+  // listen(2) lets one more in than was said.
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(clients_.emplace_back(unix_client_of(dir_ / "s")));
+  EXPECT_FALSE(unix_client_of(dir_ / "s", SOCK_NONBLOCK));
+}
+
 TEST_F(ClusterTest, SeveralFreePortsOfAWorkerAreTheSameForAll) {
   joins(kA, 0);
   joins(kB, 1);

@@ -87,6 +87,50 @@ class ListenSocketTest : public testing::Test {
   int port_ = 0;
 };
 
+// Slots of ::1 that are chosen for datagrams by the same program. A datagram needs no answer, so
+// its sender may have an address that is nobody's (IPV6_FREEBIND, which anybody may set), where all
+// connections of this machine to itself would come from ::1.
+class UdpSlots {
+ public:
+  explicit UdpSlots(unsigned count) {
+    while (slots_.size() < count) {
+      slots_.push_back(bound_to("::1", port_, SOL_SOCKET, SO_REUSEPORT));
+      port_ = port_of(slots_[0].get());
+    }
+  }
+  void steer_to(std::vector<unsigned> live) {
+    EXPECT_TRUE(
+        steer(slots_[0].get(), live, static_cast<unsigned>(slots_.size()), Balance::kSticky));
+  }
+  // Whatever the client's port is. Of nothing that has come: as many as there are.
+  std::size_t slot_of(const std::string& client) {
+    const Fd from = bound_to(client, 0, IPPROTO_IPV6, IPV6_FREEBIND);
+    const Place to = ip_place("::1", port_);
+    EXPECT_EQ(::sendto(from.get(), "x", 1, 0, to.get(), to.length), 1) << client;
+    std::vector<pollfd> watched;
+    for (const Fd& slot : slots_) watched.push_back({slot.get(), POLLIN, 0});
+    EXPECT_EQ(::poll(watched.data(), watched.size(), 10'000), 1) << client;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      char byte = 0;
+      if (::recv(slots_[i].get(), &byte, 1, MSG_DONTWAIT) == 1) return i;
+    }
+    return slots_.size();
+  }
+
+ private:
+  static Fd bound_to(const std::string& address, int port, int level, int option) {
+    Fd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    const Place place = ip_place(address, port);
+    EXPECT_EQ(::setsockopt(fd.get(), level, option, &on, sizeof on), 0);
+    EXPECT_EQ(::bind(fd.get(), place.get(), place.length), 0) << address;
+    return fd;
+  }
+
+  std::vector<Fd> slots_;
+  int port_ = 0;
+};
+
 // ---- Addresses.
 
 TEST_F(ListenSocketTest, AnyAddressIsIpv6AndIpv4) {
@@ -158,6 +202,9 @@ TEST_F(ListenSocketTest, TakesAsManyAsItsBacklog) {
   const Fd fd = std::move(open_listener(address, true)).value();
   const Fd first = client_of(port_of(fd.get())), second = client_of(port_of(fd.get()));
   EXPECT_TRUE(queue_reaches(fd.get(), 2));  // listen(2) lets one more in than was said.
+  const Fd next = std::move(open_slot(address, fd.get())).value();
+  EXPECT_EQ(backlog_of(fd.get()), 1U);
+  EXPECT_EQ(backlog_of(next.get()), 1U);
 }
 
 // ---- Unix sockets.
@@ -281,6 +328,38 @@ TEST_F(ListenSocketTest, StickyKnowsClientsOfBothFamiliesOfOneSocket) {
   for (const Fd& slot : slots_) fds.push_back(slot.get());
   const auto each = arrivals(fds, clients.size());
   EXPECT_EQ(*std::max_element(each.begin(), each.end()), 8U);
+}
+
+TEST_F(ListenSocketTest, StickyLooksAtAllOfAnIpv6Address) {
+  UdpSlots slots(4);
+  slots.steer_to({0, 1, 2, 3});
+  // RFC 3849's, which are nobody's; each family differs in one of its four words only.
+  for (const std::string family : {"2001:db8::*", "2001:db8::*:0:0", "2001:db8:0:*::", "*:db8::"}) {
+    std::set<std::size_t> used;
+    for (int i = 1; i <= 16; ++i) {
+      std::string client = family;
+      client.replace(family.find('*'), 1, std::to_string(2000 + i));
+      const std::size_t slot = slots.slot_of(client);
+      used.insert(slot);
+      for (int again = 0; again < 4; ++again) EXPECT_EQ(slots.slot_of(client), slot) << client;
+    }
+    EXPECT_GT(used.size(), 2U) << family;
+  }
+}
+
+TEST_F(ListenSocketTest, StickyMovesOnlyTheIpv6ClientsOfASlotThatIsGone) {
+  UdpSlots slots(3);
+  slots.steer_to({0, 1, 2});
+  std::map<std::string, std::size_t> before;
+  for (int i = 1; i <= 16; ++i) {
+    const std::string client = "2001:db8::" + std::to_string(i);
+    before[client] = slots.slot_of(client);
+  }
+  slots.steer_to({0, 2});
+  for (const auto& [client, slot] : before) {
+    const std::size_t now = slots.slot_of(client);
+    EXPECT_TRUE(slot == 1 ? now != 1 : now == slot) << client;
+  }
 }
 
 TEST_F(ListenSocketTest, SteersToAsManySlotsAsThereMayBe) {

@@ -1,14 +1,16 @@
 #include "supervisor/memory_guard.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <signal.h>
 
-#include "supervisor/supervisor_fixture.h"
+#include "supervisor/reload_fixture.h"
 
 namespace pmx::test {
 namespace {
 
 using supervisor::ExitCause;
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 constexpr std::uint64_t kMib = 1U << 20U;
 
@@ -84,6 +86,78 @@ TEST_F(MemoryGuardTest, ALimitThatIsSetLaterHolds) {
   });
   clock_.advance(1s);
   EXPECT_TRUE(is_stopping(id));
+}
+
+// ---- Cluster workers.
+
+class ClusterMemoryGuardTest : public ReloadFixture {
+ protected:
+  WorkerId bounded() {
+    AppSpec spec = web();
+    spec.max_memory_restart = 100 * kMib;
+    return serving(spec);
+  }
+  void grows(WorkerId id, std::uint64_t mib = 101) { rss_bytes_[record(id).pid] = mib * kMib; }
+  void expect_it_serves(WorkerId id, RunId run) {
+    EXPECT_EQ(record(id).run, run);
+    EXPECT_EQ(status(id), "online");
+    EXPECT_THAT(signals_to(run), IsEmpty());
+    EXPECT_FALSE(has(told(run), R"("act":"drain")"));
+  }
+};
+
+TEST_F(ClusterMemoryGuardTest, IsFollowedBeforeItLeaves) {
+  const WorkerId id = bounded();
+  const RunId old = record(id).run;
+  grows(id);
+  clock_.advance(1s);
+  ASSERT_TRUE(record(id).successor);
+  expect_it_serves(id, old);
+  EXPECT_EQ(follow(id), old);
+  EXPECT_EQ(status(id), "online");
+  EXPECT_TRUE(has(told(old), R"("act":"drain")"));
+  EXPECT_THAT(signals_to(old), IsEmpty());
+  leaves(old);
+  EXPECT_EQ(record(id).last_exit->cause, ExitCause::kMemoryLimit);
+  EXPECT_EQ(record(id).restarts, 1);
+  EXPECT_EQ(supervisor_->find(id)->restarts_in_last_minute(), 1) << "nobody has asked for it";
+}
+
+TEST_F(ClusterMemoryGuardTest, StaysWhereItsSuccessorDies) {
+  const WorkerId id = bounded();
+  const RunId old = record(id).run;
+  grows(id);
+  clock_.advance(1s);
+  const RunId next = successor_of(id);
+  ASSERT_NE(next.value, 0U);
+  run_exits(next, kExit1);
+  EXPECT_TRUE(noticed("exited with code [1] before it was ready; the old one stays"));
+  expect_it_serves(id, old);
+}
+
+TEST_F(ClusterMemoryGuardTest, StaysWhereItsSuccessorIsNotReadyWithinListenTimeout) {
+  const WorkerId id = bounded();
+  const RunId old = record(id).run;
+  grows(id);
+  clock_.advance(1s);
+  const RunId next = successor_of(id);
+  ASSERT_NE(next.value, 0U);
+  clock_.advance(3s);
+  EXPECT_THAT(signals_to(next), ElementsAre(SIGINT));
+  expect_it_serves(id, old);
+}
+
+TEST_F(ClusterMemoryGuardTest, OneOfAnAppIsFollowedAtATime) {
+  const WorkerId small = bounded(), large = bounded();
+  grows(small, 150);
+  grows(large, 200);
+  clock_.advance(1s);
+  (void)successor_of(large);
+  clock_.advance(2s);  // Its successor takes its time.
+  EXPECT_FALSE(record(small).successor);
+  (void)follow(large);
+  clock_.advance(1s);
+  EXPECT_TRUE(record(small).successor);
 }
 
 }  // namespace

@@ -78,11 +78,12 @@ class ReloadFixture : public SupervisorFixture {
     EXPECT_EQ(status(id), "online");
     return id;
   }
-  void reload(const std::vector<WorkerId>& ids, const AppSpec& spec = changed()) {
+  void reload(const std::vector<WorkerId>& ids, const AppSpec& spec = changed(),
+              std::size_t parallel = 1) {
     answers_.clear();
     std::vector<std::pair<WorkerId, AppSpec>> workers;
     for (const WorkerId id : ids) workers.emplace_back(id, spec);
-    supervisor_->reload(std::move(workers), 1, note());
+    supervisor_->reload(std::move(workers), parallel, note());
     settle();
   }
   // The run that shall take over, up to its exec.

@@ -1,6 +1,10 @@
 #include "supervisor/reloads.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <map>
 
 #include "supervisor/reload_fixture.h"
 
@@ -25,6 +29,18 @@ class ReloadsTest : public ReloadFixture {
     for (const WorkerId id : ids)
       if (record(id).successor) found.push_back(id);
     return found;
+  }
+  // The socket that it was given for its question, which is taken out of its channel here.
+  ino_t socket_number_of(RunId run) {
+    for (;;) {
+      const auto message = sys::receive_message(link_.channel_of(run), 65536);
+      if (!message || !*message) break;
+      struct stat info {};
+      if (!(*message)->fds.empty() && ::fstat((*message)->fds[0].get(), &info) == 0)
+        return info.st_ino;
+    }
+    ADD_FAILURE() << "run " << run.value << " was given none";
+    return 0;
   }
   bool busy() {
     const std::size_t before = answers_.size();
@@ -56,6 +72,51 @@ TEST_F(ReloadsTest, DoesNotWaitForARunThatLeavesBeforeTheNextWorker) {
   EXPECT_THAT(answers_, SizeIs(0));  // The answer does.
   leaves(first);
   EXPECT_THAT(answers_, ElementsAre("ok"));
+}
+
+TEST_F(ReloadsTest, TheCanaryIsAloneAndThenAsManyAreInWorkAsWasSaid) {
+  const auto ids = workers(6);
+  reload(ids, changed(), 2);
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[0]));
+  (void)follow(ids[0]);
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[1], ids[2]));
+  (void)follow(ids[2]);  // Whichever is ready first.
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[1], ids[3]));
+  (void)follow(ids[1]);
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[3], ids[4]));
+  (void)follow(ids[3]);
+  (void)follow(ids[4]);
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[5]));
+  (void)follow(ids[5]);
+  EXPECT_THAT(link_.spawns_, SizeIs(12));
+}
+
+TEST_F(ReloadsTest, NobodyIsBesideACanaryThatIsStillOnTrial) {
+  AppSpec spec = web();
+  spec.min_uptime = 1s;
+  const std::vector<WorkerId> ids{serving(spec), serving(spec), serving(spec)};
+  reload(ids, changed(spec), 3);
+  listens(successor_of(ids[0]));
+  clock_.advance(600ms);
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[0]));
+  clock_.advance(400ms);
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[1], ids[2]));
+  (void)follow(ids[1]);  // At once: the release has been tried.
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[2]));
+}
+
+TEST_F(ReloadsTest, AFailureBesideAnotherOneInWorkBeginsNoMore) {
+  const auto ids = workers(4);
+  reload(ids, changed(), 2);
+  leaves(follow(ids[0]));
+  run_exits(successor_of(ids[1]), kExit1);
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[2]));
+  EXPECT_THAT(answers_, SizeIs(0));
+  leaves(follow(ids[2]));
+  ASSERT_THAT(answers_, SizeIs(1));
+  EXPECT_THAT(answers_[0], HasSubstr("web (id 1): the new process exited with code [1]"));
+  EXPECT_FALSE(has_changed(ids[1]) || has_changed(ids[3]));
+  EXPECT_FALSE(record(ids[3]).reload_to);
 }
 
 TEST_F(ReloadsTest, EndsWithTheFirstWorkerThatFails) {
@@ -203,6 +264,27 @@ TEST_F(ReloadsTest, TheAddressIsServedAllTheTime) {
   for (const std::string& name : before) EXPECT_THAT(sockets(), testing::Contains(name));
 }
 
+TEST_F(ReloadsTest, AStickyInstancesSuccessorHasItsSlot) {
+  AppSpec spec = web();
+  spec.balance = "sticky";
+  const std::vector<WorkerId> ids{serving(spec), serving(spec), serving(spec)};
+  const auto before = link_.names();
+  const auto count = [](const std::vector<std::string>& names) {
+    return std::count_if(names.begin(), names.end(),
+                         [](const std::string& name) { return name.starts_with("port."); });
+  };
+  std::map<WorkerId, ino_t> sockets;
+  for (const WorkerId id : ids) sockets[id] = socket_number_of(record(id).run);
+  reload(ids, changed(spec), 2);
+  for (const WorkerId id : ids) {
+    const RunId old = follow(id);
+    EXPECT_EQ(socket_number_of(record(id).run), sockets[id]);
+    leaves(old);
+  }
+  EXPECT_EQ(count(before), 3);
+  EXPECT_EQ(count(link_.names()), 3);
+}
+
 // ---- The next daemon.
 
 TEST_F(ReloadsTest, ANewDaemonGoesOnWithTheRest) {
@@ -234,6 +316,55 @@ TEST_F(ReloadsTest, ANewDaemonSaysThatTheReloadHasFailed) {
   clock_.advance(1min);
   for (const WorkerId id : ids) EXPECT_FALSE(has_changed(id) || record(id).reload_to);
   EXPECT_THAT(link_.spawns_, SizeIs(3));
+}
+
+TEST_F(ReloadsTest, ANewDaemonGoesOnWithAllThatAreInWorkAndThenWithOneAtATime) {
+  const auto ids = workers(6);
+  reload(ids, changed(), 2);
+  leaves(follow(ids[0]));
+  for (const WorkerId id : in_work(ids)) (void)successor_of(id);
+  next_daemon();
+  settle();
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[1], ids[2]));
+  leaves(follow(ids[2]));
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[1]));
+  for (const WorkerId id : {ids[1], ids[3], ids[4], ids[5]}) {
+    EXPECT_THAT(in_work(ids), ElementsAre(id));
+    leaves(follow(id));
+  }
+  for (const WorkerId id : ids) EXPECT_TRUE(has_changed(id));
+  EXPECT_THAT(link_.spawns_, SizeIs(12));
+  EXPECT_TRUE(noticed("web: the reload that another daemon had begun is done"));
+}
+
+TEST_F(ReloadsTest, ANewDaemonWaitsForTheOneInWorkWhicheverItIs) {
+  const auto ids = workers(3);
+  reload({ids[2], ids[0], ids[1]});
+  const RunId next = successor_of(ids[2]);
+  next_daemon();
+  settle();
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[2]));
+  run_exits(next, kExit1);
+  clock_.advance(1min);
+  EXPECT_TRUE(noticed("web: reload: reload: web (id 2): the new process exited with code [1]"));
+  for (const WorkerId id : ids) EXPECT_FALSE(has_changed(id) || record(id).reload_to);
+  EXPECT_THAT(link_.spawns_, SizeIs(4));
+}
+
+TEST_F(ReloadsTest, ANewDaemonGoesOnWithEachAppByItself) {
+  const auto web_ids = workers(2), api_ids = workers(2, "api");
+  reload(web_ids);
+  reload(api_ids, changed(web("api")));
+  next_daemon();
+  settle();
+  EXPECT_THAT(in_work(web_ids), ElementsAre(web_ids[0]));
+  EXPECT_THAT(in_work(api_ids), ElementsAre(api_ids[0]));
+  run_exits(successor_of(web_ids[0]), kExit1);
+  for (const WorkerId id : api_ids) leaves(follow(id));
+  EXPECT_TRUE(noticed("web: reload: reload: web (id 0): "));
+  EXPECT_TRUE(noticed("api: the reload that another daemon had begun is done"));
+  for (const WorkerId id : api_ids) EXPECT_TRUE(has_changed(id) && record(id).spec.name == "api");
+  for (const WorkerId id : web_ids) EXPECT_FALSE(has_changed(id) || record(id).reload_to);
 }
 
 TEST_F(ReloadsTest, AStoppedWorkerIsNotStartedByAReloadThatIsUnderWay) {

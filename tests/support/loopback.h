@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -51,13 +52,14 @@ inline Fd client_of(int port, const std::string& to = "127.0.0.1", const std::st
   return client;
 }
 
-// A path, or an abstract name behind its NUL.
-inline Fd unix_client_of(const std::string& name) {
+// A path, or an abstract name behind its NUL. With SOCK_NONBLOCK in `flags` it does not wait where
+// the listener's queue is full.
+inline Fd unix_client_of(const std::string& name, int flags = 0) {
   sockaddr_un place{};
   place.sun_family = AF_UNIX;
   (void)name.copy(place.sun_path, sizeof place.sun_path);
   const std::size_t length = name.size() + (name.starts_with('\0') ? 0 : 1);
-  Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
   if (::connect(client.get(), reinterpret_cast<const sockaddr*>(&place),
                 static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length)) != 0)
     return Fd();
@@ -82,6 +84,14 @@ inline Json name_of_socket(int fd) {
 }
 
 inline int port_of(int fd) { return static_cast<int>(name_of_socket(fd)["port"].as_int()); }
+
+// How many it lets wait, as listen(2) was told.
+inline std::uint32_t backlog_of(int listener) {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  PMX_CHECK(::getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length) == 0);
+  return info.tcpi_sacked;  // Of a listener: its queue's bound (net/ipv4/tcp.c, tcp_get_info).
+}
 
 // connect(2) may return a moment before the listener knows of it.
 inline bool queue_reaches(int listener, std::uint32_t connections) {
