@@ -149,6 +149,27 @@ std::vector<sock_filter> hash_of_client() {
   return program;
 }
 
+// The client's slot among all of them; where that is gone, its slot among those that live.
+void pick_by_client(std::vector<sock_filter>& program, std::span<const unsigned> live,
+                    unsigned slots) {
+  program = hash_of_client();
+  program.push_back(statement(BPF_MISC | BPF_TAX, 0));
+  program.push_back(statement(BPF_ALU | BPF_MOD | BPF_K, slots));
+  for (const unsigned slot : live) {
+    program.push_back(jump_unless(slot, 1));
+    program.push_back(statement(BPF_RET | BPF_K, slot));
+  }
+  const auto count = static_cast<unsigned>(live.size());
+  program.push_back(statement(BPF_MISC | BPF_TXA, 0));
+  program.push_back(statement(BPF_ALU | BPF_DIV | BPF_K, slots));
+  program.push_back(statement(BPF_ALU | BPF_MOD | BPF_K, count));
+  for (unsigned i = 0; i + 1 < count; ++i) {
+    program.push_back(jump_unless(i, 1));
+    program.push_back(statement(BPF_RET | BPF_K, live[i]));
+  }
+  program.push_back(statement(BPF_RET | BPF_K, live.back()));
+}
+
 }  // namespace
 
 bool is_one_address(const ListenAddress& one, const ListenAddress& other) {
@@ -208,15 +229,10 @@ void remove_stale_socket(const std::string& path) {
 Result<void> steer(int fd, std::span<const unsigned> live, unsigned slots, Balance balance) {
   if (live.empty()) return invalid("no slot to steer to");
   std::vector<sock_filter> program;
-  if (balance == Balance::kSticky) {
-    program = hash_of_client();
-    program.push_back(statement(BPF_ALU | BPF_MOD | BPF_K, slots));
-    for (const unsigned slot : live) {
-      program.push_back(jump_unless(slot, 1));
-      program.push_back(statement(BPF_RET | BPF_K, slot));
-    }
-  }
-  pick_any(program, live);
+  if (balance == Balance::kSticky)
+    pick_by_client(program, live, slots);
+  else
+    pick_any(program, live);
   const sock_fprog attached{static_cast<unsigned short>(program.size()), program.data()};
   if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &attached, sizeof attached) == 0)
     return {};

@@ -8,6 +8,9 @@ void Reloads::start(const AppKey& app, std::vector<std::pair<WorkerId, AppSpec>>
                     std::size_t parallel, Done done) {
   if (plans_.contains(app))
     return done(Error(Errc::kExists, app.first + " is being reloaded already"));
+  for (const auto& [id, spec] : workers)
+    if (Worker* const worker = parts_.worker(id); worker != nullptr && worker->reloads_for_memory())
+      worker->give_up_reload("makes room for that of a reload that was asked for");
   Plan& plan = plans_[app];
   plan.done = std::move(done);
   plan.parallel = std::max<std::size_t>(parallel, 1);

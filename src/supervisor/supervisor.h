@@ -226,6 +226,8 @@ class Supervisor final : private WorkerHost {
   Reloads reloads_;
   std::map<AppKey, Timers::Id> tidy_timers_;
   std::set<const DrainHook*> hooks_written_;
+  bool recovered_ = false;
+  std::set<AppKey> failed_reloads_;  // While recovering: without a daemon.
   Triggers triggers_, traffic_;
   Sweeps sweeps_;
   bool sweeps_always_ = false;

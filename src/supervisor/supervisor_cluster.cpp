@@ -140,7 +140,9 @@ void Supervisor::channel_closed(RunId run) {
 }
 
 void Supervisor::reload_moved(WorkerId id) {
-  const AppKey app = app_key(workers_.at(id)->record().spec);
+  const WorkerRecord& record = workers_.at(id)->record();
+  const AppKey app = app_key(record.spec);
+  if (!recovered_ && record.failed_reload.value != 0) failed_reloads_.insert(app);
   reloads_.moved(app);
   tidy_cluster(app);
 }
@@ -241,6 +243,16 @@ void Supervisor::rejoin_cluster(const WorkerRecord& record, RunId run) {
 }
 
 void Supervisor::resume_reloads() {
+  recovered_ = true;
+  for (const auto& [id, worker] : workers_) {
+    const AppKey app = app_key(worker->record().spec);
+    // One died, or was not ready, while no daemon lived: the others stay.
+    if (!failed_reloads_.contains(app) || !worker->record().reload_to) continue;
+    if (worker->reloading())
+      worker->give_up_reload("is given up, as another one has failed");
+    else
+      worker->forget_reload();
+  }
   std::map<AppKey, std::vector<std::pair<WorkerId, AppSpec>>> owed;
   for (const auto& [id, worker] : workers_) {
     const WorkerRecord& record = worker->record();

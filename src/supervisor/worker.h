@@ -98,6 +98,7 @@ class Worker {
   // Its run leaves, so that no client is cut off, before it is removed.
   void retire(Done done);
   bool reloading() const { return record_.successor.has_value(); }
+  bool reloads_for_memory() const { return reloading() && reload_why_ == ExitCause::kMemoryLimit; }
   void owe_reload(AppSpec spec) { record_.reload_to = std::move(spec); }
   void forget_reload() { record_.reload_to.reset(); }
   void give_up_reload(const std::string& why);            // In work: the old run stays.

@@ -379,6 +379,7 @@ void Worker::resume_side_runs() {
   }
   if (!record_.successor || !record_.reload_to) return;
   health_ = Health::kNotAsked;
+  canary_ = true;  // It may be one.
   await_successor();
   look_at_successor();
 }

@@ -158,21 +158,6 @@ TEST_F(ClusterListenTest, WhereTheyShareOneSocketNobodyCanBeAskedAlone) {
               HasSubstr("no socket that is its alone"));
 }
 
-TEST_F(ClusterListenTest, OneThatHangsGetsNothingUntilItTakesFromItsOwnQueue) {
-  ASSERT_EQ(begins(kA, 0), 0);
-  for (int i = 0; i < 2; ++i) clients_.push_back(client_of(port_));
-  ASSERT_TRUE(queue_reaches(socket(kA), 2));
-  ASSERT_EQ(begins(kB, 1), 0);
-  for (const int looks : {3, 600}) {
-    for (int i = 0; i < looks; ++i) clock_.advance(supervisor::Cluster::kLookEvery);
-    EXPECT_THAT(spread_over({kB}, 64), ElementsAre(64U));
-    EXPECT_EQ(supervisor::waiting_connections(socket(kA)), 2U);
-  }
-  ASSERT_TRUE(supervisor::accept_waiting(socket(kA)));
-  clock_.advance(supervisor::Cluster::kLookEvery);
-  EXPECT_THAT(spread_over({kA, kB}, 64), Each(Gt(0U)));
-}
-
 TEST_F(ClusterListenTest, APortThatSomebodyHasIsItsError) {
   const Fd other =
       std::move(supervisor::open_listener({.address = "127.0.0.1", .port = port_}, false)).value();

@@ -318,6 +318,16 @@ TEST_F(ListenSocketTest, StickyMovesOnlyTheClientsOfASlotThatIsGone) {
   }
 }
 
+TEST_F(ListenSocketTest, StickyKeepsTheClientsOfASlotThatIsGoneTogetherToo) {
+  slots(3);
+  steer_to({0, 2}, Balance::kSticky);
+  for (int i = 1; i <= 16; ++i) {
+    const std::string client = "127.0.0." + std::to_string(i);
+    const std::size_t slot = slot_of(client);
+    EXPECT_EQ(counts(8, client)[slot], 8U) << client;
+  }
+}
+
 TEST_F(ListenSocketTest, StickyKnowsClientsOfBothFamiliesOfOneSocket) {
   slots(4, tcp(""));
   steer_to({0, 1, 2, 3}, Balance::kSticky);

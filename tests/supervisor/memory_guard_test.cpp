@@ -147,6 +147,50 @@ TEST_F(ClusterMemoryGuardTest, StaysWhereItsSuccessorIsNotReadyWithinListenTimeo
   expect_it_serves(id, old);
 }
 
+TEST_F(ClusterMemoryGuardTest, AReloadThatItsWorkerIsOwedIsNotLostToIt) {
+  const WorkerId first = bounded(), second = bounded();
+  reload({first, second}, changed(record(first).spec));
+  const RunId next = successor_of(first);
+  grows(second);
+  clock_.advance(1s);
+  const RunId old = record(first).run;
+  listens(next);
+  leaves(old);
+  rss_bytes_.clear();
+  while (record(second).successor) {
+    const RunId followed = follow(second);
+    EXPECT_THAT(signals_to(record(second).run), IsEmpty());  // It serves.
+    leaves(followed);
+  }
+  EXPECT_EQ(status(second), "online");
+  EXPECT_THAT(answers_, ElementsAre("ok"));
+  EXPECT_TRUE(has_changed(first));
+  EXPECT_TRUE(has_changed(second));
+}
+
+TEST_F(ClusterMemoryGuardTest, AReloadThatComesMeanwhileReloadsItsWorkerToo) {
+  const WorkerId id = bounded();
+  grows(id);
+  clock_.advance(1s);
+  const RunId given_up = successor_of(id);
+  reload({id}, changed(record(id).spec));
+  run_exits(given_up);
+  rss_bytes_.clear();
+  while (record(id).successor) leaves(follow(id));
+  EXPECT_THAT(answers_, ElementsAre("ok"));
+  EXPECT_TRUE(has_changed(id));
+}
+
+TEST_F(ClusterMemoryGuardTest, DoesNotTryAgainAtOnceWhereItsSuccessorDies) {
+  const WorkerId id = bounded();
+  grows(id);
+  for (int i = 0; i < 60; ++i) {  // A minute.
+    clock_.advance(1s);
+    if (record(id).successor) run_exits(successor_of(id), kExit1);
+  }
+  EXPECT_LT(link_.spawns_.size(), 20U);
+}
+
 TEST_F(ClusterMemoryGuardTest, OneOfAnAppIsFollowedAtATime) {
   const WorkerId small = bounded(), large = bounded();
   grows(small, 150);

@@ -367,6 +367,31 @@ TEST_F(ReloadsTest, ANewDaemonGoesOnWithEachAppByItself) {
   for (const WorkerId id : web_ids) EXPECT_FALSE(has_changed(id) || record(id).reload_to);
 }
 
+TEST_F(ReloadsTest, ACanaryThatDiedWithoutADaemonEndsTheReload) {
+  const auto ids = workers(3);
+  reload(ids);
+  const RunId next = successor_of(ids[0]);
+  supervisor_.reset();
+  link_.exit(next, kExit1, clock_.system_ns());
+  next_daemon();
+  settle();
+  EXPECT_THAT(in_work(ids), SizeIs(0));
+  for (const WorkerId id : ids) EXPECT_FALSE(has_changed(id) || record(id).reload_to);
+  EXPECT_THAT(link_.spawns_, SizeIs(4));
+}
+
+TEST_F(ReloadsTest, ANewDaemonGoesOnWithTheCanarysTrial) {
+  AppSpec spec = web();
+  spec.min_uptime = 1s;
+  const std::vector<WorkerId> ids{serving(spec), serving(spec)};
+  reload(ids, changed(spec));
+  listens(successor_of(ids[0]));
+  next_daemon();
+  settle();
+  EXPECT_FALSE(has_changed(ids[0]));
+  EXPECT_THAT(in_work(ids), ElementsAre(ids[0]));
+}
+
 TEST_F(ReloadsTest, AStoppedWorkerIsNotStartedByAReloadThatIsUnderWay) {
   const WorkerId a = serving(), b = serving();
   reload({a, b});
