@@ -159,8 +159,8 @@ def test_eight_workers_have_equal_shares_of_800_connections_kept_alive(node):
         check_even_in_any_ten_seconds(result, set(site.workers().values()), begin)
 
 
-# With fewer open connections than this, chance alone would now and then pass the bound.
-MANY_OPEN = 1200
+# Who gets one is chance: of 1,200 a worker once had 1.33 times the mean, of 2,400 1.15 at the most.
+MANY_OPEN = 2400
 
 
 @each_node
