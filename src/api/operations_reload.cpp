@@ -48,7 +48,7 @@ void Operations::reload_to(Specs specs, std::size_t parallel, Outcome outcome, D
   for (const auto& [id, spec] : specs) {
     const WorkerRecord& record = workers_.find(id)->record();
     const AppKey app = supervisor::app_key(record.spec);
-    if (spec && supervisor::app_key(*spec) != app && workers_.holds_sockets(app))
+    if (spec && supervisor::app_key(*spec) != app && workers_.shares_sockets(app))
       return done(Error(Errc::kExists, app.first +
                                            " keeps its name, which a reload cannot change: " +
                                            restart_line(app, supervisor::app_key(*spec))));

@@ -134,7 +134,6 @@ class Cluster {
   Result<void> check_listen(const AppKey& app, const std::vector<ListenSpec>& specs) const;
   std::uint32_t waiting_at(RunId run) const;  // In the queues that are its alone.
   bool knows(const AppKey& app) const { return apps_.contains(app); }
-  bool holds_sockets(const AppKey& app) const;
   // All that `from` has is that of `to` from now on, unless that one is known here.
   void rename(const AppKey& from, const AppKey& to);
   std::optional<AppKey> app_of(RunId run) const;
@@ -230,6 +229,7 @@ class Cluster {
   void spread(App& app, const std::string& key, Listener& listener);
   void steer_to(App& app, Listener& listener, const std::set<unsigned>& open);
   void try_again(App& app, Member& member);
+  void try_again_where_nobody_is_left(App& app);
   static std::optional<bool> takes_again(const App& app, const Member& member);
   void look_later(App& app);
   void look(App& app);

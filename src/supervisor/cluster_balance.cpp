@@ -42,7 +42,21 @@ bool Cluster::has_slot(const Member& member, const std::string& key,
   return takes(member, key) && !member.by_hand.contains(key) && member.slot < listener.slots.size();
 }
 
+// Better one that hangs than nobody: it may live again, and nobody would look.
+void Cluster::try_again_where_nobody_is_left(App& app) {
+  for (const auto& [key, listener] : app.listeners) {
+    const bool taken =
+        std::any_of(app.members.begin(), app.members.end(),
+                    [&, &key = key](const auto& one) { return takes(one.second, key); });
+    if (taken) continue;
+    for (auto& [run, member] : app.members)
+      if (!member.candidate && !member.leaving && member.listening.contains(key))
+        try_again(app, member);
+  }
+}
+
 void Cluster::spread(App& app) {
+  try_again_where_nobody_is_left(app);
   for (auto& [key, listener] : app.listeners) spread(app, key, listener);
   hand_on(app);
   look_later(app);
@@ -177,7 +191,8 @@ std::optional<bool> Cluster::takes_again(const App& app, const Member& member) {
     if (!listener.slotted || !accepts_alone(member, key) || !member.listening.contains(key))
       continue;
     const Slot& slot = listener.slots.at(member.slot);
-    taken = taken.value_or(false) || waiting_connections(slot.socket.get()) < slot.waiting;
+    if (slot.waiting == 0) continue;  // Nothing was seen to wait there.
+    taken = taken.value_or(false) || waiting_connections(slot.socket.get()) <= slot.waiting / 2;
   }
   return taken;
 }

@@ -150,11 +150,6 @@ Result<Cluster::App> Cluster::read(std::string id, std::string_view text) const 
   return app;
 }
 
-bool Cluster::holds_sockets(const AppKey& key) const {
-  const auto found = apps_.find(key);
-  return found != apps_.end() && !found->second.listeners.empty();
-}
-
 void Cluster::rename(const AppKey& from, const AppKey& to) {
   if (apps_.contains(to)) return;
   auto node = apps_.extract(from);  // The app stays where it is: its timers know it by address.

@@ -103,9 +103,15 @@ if (typeof Bun !== 'undefined') {
       return copy;
     }
   };
-  const watched = (handler) => typeof handler !== 'function' ? handler : function (...given) {
-    const answer = handler.apply(this, given);
-    return answer && typeof answer.then === 'function' ? answer.then(told) : told(answer);
+  const ours = new WeakSet();
+  const watched = (handler) => {
+    if (typeof handler !== 'function' || ours.has(handler)) return handler;
+    const watcher = function (...given) {
+      const answer = handler.apply(this, given);
+      return answer && typeof answer.then === 'function' ? answer.then(told) : told(answer);
+    };
+    ours.add(watcher);
+    return watcher;
   };
   const each = (object, change) =>
     Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]));
@@ -113,14 +119,17 @@ if (typeof Bun !== 'undefined') {
   const of_path = (route) => is_plain(route) ? each(route, watched) : watched(route);
   const wrapped = (options) => {
     if (!options || !['object', 'function'].includes(typeof options)) return options;
-    const fields = Object.getOwnPropertyDescriptors(options);
-    const put = (name, value) => {
-      fields[name] = { value, writable: true, enumerable: true, configurable: true };
-    };
-    if (options.fetch) put('fetch', watched(options.fetch));
-    if (options.error) put('error', watched(options.error));
-    if (is_plain(options.routes)) put('routes', each(options.routes, of_path));
-    return Object.create(Object.getPrototypeOf(options), fields);
+    // A class's own methods would not know a copy.
+    const own = is_plain(options)
+      ? Object.create(Object.prototype, Object.getOwnPropertyDescriptors(options)) : options;
+    try {
+      if (own.fetch) own.fetch = watched(own.fetch);
+      if (own.error) own.error = watched(own.error);
+      if (is_plain(own.routes)) own.routes = each(own.routes, of_path);
+    } catch {
+      // What cannot be changed answers as it would without us.
+    }
+    return own;
   };
   const serve = Bun.serve;
   Bun.serve = (options) => {

@@ -31,6 +31,11 @@ void Reloads::start(const AppKey& app, std::vector<std::pair<WorkerId, AppSpec>>
   next(app);
 }
 
+bool Reloads::replaces(const AppKey& app) const {
+  const auto plan = plans_.find(app);
+  return plan != plans_.end() && !(plan->second.to_do.empty() && plan->second.in_work.empty());
+}
+
 void Reloads::next(const AppKey& app) {
   for (;;) {
     const auto found = plans_.find(app);

@@ -37,6 +37,8 @@ class Reloads {
              std::size_t parallel, Done done);
   void moved(const AppKey& app);  // A worker has got on, or one that was followed has ended.
   bool busy(const AppKey& app) const { return plans_.contains(app); }
+  // Some worker is still to be followed; else they only wait for those that leave.
+  bool replaces(const AppKey& app) const;
 
  private:
   struct Plan {

@@ -268,9 +268,12 @@ Result<void> put_script(const AppSpec& app, const std::string& home,
   if (app.source_map_support.value_or(false) && base_name(app.interpreter) == "node")
     request.argv.emplace_back("--enable-source-maps");
   // Who runs as somebody else cannot read what is in the home.
-  if (const DrainHook* const hook = drain_hook_of(app); hook != nullptr && !identity)
-    request.argv.insert(request.argv.end(),
-                        {std::string(hook->option), drain_hook_path(home, *hook)});
+  if (const DrainHook* const hook = drain_hook_of(app); hook != nullptr && !identity) {
+    const std::string path = drain_hook_path(home, *hook);
+    // Without it is better than not at all: it could not be written, on a full disk.
+    if (::access(path.c_str(), R_OK) == 0)
+      request.argv.push_back(std::string(hook->option) + "=" + path);
+  }
   request.argv.insert(request.argv.end(), app.interpreter_args.begin(), app.interpreter_args.end());
   request.argv.push_back(app.script);
   return {};

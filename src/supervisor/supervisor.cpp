@@ -51,7 +51,7 @@ Supervisor::Supervisor(SupervisorOptions options, SupervisorParts parts)
                        const auto reading = parts_.process(pid);
                        return reading ? std::optional(reading->rss_bytes) : std::nullopt;
                      },
-                     [this](const AppKey& app) { return reloads_.busy(app); },
+                     [this](const AppKey& app) { return reloads_.replaces(app); },
                      [this](WorkerId id, Done done) {
                        Worker& worker = *workers_.at(id);
                        worker.reload(worker.record().spec, Worker::Trust::kAtOnce, std::move(done),

@@ -108,9 +108,9 @@ class Supervisor final : private WorkerHost {
   Result<void> check_start(WorkerId id, const AppSpec& spec) const;
   // supervisor_cluster.cpp: workers of one cluster app, one after the other; see reloads.h.
   void reload(std::vector<std::pair<WorkerId, AppSpec>> workers, std::size_t parallel, Done done);
-  // All workers of an app that holds sockets, which stay open, before they restart under that name.
+  // All workers of an app that shares sockets, before they restart under that name: they stay open.
   // Not one of them alone, nor while it is being reloaded.
-  bool holds_sockets(const AppKey& app) const { return cluster_.holds_sockets(app); }
+  bool shares_sockets(const AppKey& app) const { return cluster_.knows(app); }
   bool reloading(const AppKey& app) const { return reloads_.busy(app); }
   void rename_app(const AppKey& from, const AppKey& to);
   void retire_worker(WorkerId id, Done done);  // Removed once no client of it is cut off.

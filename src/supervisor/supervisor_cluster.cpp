@@ -142,7 +142,8 @@ void Supervisor::channel_closed(RunId run) {
 void Supervisor::reload_moved(WorkerId id) {
   const WorkerRecord& record = workers_.at(id)->record();
   const AppKey app = app_key(record.spec);
-  if (!recovered_ && record.failed_reload.value != 0) failed_reloads_.insert(app);
+  const bool failed = record.failed_reload.value != 0 && !record.reload_to;
+  if (!recovered_ && failed) failed_reloads_.insert(app);
   reloads_.moved(app);
   tidy_cluster(app);
 }
@@ -211,23 +212,24 @@ void Supervisor::tidy_later(const AppKey& app) {
 
 void Supervisor::recover_cluster(const std::set<RunId>& alive) {
   cluster_.recover();
+  end_renames();
   for (const RunId run : cluster_.members())
     if (!alive.contains(run)) cluster_.ended(run);
-  end_renames();
   for (const auto& [id, worker] : workers_)
     for (const RunId run : alive)
       if (worker->owns(run)) rejoin_cluster(worker->record(), run);
   // As the daemon before us would have.
-  for (const AppKey& app : cluster_.apps()) tidy_later(app);
+  for (const AppKey& app : cluster_.apps()) tidy_cluster(app);
 }
 
 // A daemon died between the cluster's new name of an app and the list's: it has that of the list.
 void Supervisor::end_renames() {
   std::set<AppKey> listed;
   for (const auto& [id, worker] : workers_) listed.insert(app_key(worker->record().spec));
-  for (const auto& [id, worker] : workers_) {
-    const auto app = cluster_.app_of(worker->record().run);
-    if (app && !listed.contains(*app)) cluster_.rename(*app, app_key(worker->record().spec));
+  for (const RunId run : cluster_.members()) {
+    const AppKey app = *cluster_.app_of(run);
+    const Worker* const worker = listed.contains(app) ? nullptr : worker_of(run);
+    if (worker != nullptr) cluster_.rename(app, app_key(worker->record().spec));
   }
 }
 

@@ -196,7 +196,7 @@ class Worker {
   void end(const LeavingRun& run, int signal);
   void hurry_leaving();
   void left(const Child& child);
-  void resume_side_runs();
+  void resume_side_runs(bool all_are_seen);
   LeavingRun* leaving(RunId run);
   void leave_in(RunId run, std::chrono::nanoseconds delay, void (Worker::*then)(LeavingRun&));
   void tell_to_end(LeavingRun& run);

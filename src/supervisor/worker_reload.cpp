@@ -368,7 +368,7 @@ void Worker::drop_side_runs_but(const std::set<RunId>& known) {
 }
 
 // After a daemon's start. Those of them that have ended are told of one by one.
-void Worker::resume_side_runs() {
+void Worker::resume_side_runs(bool all_are_seen) {
   for (LeavingRun& run : record_.leaving) {
     if (!run.disconnected) {
       leave(run);
@@ -381,7 +381,7 @@ void Worker::resume_side_runs() {
   health_ = Health::kNotAsked;
   canary_ = true;  // It may be one.
   await_successor();
-  look_at_successor();
+  if (all_are_seen) look_at_successor();  // Else what has become of it comes next.
 }
 
 }  // namespace pmx::supervisor

@@ -222,7 +222,8 @@ void Worker::adopt(const Child& child) {
 }
 
 void Worker::resume(const Child* child, bool again) {
-  if (child == nullptr || child->run == record_.run) resume_side_runs();
+  // A successor is younger than the run that it follows, and runs come by age.
+  if (child == nullptr || child->run == record_.run) resume_side_runs(child == nullptr);
   if (child != nullptr && child->run != record_.run && owns(child->run))
     return child_changed(*child);
   if (child != nullptr && record_.run == child->run) {

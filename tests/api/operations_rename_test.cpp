@@ -72,6 +72,19 @@ TEST_F(OperationsRenameTest, ANameThatAnotherAppHasIsRefused) {
   EXPECT_EQ(name(0), "web");
 }
 
+TEST_F(OperationsRenameTest, TwoAppsDoNotBecomeOne) {
+  Json other = app_json("shop");
+  other.set("exec_mode", "cluster_mode");
+  other.set("interpreter", "/usr/bin/node");
+  (void)start(other);
+  all_run();
+  settle();
+  EXPECT_THAT(error_of(rename("restart", "all", "api")),
+              HasSubstr("keeps its name: another app would be api as well"));
+  EXPECT_EQ(name(0), "web");
+  EXPECT_EQ(name(2), "shop");
+}
+
 TEST_F(OperationsRenameTest, AReloadDoesNotRename) {
   EXPECT_THAT(error_of(rename("reload", "web", "api")),
               HasSubstr("web keeps its name, which a reload cannot change: pmx restart web --name "

@@ -247,6 +247,7 @@ TEST_F(BindTrapsTest, WhatTheDaemonBeforeHadInItsHandIsBegunAnew) {
   EXPECT_EQ(link_.signals_.back(), (FakeKeeperLink::Signal{kRun, SIGCONT, true}));
   EXPECT_THAT(held(), ElementsAre("trap.2"));
   end.set_value();
+  worker_.join();  // It has `end`.
 }
 
 TEST_F(BindTrapsTest, NoDaemonThatEndsLeavesARunStopped) {

@@ -356,6 +356,19 @@ TEST_F(ClusterBindsTest, OneThatStillHangsIsLeftAloneUntilItsOwnQueueIsShorter) 
   EXPECT_THAT(arrive({kA, kB}, 60), Each(Gt(10U)));
 }
 
+TEST_F(ClusterBindsTest, OneThatHangsGetsThemWhereNobodyElseIsLeft) {
+  serves(kA, 0);
+  clients(2);
+  ASSERT_TRUE(queue_reaches(sockets_[kA].get(), 2));
+  serves(kB, 1);
+  looks(3);
+  EXPECT_THAT(arrive({kB}, 16), ElementsAre(16U));
+  cluster_->ended(kB);
+  sockets_.erase(kB);
+  clients(6);
+  EXPECT_TRUE(queue_reaches(sockets_[kA].get(), 8));
+}
+
 TEST_F(ClusterBindsTest, ThePortIsClosedWithTheApp) {
   serves(kA, 0);
   cluster_->ended(kA);

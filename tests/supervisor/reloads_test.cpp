@@ -380,6 +380,43 @@ TEST_F(ReloadsTest, ACanaryThatDiedWithoutADaemonEndsTheReload) {
   EXPECT_THAT(link_.spawns_, SizeIs(4));
 }
 
+TEST_F(ReloadsTest, AnEarlierFailureDoesNotEndTheReloadThatComesAfterIt) {
+  const auto ids = workers(2);
+  reload(ids);
+  const RunId failed = successor_of(ids[0]);
+  run_exits(failed, kExit1);
+  EXPECT_THAT(answers_, ElementsAre(HasSubstr("the old one stays")));
+  reload(ids);
+  (void)successor_of(ids[0]);
+  next_daemon();
+  settle();
+  for (const WorkerId id : ids) leaves(follow(id));
+  for (const WorkerId id : ids) EXPECT_TRUE(has_changed(id));
+}
+
+TEST_F(ReloadsTest, ACanaryThatWasReadyAndDiedWithoutADaemonDoesNotTakeOver) {
+  AppSpec spec = web();
+  spec.wait_ready = true;
+  const WorkerId id = online(spec);
+  run_says(record(id).run, "\"ready\"");
+  AppSpec next_spec = changed(spec);
+  next_spec.min_uptime = 1s;
+  reload({id}, next_spec);
+  const RunId old = record(id).run, next = successor_of(id);
+  run_says(next, "\"ready\"");
+  EXPECT_EQ(record(id).run, old);
+  supervisor_->save_now();
+  supervisor_.reset();
+  clock_.advance(2s);
+  link_.exit(next, kExit1, clock_.system_ns());
+  next_daemon();
+  settle();
+  EXPECT_EQ(record(id).run, old);
+  EXPECT_EQ(status(id), "online");
+  EXPECT_FALSE(has_changed(id));
+  EXPECT_THAT(signals_to(old), SizeIs(0));
+}
+
 TEST_F(ReloadsTest, ANewDaemonGoesOnWithTheCanarysTrial) {
   AppSpec spec = web();
   spec.min_uptime = 1s;

@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "base/sys.h"
+#include "support/temp_dir.h"
 
 namespace pmx::supervisor {
 namespace {
@@ -224,6 +227,19 @@ TEST_F(SpawnRequestTest, ADrainHookIsTheRuntimesOwnAndOnlyInClusterMode) {
   EXPECT_EQ(hook_of("/opt/bun"), "--preload");
   app.drain_hook = false;
   EXPECT_EQ(hook_of("/opt/bun"), "");
+}
+
+TEST_F(SpawnRequestTest, AHookThatIsNotThereIsLeftOut) {
+  AppSpec& app = worker_.spec;
+  app.exec_mode = "cluster_mode";
+  app.interpreter = "/opt/bun";
+  EXPECT_EQ(spawn_request_of(worker_, RunId{}, "/nowhere", std::nullopt)->argv[1], app.script);
+  const test::TempDir home;
+  std::filesystem::create_directory(home.path() + "/state");
+  const std::string path = drain_hook_path(home.path(), *drain_hook_of(app));
+  std::ofstream(path) << "x";
+  EXPECT_EQ(spawn_request_of(worker_, RunId{}, home.path(), std::nullopt)->argv[1],
+            "--preload=" + path);
 }
 
 TEST_F(SpawnRequestTest, TheChannelsVariablesAreTheWorkersOwnOrNobodys) {

@@ -140,6 +140,22 @@ TEST_F(WorkerReloadListenTest, AnAppThatADyingDaemonHasHalfRenamedHasTheNameOfTh
   EXPECT_THAT(ports(), SizeIs(1));
 }
 
+TEST_F(WorkerReloadListenTest, OneThatIsHalfRenamedAndDiesMeanwhileGetsItsAddressAgain) {
+  const WorkerId id = online(passed());
+  supervisor_->save_now();
+  const std::string list = link_.state_;
+  supervisor_->rename_app(supervisor::app_key(passed()), {"api", "default"});
+  link_.state_ = list;
+  const RunId run = record(id).run;
+  supervisor_.reset();
+  link_.exit(run, kExit1, clock_.system_ns());
+  next_daemon();
+  settle();
+  EXPECT_EQ(record(id).trouble, "");
+  EXPECT_THAT(link_.starting(), SizeIs(1));
+  EXPECT_THAT(ports(), SizeIs(1));
+}
+
 TEST_F(WorkerReloadListenTest, AStopClosesThem) {
   const WorkerId id = online(passed());
   supervisor_->stop(id, supervisor::Worker::Wanted::kNoLonger, note());

@@ -1,6 +1,7 @@
 #include "api/internal/renames.h"
 
 #include <algorithm>
+#include <set>
 
 namespace pmx::api {
 namespace {
@@ -20,7 +21,8 @@ std::string why_not(const Supervisor& workers, const AppKey& from, const AppKey&
         [&](const Worker* worker) { return app_key(worker->record().spec) == name; }));
   };
   if (workers.reloading(from)) return "it is being reloaded";
-  if (are_called(to) > 0) return "there is an app " + to.first + " already";
+  if (are_called(to) > 0 || workers.shares_sockets(to))
+    return "there is an app " + to.first + " already";
   if (renamed < are_called(from))
     return "its instances share what they listen on, so that all of them are renamed at once: " +
            restart_line(from, to);
@@ -44,13 +46,18 @@ Result<std::map<AppKey, AppKey>> renames_of(const Supervisor& workers,
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!specs[i]) continue;
     const AppKey from = app_key(workers.find(ids[i])->record().spec), to = app_key(*specs[i]);
-    if (from == to || !workers.holds_sockets(from)) continue;
+    if (from == to || !workers.shares_sockets(from)) continue;
     renames[from] = to;
     ++renamed[from];
   }
-  for (const auto& [from, to] : renames)
+  std::set<AppKey> taken;
+  for (const auto& [from, to] : renames) {
+    if (!taken.insert(to).second)
+      return Error(Errc::kExists,
+                   from.first + " keeps its name: another app would be " + to.first + " as well");
     if (const std::string why = why_not(workers, from, to, renamed[from]); !why.empty())
       return Error(Errc::kExists, from.first + " keeps its name: " + why);
+  }
   return renames;
 }
 

@@ -1,5 +1,5 @@
 // Apps that a restart gives another name (`--name`), where that concerns more than one process:
-// those that hold sockets. Their sockets go with the name, so that the address stays open.
+// those that share sockets. Their sockets go with the name, so that the address stays open.
 //
 // Thread:  control. It reads only.
 // Errors:  kExists where they cannot be renamed; nothing has happened then.
