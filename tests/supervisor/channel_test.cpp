@@ -258,11 +258,15 @@ TEST_F(ChannelTest, WhatOnlyTimeLetsThroughIsTriedAgain) {
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit few{128, before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
-  std::size_t passed = 0;
-  while (passed < 1000 && sys::send_bytes(other.first.get(), "x", kept_.get())) ++passed;
-  ASSERT_LT(passed, 1000U);
-  ASSERT_TRUE(channel_->send("\"with a socket\"", kept_.get()));
-  EXPECT_TRUE(channel_->must_try_again());
+  // The kernel counts those of all processes of a user: others may have taken some of theirs.
+  for (int i = 0; i < 100 && !channel_->must_try_again(); ++i) {
+    (void)worker_reads();
+    std::size_t passed = 0;
+    while (passed < 1000 && sys::send_bytes(other.first.get(), "x", kept_.get())) ++passed;
+    ASSERT_LT(passed, 1000U);
+    ASSERT_TRUE(channel_->send("\"with a socket\"", kept_.get()));
+  }
+  ASSERT_TRUE(channel_->must_try_again());
   EXPECT_EQ(worker_reads(), "");
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(turn(), Turn::kIdle);
