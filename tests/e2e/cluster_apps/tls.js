@@ -1,5 +1,7 @@
 // https with key.pem and certificate.pem of its directory of work.
 'use strict';
 const fs = require('fs');
-require('https').createServer({key: fs.readFileSync('key.pem'), cert: fs.readFileSync('certificate.pem')},
-                              require('./answer')).listen(process.env.PORT);
+const server = require('https').createServer(
+  {key: fs.readFileSync('key.pem'), cert: fs.readFileSync('certificate.pem')}, require('./answer'));
+server.keepAliveTimeout = 120_000;  // Thousands of connections take their time.
+server.listen(process.env.PORT);
