@@ -13,7 +13,6 @@ namespace pmx::api {
 namespace {
 
 constexpr std::size_t kLargestProcFile = 64U << 10U;
-const std::string kSerializationMode = "NODE_CHANNEL_SERIALIZATION_MODE";
 
 // "max", and v1's number for none, are no bound.
 std::uint64_t bound_in(std::string text) {
@@ -98,10 +97,10 @@ std::vector<std::string> start_warnings(const AppSpec& app, const MemoryBound& b
     lines.push_back(app.name +
                     ": health is asked by a socket that is one worker's alone, and fails its "
                     "reloads here: it needs a TCP address in listen, and balance: slots");
-  const auto mode = app.env.find(kSerializationMode);
-  if (app.own_env.contains(kSerializationMode) && mode->second != "json" &&
+  const auto mode = app.env.find(supervisor::kSerializationMode);
+  if (app.own_env.contains(supervisor::kSerializationMode) && mode->second != "json" &&
       supervisor::has_channel(app))
-    lines.push_back(app.name + ": " + kSerializationMode + "=" + mode->second +
+    lines.push_back(app.name + ": " + supervisor::kSerializationMode + "=" + mode->second +
                     " is not spoken here: messages of process.send() are JSON");
   const auto instances = static_cast<std::uint64_t>(std::max<std::int64_t>(app.instances, 1));
   if (app.max_memory_restart > 0 && bound.bytes > 0 &&

@@ -91,8 +91,7 @@ void Reloads::look_at_followers(const AppKey& app) {
                                        "reloaded stay"));
     // Each tells of it at once, which may end the plan.
     for (const WorkerId other : std::set<WorkerId>(plan.in_work))
-      if (Worker* const still = parts_.worker(other))
-        still->give_up_reload("is given up, as another one has failed");
+      if (Worker* const still = parts_.worker(other)) still->give_up_reload(kAnotherHasFailed);
     return;
   }
 }

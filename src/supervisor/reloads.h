@@ -23,6 +23,8 @@
 
 namespace pmx::supervisor {
 
+inline constexpr const char* kAnotherHasFailed = "is given up, as another one has failed";
+
 class Reloads {
  public:
   using Done = std::function<void(Result<void>)>;

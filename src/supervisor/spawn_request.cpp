@@ -196,13 +196,12 @@ Result<Variables> environment_of(const WorkerRecord& worker, const std::string& 
   put(app.instance_var.empty() ? "NODE_APP_INSTANCE" : app.instance_var,
       std::to_string(worker.instance));
   // A channel of whoever asked us to start this is none of the worker's.
-  for (const char* const name :
-       {"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"})
+  for (const char* const name : {"NODE_CHANNEL_FD", kSerializationMode, "NODE_UNIQUE_ID"})
     if (!app.own_env.contains(name)) env.erase(name);
   PMX_TRY(put_listen_variables(app, env));
   if (has_channel(app)) {
     env["NODE_CHANNEL_FD"] = std::to_string(kFirstSocket + app.listen.size());  // Behind them.
-    env["NODE_CHANNEL_SERIALIZATION_MODE"] = "json";
+    env[kSerializationMode] = "json";
   }
   if (is_cluster(app)) env["NODE_UNIQUE_ID"] = std::to_string(worker.cluster_number);
   // Python buffers what it prints to a pipe, 8 KiB at a time: its last lines would come late.

@@ -30,6 +30,8 @@ struct Identity {
 // group.
 Result<std::optional<Identity>> identity_of(const AppSpec& app);
 
+inline constexpr const char* kSerializationMode = "NODE_CHANNEL_SERIALIZATION_MODE";
+
 using Variables = std::map<std::string, std::string>;
 // The environment of a worker: the shell's variables, those of its files (read_env_files()), the
 // app's own, and PM2's small set; nothing of the configuration. What the app says itself is never

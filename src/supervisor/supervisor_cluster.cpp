@@ -249,11 +249,7 @@ void Supervisor::resume_reloads() {
   for (const auto& [id, worker] : workers_) {
     const AppKey app = app_key(worker->record().spec);
     // One died, or was not ready, while no daemon lived: the others stay.
-    if (!failed_reloads_.contains(app) || !worker->record().reload_to) continue;
-    if (worker->reloading())
-      worker->give_up_reload("is given up, as another one has failed");
-    else
-      worker->forget_reload();
+    if (failed_reloads_.contains(app)) worker->give_up_reload(kAnotherHasFailed);
   }
   std::map<AppKey, std::vector<std::pair<WorkerId, AppSpec>>> owed;
   for (const auto& [id, worker] : workers_) {

@@ -101,7 +101,7 @@ class Worker {
   bool reloads_for_memory() const { return reloading() && reload_why_ == ExitCause::kMemoryLimit; }
   void owe_reload(AppSpec spec) { record_.reload_to = std::move(spec); }
   void forget_reload() { record_.reload_to.reset(); }
-  void give_up_reload(const std::string& why);            // In work: the old run stays.
+  void give_up_reload(const std::string& why);            // In work or owed: the old run stays.
   void drop_side_runs_but(const std::set<RunId>& known);  // After a daemon's start.
   void listens(RunId run);                                // On one more address.
   void drained(RunId run);     // Of a leaving one: no client has a connection to it.

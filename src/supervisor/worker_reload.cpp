@@ -251,7 +251,8 @@ void Worker::reload_failed(const std::string& why) {
 }
 
 void Worker::give_up_reload(const std::string& why) {
-  if (record_.successor) reload_failed(why);
+  if (record_.successor) return reload_failed(why);
+  forget_reload();
 }
 
 // ---- Those that leave.

@@ -278,6 +278,18 @@ def check_equal_shares(site: Site, what: str) -> None:
     check_even(what, result.between(begin, result.ended), set(site.workers().values()))
 
 
+def stop_for(seconds: float, pid: int, load: Load) -> tuple[float, Result, float]:
+    """When it was stopped, what the load had seen by the end of that, and when it went on."""
+    stopped = time.monotonic()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        sleep_until(stopped + seconds)
+        seen = load.now()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    return stopped, seen, time.monotonic()
+
+
 def check_one_that_is_stopped_gets_no_more(site: Site) -> None:
     """What lies with it when that is noticed waits for it. Whoever comes later is served by the others alike."""
     seconds = size(6.0, 12.0)
@@ -285,14 +297,7 @@ def check_one_that_is_stopped_gets_no_more(site: Site) -> None:
     with Load(site.port, "close", 64, path="/", pause=0.3) as load:
         load.wait_for_answers(200)
         victim = site.workers()[1]
-        stopped = time.monotonic()
-        os.kill(victim, signal.SIGSTOP)
-        try:
-            sleep_until(stopped + seconds)
-            seen = load.now()
-        finally:
-            os.kill(victim, signal.SIGCONT)
-        continued = time.monotonic()
+        stopped, seen, continued = stop_for(seconds, victim, load)
         wait_for("it serves again", lambda: load.now().workers[victim]["last"] > continued + 0.5, 60)
         result = load.result()
     check(site.workers()[1] == victim, "it was restarted")

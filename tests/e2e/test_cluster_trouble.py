@@ -5,7 +5,7 @@ import random
 import signal
 import time
 
-from cluster import Site, check_even, each_node, measured, sleep_until
+from cluster import Site, check_even, each_node, measured, sleep_until, stop_for
 from cluster_clients import (Https, WebSocket, answers_to_connections, answers_to_open_connections,
                              any_certificate, certificate)
 from cluster_load import Load, Result
@@ -95,14 +95,7 @@ def test_a_stopped_worker_gets_no_more_connections(node):
             begin = time.monotonic()
             load.wait_for_answers(1000, 60)
             victim = site.workers()[3]
-            stopped = time.monotonic()
-            os.kill(victim, signal.SIGSTOP)
-            try:
-                sleep_until(stopped + seconds)
-                seen = load.now()
-            finally:
-                os.kill(victim, signal.SIGCONT)
-            continued = time.monotonic()
+            stopped, seen, continued = stop_for(seconds, victim, load)
             wait_for("it serves again", lambda: load.now().workers[victim]["last"] > continued + 0.5)
             result = load.result()
         check(site.workers()[3] == victim, "it was restarted")

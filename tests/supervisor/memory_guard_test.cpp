@@ -98,6 +98,14 @@ class ClusterMemoryGuardTest : public ReloadFixture {
     return serving(spec);
   }
   void grows(WorkerId id, std::uint64_t mib = 101) { rss_bytes_[record(id).pid] = mib * kMib; }
+  // Returns its successor, which has not shown that it serves.
+  RunId grows_until_it_is_followed(WorkerId id) {
+    grows(id);
+    clock_.advance(1s);
+    const RunId next = successor_of(id);
+    EXPECT_NE(next.value, 0U);
+    return next;
+  }
   void expect_it_serves(WorkerId id, RunId run) {
     EXPECT_EQ(record(id).run, run);
     EXPECT_EQ(status(id), "online");
@@ -125,11 +133,7 @@ TEST_F(ClusterMemoryGuardTest, IsFollowedBeforeItLeaves) {
 
 TEST_F(ClusterMemoryGuardTest, StaysWhereItsSuccessorDies) {
   const WorkerId id = bounded();
-  const RunId old = record(id).run;
-  grows(id);
-  clock_.advance(1s);
-  const RunId next = successor_of(id);
-  ASSERT_NE(next.value, 0U);
+  const RunId old = record(id).run, next = grows_until_it_is_followed(id);
   run_exits(next, kExit1);
   EXPECT_TRUE(noticed("exited with code [1] before it was ready; the old one stays"));
   expect_it_serves(id, old);
@@ -137,11 +141,7 @@ TEST_F(ClusterMemoryGuardTest, StaysWhereItsSuccessorDies) {
 
 TEST_F(ClusterMemoryGuardTest, StaysWhereItsSuccessorIsNotReadyWithinListenTimeout) {
   const WorkerId id = bounded();
-  const RunId old = record(id).run;
-  grows(id);
-  clock_.advance(1s);
-  const RunId next = successor_of(id);
-  ASSERT_NE(next.value, 0U);
+  const RunId old = record(id).run, next = grows_until_it_is_followed(id);
   clock_.advance(3s);
   EXPECT_THAT(signals_to(next), ElementsAre(SIGINT));
   expect_it_serves(id, old);

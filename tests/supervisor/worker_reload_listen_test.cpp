@@ -35,6 +35,13 @@ class WorkerReloadListenTest : public ReloadFixture {
       if (name.starts_with("port.")) names.push_back(name);
     return names;
   }
+  // As a daemon does that dies between the cluster's note of it and the list's.
+  void rename_by_half() {
+    supervisor_->save_now();
+    const std::string list = link_.state_;
+    supervisor_->rename_app(supervisor::app_key(passed()), {"api", "default"});
+    link_.state_ = list;
+  }
   int port_ = 0;
 };
 
@@ -129,10 +136,7 @@ TEST_F(WorkerReloadListenTest, ARestartUnderAnotherNameKeepsTheAddressOpen) {
 
 TEST_F(WorkerReloadListenTest, AnAppThatADyingDaemonHasHalfRenamedHasTheNameOfTheList) {
   const WorkerId id = online(passed());
-  supervisor_->save_now();
-  const std::string list = link_.state_;
-  supervisor_->rename_app(supervisor::app_key(passed()), {"api", "default"});
-  link_.state_ = list;
+  rename_by_half();
   next_daemon();
   EXPECT_EQ(record(id).spec.name, "web");
   run_exits(record(id).run, kExit1);
@@ -142,10 +146,7 @@ TEST_F(WorkerReloadListenTest, AnAppThatADyingDaemonHasHalfRenamedHasTheNameOfTh
 
 TEST_F(WorkerReloadListenTest, OneThatIsHalfRenamedAndDiesMeanwhileGetsItsAddressAgain) {
   const WorkerId id = online(passed());
-  supervisor_->save_now();
-  const std::string list = link_.state_;
-  supervisor_->rename_app(supervisor::app_key(passed()), {"api", "default"});
-  link_.state_ = list;
+  rename_by_half();
   const RunId run = record(id).run;
   supervisor_.reset();
   link_.exit(run, kExit1, clock_.system_ns());
